@@ -1,0 +1,29 @@
+//! `vrrpd`: a keepalived-compatible VRRP daemon.
+//!
+//! Modules in dependency order; imports only point upwards in this list (a test checks it).
+//! The pure ring knows no socket, no clock, no file and no tokio: time and events come in as
+//! arguments, actions go out as values.
+
+// ── pure ring ────────────────────────────────────────────────────────────────────────────────
+pub mod types;
+
+pub mod config;
+pub mod wire;
+
+pub mod track;
+
+pub mod vrrp;
+
+pub mod sim;
+pub mod status;
+
+// ── IO ring ──────────────────────────────────────────────────────────────────────────────────
+#[cfg(feature = "daemon")]
+#[allow(unsafe_code)]
+pub mod sys;
+
+#[cfg(feature = "daemon")]
+pub mod daemon;
+
+#[cfg(feature = "daemon")]
+pub mod cli;

@@ -1,0 +1,115 @@
+//! Addresses and their families.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// An address family; the family of a virtual router is that of its first address.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
+    /// 32 or 128.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::V4 => 32,
+            Self::V6 => 128,
+        }
+    }
+
+    /// The group that adverts go to by default: 224.0.0.18 or ff02::12 (RFC 9568 §5.1.1.2, §5.1.2.2).
+    #[must_use]
+    pub const fn vrrp_group(self) -> IpAddr {
+        match self {
+            Self::V4 => IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),
+            Self::V6 => IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12)),
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
+/// An address with the length of its prefix.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct IpNet {
+    /// The address, host bits and all.
+    pub address: IpAddr,
+    /// 0 to 32 or 0 to 128.
+    pub prefix: u8,
+}
+
+impl IpNet {
+    /// `None` when the prefix is longer than the address.
+    #[must_use]
+    pub const fn new(address: IpAddr, prefix: u8) -> Option<Self> {
+        if prefix > Family::of(address).bits() { None } else { Some(Self { address, prefix }) }
+    }
+
+    /// A single host: /32 or /128.
+    #[must_use]
+    pub const fn host(address: IpAddr) -> Self {
+        Self { address, prefix: Family::of(address).bits() }
+    }
+
+    /// Whether the prefix covers the whole address.
+    #[must_use]
+    pub const fn is_host(self) -> bool {
+        self.prefix == Family::of(self.address).bits()
+    }
+
+    /// The family of the address.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        Family::of(self.address)
+    }
+}
+
+impl fmt::Display for IpNet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// An Ethernet address.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct MacAddr(pub [u8; 6]);
+
+impl MacAddr {
+    /// ff:ff:ff:ff:ff:ff.
+    pub const BROADCAST: Self = Self([0xff; 6]);
+
+    /// The group address that an IPv6 multicast address maps to (RFC 2464 §7).
+    #[must_use]
+    pub const fn of_ipv6_multicast(group: Ipv6Addr) -> Self {
+        let [.., a, b, c, d] = group.octets();
+        Self([0x33, 0x33, a, b, c, d])
+    }
+}
+
+impl fmt::Display for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}

@@ -1,0 +1,91 @@
+//! Names and numbers of kernel interfaces.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+/// The name of a kernel interface: 1 to 15 bytes, no `/`, no white space.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct IfName(Arc<str>);
+
+/// Why a word is no interface name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum IfNameError {
+    /// Nothing there.
+    Empty,
+    /// More than 15 bytes.
+    TooLong,
+    /// A character that the kernel refuses: `/`, `:` or white space, or the names `.` and `..`.
+    Invalid,
+}
+
+impl fmt::Display for IfNameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "an interface name cannot be empty",
+            Self::TooLong => "an interface name has at most 15 characters",
+            Self::Invalid => "an interface name cannot have `/`, `:` or blanks in it",
+        })
+    }
+}
+
+impl std::error::Error for IfNameError {}
+
+impl IfName {
+    /// Checks a word as the kernel does (Linux: dev_valid_name).
+    ///
+    /// # Errors
+    /// The kernel would refuse the name.
+    pub fn new(name: &str) -> Result<Self, IfNameError> {
+        if name.is_empty() {
+            return Err(IfNameError::Empty);
+        }
+        if name.len() > 15 {
+            return Err(IfNameError::TooLong);
+        }
+        let refused = |c: char| c == '/' || c == ':' || c.is_ascii_whitespace() || c == '\0';
+        if name == "." || name == ".." || name.contains(refused) {
+            return Err(IfNameError::Invalid);
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for IfName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The kernel's number of an interface.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct IfIndex(NonZeroU32);
+
+impl IfIndex {
+    /// `None` for 0, which names no interface.
+    #[must_use]
+    pub const fn new(index: u32) -> Option<Self> {
+        match NonZeroU32::new(index) {
+            Some(index) => Some(Self(index)),
+            None => None,
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for IfIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

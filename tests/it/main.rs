@@ -1,0 +1,1 @@
+//! The hermetic suite: no root, no network, no clock.

@@ -1,0 +1,1 @@
+//! The lab: the real binary in network namespaces, with real peers.
