@@ -172,8 +172,11 @@ impl ScriptTracker {
     /// A tracker whose first run is due at once.
     #[must_use]
     pub fn new(now: Instant, config: Arc<VrrpScript>) -> Self {
-        let (counter, verdict) =
-            if config.init_fail { (0, Verdict::Bad) } else { (config.rise.saturating_sub(1), Verdict::Pending) };
+        let (counter, verdict) = if config.init_fail {
+            (0, Verdict::Bad)
+        } else {
+            (config.rise.saturating_sub(1), Verdict::Pending)
+        };
         Self {
             config,
             counter,
@@ -265,7 +268,8 @@ impl ScriptTracker {
     fn on_due(&mut self, now: Instant) {
         let interval = self.config.interval.max(Duration::from_millis(1));
         // A node that slept must not catch up on the runs that it missed.
-        self.next_run = if self.next_run + interval > now { self.next_run + interval } else { now + interval };
+        self.next_run =
+            if self.next_run + interval > now { self.next_run + interval } else { now + interval };
         if self.run != ScriptRun::Idle {
             self.effects.push_back(ScriptEffect::Notice(ScriptNotice::Skipped(self.name(), self.run)));
             return;
@@ -311,7 +315,8 @@ impl ScriptTracker {
             (_, ExitStatus::Exited(code)) => {
                 if code != self.last_status {
                     self.last_status = code;
-                    self.effects.push_back(ScriptEffect::Notice(ScriptNotice::NowReturning(self.name(), code)));
+                    self.effects
+                        .push_back(ScriptEffect::Notice(ScriptNotice::NowReturning(self.name(), code)));
                 }
                 if code == 0 { self.succeeded() } else { self.failed(Failure::Status(status)) }
             }
@@ -406,9 +411,10 @@ mod tests {
     fn later_changes_take_rise_successes_and_fall_failures() {
         use Verdict::{Bad, Good};
         let mut tracker = ScriptTracker::new(at(0), script(2, 3, false));
-        assert_eq!(verdicts(&mut tracker, &[0, 1, 1, 0, 1, 1, 1, 0, 0]), [
-            Good, Good, Good, Good, Good, Good, Bad, Bad, Good
-        ]);
+        assert_eq!(
+            verdicts(&mut tracker, &[0, 1, 1, 0, 1, 1, 1, 0, 0]),
+            [Good, Good, Good, Good, Good, Good, Bad, Bad, Good]
+        );
     }
 
     #[test]
@@ -436,12 +442,15 @@ mod tests {
                 }
             }
         }
-        assert_eq!(seen, [
-            (at(0), ScriptEffect::Start),
-            (at(2000), ScriptEffect::Signal(Signal::Term)),
-            (at(4000), ScriptEffect::Signal(Signal::Kill)),
-            (at(5000), ScriptEffect::Start),
-        ]);
+        assert_eq!(
+            seen,
+            [
+                (at(0), ScriptEffect::Start),
+                (at(2000), ScriptEffect::Signal(Signal::Term)),
+                (at(4000), ScriptEffect::Signal(Signal::Kill)),
+                (at(5000), ScriptEffect::Start),
+            ]
+        );
         assert_eq!(tracker.verdict(), Verdict::Bad);
     }
 

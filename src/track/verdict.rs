@@ -62,7 +62,10 @@ mod tests {
         use Contribution::Weight as W;
         use Verdict::{Bad, Good, Pending};
         assert_eq!([of(20, false, Good), of(20, false, Bad), of(20, false, Pending)], [W(20), W(0), W(0)]);
-        assert_eq!([of(-20, false, Good), of(-20, false, Bad), of(-20, false, Pending)], [W(0), W(-20), W(0)]);
+        assert_eq!(
+            [of(-20, false, Good), of(-20, false, Bad), of(-20, false, Pending)],
+            [W(0), W(-20), W(0)]
+        );
         assert_eq!([of(-30, true, Good), of(-30, true, Bad)], [W(0), W(30)]);
         assert_eq!([of(30, true, Good), of(30, true, Bad)], [W(-30), W(0)]);
     }
