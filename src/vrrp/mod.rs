@@ -1,1 +1,30 @@
-//! placeholder
+//! One virtual router's rules, and what couples several of them.
+//!
+//! [`Instance`] is the state machine of RFC 3768 and RFC 9568 with keepalived's FAULT state;
+//! [`Switchboard`] turns what happens to scripts and links into what each instance must know.
+//! Both are values without IO, driven alike:
+//!
+//! 1. exactly one of `handle(now, input)` and `handle_timeout(now)`,
+//! 2. `poll_effect()` until it yields nothing, carrying out each effect in that order,
+//! 3. sleep until `poll_timeout()` or the next input.
+//!
+//! The order of effects is part of the contract: the advert leaves before the addresses move, the
+//! addresses are there before they are announced, scripts are told last.
+
+mod accept;
+mod effect;
+mod instance;
+mod notice;
+mod source;
+mod stats;
+mod switchboard;
+mod timers;
+
+pub use accept::{Accepted, Datagram, Discard, DiscardKind};
+pub use effect::{AddressChange, Announce, Effect, Event, Notification, Transmit};
+pub use instance::{Heard, Input, Instance, InstanceStatus, Leftovers, Start};
+pub use notice::{Fault, Notice, NoticeKind};
+pub use source::{LinkAddress, primary_source};
+pub use stats::Stats;
+pub use switchboard::{RunId, ScriptStatus, SwitchEffect, SwitchInput, Switchboard, Tracking, same_router};
+pub use timers::Timer;

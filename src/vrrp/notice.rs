@@ -1,0 +1,243 @@
+//! What an operator is told, in keepalived's words.
+
+use super::Discard;
+use crate::types::{AdvertInt, Family, IfName, IpNet, Priority, State};
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Something worth a line in the log; `Display` gives the line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Notice {
+    /// Name of the instance.
+    pub instance: String,
+    /// What happened.
+    pub kind: NoticeKind,
+}
+
+/// Why an instance cannot take part in the election.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Fault {
+    /// A tracked link, or its own, is down or gone.
+    Link(IfName),
+    /// Its link has no address of the family to send from.
+    NoAddress(Family),
+    /// A check script without weight fails.
+    Script(String),
+}
+
+/// What happened to an instance.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum NoticeKind {
+    /// A new state. `at_start`: the first after the daemon started.
+    Entered {
+        /// Where it is now.
+        state: State,
+        /// keepalived adds `(init)`.
+        at_start: bool,
+    },
+    /// The master fell silent.
+    AdvertTimeout,
+    /// One more thing is wrong.
+    Faulted(Fault),
+    /// One thing less is wrong.
+    Recovered(Fault),
+    /// Addresses are being added (`true`) or removed; of `virtual_ipaddress_excluded` or of the others.
+    Addresses {
+        /// Adding.
+        setting: bool,
+        /// The excluded ones.
+        excluded: bool,
+    },
+    /// The first round of a burst for this address.
+    Announcing(IfName, IpAddr),
+    /// Told the others that we leave.
+    SentPriorityZero,
+    /// As backup: the master leaves.
+    MasterLeaves,
+    /// As master: somebody else's leaving.
+    RivalLeaves,
+    /// As backup: a lower advert, not heeded.
+    LowerDiscarded(IpAddr, Priority),
+    /// As master: a lower advert.
+    LowerHeard {
+        /// Sender.
+        from: IpAddr,
+        /// Its priority.
+        theirs: Priority,
+        /// Our effective priority.
+        ours: Priority,
+        /// We answered with an advert.
+        answered: bool,
+    },
+    /// As master: a higher advert.
+    HigherHeard {
+        /// Sender.
+        from: IpAddr,
+        /// Its priority.
+        theirs: Priority,
+        /// Our effective priority.
+        ours: Priority,
+    },
+    /// As master: our priority from a higher address.
+    EqualHeard(IpAddr, Priority),
+    /// Our priority from our own address.
+    OwnAddressHeard,
+    /// Trackers moved the priority.
+    PriorityChanged(Priority, Priority),
+    /// `preempt_delay` begins.
+    PreemptDelayStarted(Duration),
+    /// `preempt_delay` is called off.
+    PreemptDelayStopped,
+    /// VRRPv3: the master's interval is another than we thought.
+    MasterInterval(AdvertInt, AdvertInt),
+    /// VRRPv3: the sender's interval is another than ours.
+    IntervalDiffers(AdvertInt, AdvertInt),
+    /// Another master than before.
+    MasterIs(Option<IpAddr>, IpAddr),
+    /// A packet was dropped.
+    Discarded(Discard),
+    /// The advert carries another number of addresses.
+    AddressCount {
+        /// We have.
+        ours: usize,
+        /// It has.
+        theirs: usize,
+        /// Sender.
+        from: IpAddr,
+    },
+    /// The advert lacks one of our addresses.
+    AddressMissing(IpAddr, IpAddr),
+    /// Somebody removed an address of ours; it is put back.
+    AddressRestored(IpAddr, IfName),
+    /// Somebody keeps removing an address of ours; we give way.
+    AddressGivenUp(IpAddr, IfName),
+    /// A reload no longer has this address.
+    AddressDropped(IpNet, IfName),
+}
+
+impl Notice {
+    /// Whether keepalived writes it with `-D` only.
+    #[must_use]
+    pub fn is_detail(&self) -> bool {
+        matches!(
+            self.kind,
+            NoticeKind::AdvertTimeout
+                | NoticeKind::Addresses { .. }
+                | NoticeKind::Announcing(..)
+                | NoticeKind::SentPriorityZero
+                | NoticeKind::MasterLeaves
+                | NoticeKind::RivalLeaves
+                | NoticeKind::PreemptDelayStarted(_)
+                | NoticeKind::PreemptDelayStopped
+                | NoticeKind::MasterInterval(..)
+                | NoticeKind::MasterIs(..)
+                | NoticeKind::Recovered(_)
+        )
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.instance;
+        match &self.kind {
+            // keepalived puts a colon behind the name in just these two.
+            NoticeKind::Faulted(fault @ (Fault::Link(_) | Fault::Script(_))) => {
+                write!(f, "({name}): entering FAULT state {fault}")
+            }
+            NoticeKind::Faulted(fault) => write!(f, "({name}) entering FAULT state {fault}"),
+            kind => write!(f, "({name}) {kind}"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link(link) => write!(f, "(interface {link} down)"),
+            Self::NoAddress(family) => write!(f, "(no {family} address for interface)"),
+            Self::Script(script) => write!(f, "due to script {script}"),
+        }
+    }
+}
+
+impl fmt::Display for NoticeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = |setting: bool| if setting { "setting" } else { "removing" };
+        match self {
+            Self::Entered { state, at_start } => {
+                write!(f, "Entering {state} STATE{}", if *at_start { " (init)" } else { "" })
+            }
+            Self::AdvertTimeout => f.write_str("Receive advertisement timeout"),
+            Self::Faulted(fault) => write!(f, "entering FAULT state {fault}"),
+            Self::Recovered(fault) => write!(f, "fault is gone {fault}"),
+            Self::Addresses { setting, excluded: false } => write!(f, "{} VIPs.", verb(*setting)),
+            Self::Addresses { setting, excluded: true } => write!(f, "{} E-VIPs.", verb(*setting)),
+            Self::Announcing(link, address @ IpAddr::V4(_)) => {
+                write!(f, "Sending/queueing gratuitous ARPs on {link} for {address}")
+            }
+            Self::Announcing(link, address @ IpAddr::V6(_)) => {
+                write!(f, "Sending/queueing Unsolicited Neighbour Adverts on {link} for {address}")
+            }
+            Self::SentPriorityZero => f.write_str("sent 0 priority"),
+            Self::MasterLeaves => f.write_str("Backup received priority 0 advertisement"),
+            Self::RivalLeaves => f.write_str("Master received priority 0 message"),
+            Self::LowerDiscarded(from, priority) => {
+                write!(f, "received lower priority ({priority}) advert from {from} - discarding")
+            }
+            Self::LowerHeard { from, theirs, ours, answered } => {
+                let election = if *answered { ", forcing new election" } else { "" };
+                write!(f, "Received advert from {from} with lower priority {theirs}, ours {ours}{election}")
+            }
+            Self::HigherHeard { from, theirs, ours } => {
+                write!(f, "Master received advert from {from} with higher priority {theirs}, ours {ours}")
+            }
+            Self::EqualHeard(from, priority) => write!(
+                f,
+                "Master received advert from {from} with same priority {priority} but higher IP address than ours"
+            ),
+            Self::OwnAddressHeard => {
+                f.write_str("WARNING - equal priority advert received from remote host with our IP address.")
+            }
+            Self::PriorityChanged(old, new) => write!(f, "Changing effective priority from {old} to {new}"),
+            Self::PreemptDelayStarted(delay) => {
+                write!(f, "start preempt delay ({}.{:06})", delay.as_secs(), delay.subsec_micros())
+            }
+            Self::PreemptDelayStopped => f.write_str("stop preempt delay"),
+            Self::MasterInterval(old, new) => write!(
+                f,
+                "advertisement interval updated from {}ms to {}ms by master",
+                old.micros() / 1000,
+                new.micros() / 1000
+            ),
+            Self::IntervalDiffers(ours, theirs) => write!(
+                f,
+                "advertisement interval mismatch ours = {} centi-sec rcv'd={} centi-sec",
+                ours.wire_v3(),
+                theirs.wire_v3()
+            ),
+            Self::MasterIs(None, new) => write!(f, "master set to {new}"),
+            Self::MasterIs(Some(old), new) => write!(f, "master changed from {old} to {new}"),
+            Self::Discarded(discard) => discard.fmt(f),
+            Self::AddressCount { ours, theirs, from } => {
+                write!(f, "expected {ours} VIPs but received {theirs} from {from}")
+            }
+            Self::AddressMissing(from, address) => {
+                write!(f, "ip address associated with VRID not present in advert from {from}: {address}")
+            }
+            Self::AddressRestored(address, link) => {
+                write!(f, "{address} was removed from {link} by somebody else, putting it back")
+            }
+            Self::AddressGivenUp(address, link) => {
+                write!(f, "{address} is removed from {link} again and again by somebody else, giving way")
+            }
+            Self::AddressDropped(net, link) => {
+                if net.is_host() {
+                    write!(f, "ip address {} dev {link}, no longer exist", net.address)
+                } else {
+                    write!(f, "ip address {net} dev {link}, no longer exist")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! What couples instances to the rest of the node: check scripts and links.
+//!
+//! The switchboard owns the trackers and knows who tracks what. Whenever a verdict changes it works
+//! out anew, for every instance concerned, the whole of what trackers say ([`Tracking`]) and hands
+//! that over; there is no increment that could be lost or counted twice.
+
+use super::notice::Fault;
+use crate::config::Config;
+use crate::config::block::{Delivery, VrrpInstance, VrrpScript};
+use crate::config::value::Weight;
+use crate::track::{
+    Contribution, ExitStatus, ScriptEffect, ScriptInput, ScriptNotice, ScriptRun, ScriptTracker, Signal,
+    Verdict, contribution,
+};
+use crate::types::{IfName, Instant};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// One run of a check script, never used twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RunId(pub u64);
+
+/// All that trackers say to one instance.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Tracking {
+    /// Sum of weights, to be added to the base priority.
+    pub weight: i64,
+    /// What keeps it out of the election.
+    pub faults: BTreeSet<Fault>,
+    /// How many scripts without weight have not ended once.
+    pub pending: usize,
+}
+
+/// What the switchboard is told.
+#[derive(Clone, Debug)]
+pub enum SwitchInput {
+    /// A run has begun, as this process.
+    ScriptStarted(RunId, u32),
+    /// A run is over.
+    ScriptEnded(RunId, ExitStatus),
+    /// A run could not begin.
+    ScriptNotStarted(RunId),
+    /// A link is there and running (IFF_UP and IFF_RUNNING), or not.
+    Link(IfName, bool),
+    /// The configuration has changed.
+    Reconfigure(Arc<Config>),
+}
+
+/// What the switchboard wants done.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum SwitchEffect {
+    /// Begin a run.
+    StartScript(RunId, Arc<VrrpScript>),
+    /// Signal the process group of a run.
+    SignalScript(RunId, Signal),
+    /// Hand this to the instance of that name.
+    Tracking(String, Tracking),
+    /// Tell the operator.
+    Notice(ScriptNotice),
+}
+
+/// A script as others may see it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ScriptStatus {
+    /// Its definition.
+    pub config: Arc<VrrpScript>,
+    /// What is known of it.
+    pub verdict: Verdict,
+    /// 0 to rise + fall - 1.
+    pub counter: u32,
+    /// Whether a run is under way.
+    pub run: ScriptRun,
+}
+
+#[derive(Debug)]
+struct Script {
+    tracker: ScriptTracker,
+    run: Option<RunId>,
+}
+
+/// Trackers, links, and who depends on them.
+#[derive(Debug)]
+pub struct Switchboard {
+    scripts: Vec<Script>,
+    links: BTreeMap<IfName, bool>,
+    instances: Vec<(Arc<VrrpInstance>, Tracking)>,
+    next_run: u64,
+    effects: VecDeque<SwitchEffect>,
+}
+
+impl Switchboard {
+    /// A switchboard for a configuration and the links as they are now. First runs are due at once.
+    #[must_use]
+    pub fn new(now: Instant, config: &Config, links: impl IntoIterator<Item = (IfName, bool)>) -> Self {
+        let script = |config: &Arc<VrrpScript>| Script {
+            tracker: ScriptTracker::new(now, Arc::clone(config)),
+            run: None,
+        };
+        let mut switchboard = Self {
+            scripts: config.scripts.iter().map(script).collect(),
+            links: links.into_iter().collect(),
+            instances: Vec::new(),
+            next_run: 0,
+            effects: VecDeque::new(),
+        };
+        switchboard.instances = switchboard.track_all(config);
+        switchboard
+    }
+
+    /// What trackers say to the instance of that name now; nothing at all to one it does not know.
+    #[must_use]
+    pub fn tracking(&self, instance: &str) -> Tracking {
+        let known = self.instances.iter().find(|(config, _)| config.name == instance);
+        known.map(|(_, tracking)| tracking.clone()).unwrap_or_default()
+    }
+
+    /// Every script, in the order of the configuration.
+    #[must_use]
+    pub fn scripts(&self) -> Vec<ScriptStatus> {
+        let status = |script: &Script| ScriptStatus {
+            config: Arc::clone(script.tracker.config()),
+            verdict: script.tracker.verdict(),
+            counter: script.tracker.counter(),
+            run: script.tracker.run(),
+        };
+        self.scripts.iter().map(status).collect()
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Instant, input: SwitchInput) {
+        match input {
+            SwitchInput::ScriptStarted(run, pid) => self.tell_script(now, run, ScriptInput::Started { pid }),
+            SwitchInput::ScriptEnded(run, status) => self.tell_script(now, run, ScriptInput::Ended(status)),
+            SwitchInput::ScriptNotStarted(run) => self.tell_script(now, run, ScriptInput::NotStarted),
+            SwitchInput::Link(link, up) => {
+                self.links.insert(link, up);
+            }
+            SwitchInput::Reconfigure(config) => self.reconfigure(now, &config),
+        }
+        self.review();
+    }
+
+    /// Acts on whatever is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for index in 0..self.scripts.len() {
+            self.scripts[index].tracker.handle_timeout(now);
+            self.drain(index);
+        }
+        self.review();
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.scripts.iter().map(|script| script.tracker.poll_timeout()).min()
+    }
+
+    /// The next thing to do.
+    pub fn poll_effect(&mut self) -> Option<SwitchEffect> {
+        self.effects.pop_front()
+    }
+
+    /// Runs that have been replaced since may still report; nobody waits for them.
+    fn tell_script(&mut self, now: Instant, run: RunId, input: ScriptInput) {
+        let Some(index) = self.scripts.iter().position(|script| script.run == Some(run)) else { return };
+        self.scripts[index].tracker.handle(now, input);
+        self.drain(index);
+        if self.scripts[index].tracker.run() == ScriptRun::Idle {
+            self.scripts[index].run = None;
+        }
+    }
+
+    fn drain(&mut self, index: usize) {
+        let script = &mut self.scripts[index];
+        while let Some(effect) = script.tracker.poll_effect() {
+            self.effects.push_back(match effect {
+                ScriptEffect::Start => {
+                    self.next_run += 1;
+                    let run = RunId(self.next_run);
+                    script.run = Some(run);
+                    SwitchEffect::StartScript(run, Arc::clone(script.tracker.config()))
+                }
+                ScriptEffect::Signal(signal) => match script.run {
+                    Some(run) => SwitchEffect::SignalScript(run, signal),
+                    None => continue,
+                },
+                ScriptEffect::Notice(notice) => SwitchEffect::Notice(notice),
+            });
+        }
+    }
+
+    /// A script whose definition has not changed goes on as if nothing had happened.
+    fn reconfigure(&mut self, now: Instant, config: &Config) {
+        let mut old = std::mem::take(&mut self.scripts);
+        for new in &config.scripts {
+            let known = old.iter().position(|script| script.tracker.config().name == new.name);
+            let kept = known.map(|index| old.swap_remove(index));
+            let script = match kept {
+                Some(script) if **script.tracker.config() == **new => script,
+                Some(script) => {
+                    self.abandon(script.run);
+                    let verdict = script.tracker.verdict();
+                    Script { tracker: ScriptTracker::succeeding(now, Arc::clone(new), verdict), run: None }
+                }
+                None => Script { tracker: ScriptTracker::new(now, Arc::clone(new)), run: None },
+            };
+            self.scripts.push(script);
+        }
+        for script in old {
+            self.abandon(script.run);
+        }
+        for index in 0..self.scripts.len() {
+            self.drain(index);
+        }
+        let before = std::mem::take(&mut self.instances);
+        let known = |name: &str| before.iter().find(|(config, _)| config.name == name);
+        // An unknown instance asks for its tracking when it starts; a known one hears of changes.
+        self.instances = config
+            .instances
+            .iter()
+            .map(|config| {
+                let last = known(&config.name).map(|(_, tracking)| tracking.clone());
+                (Arc::clone(config), last.unwrap_or_else(|| self.track(config)))
+            })
+            .collect();
+    }
+
+    fn abandon(&mut self, run: Option<RunId>) {
+        if let Some(run) = run {
+            self.effects.push_back(SwitchEffect::SignalScript(run, Signal::Kill));
+        }
+    }
+
+    /// Tells each instance for which something has changed.
+    fn review(&mut self) {
+        for index in 0..self.instances.len() {
+            let tracking = self.track(&self.instances[index].0);
+            let (config, last) = &mut self.instances[index];
+            if tracking != *last {
+                self.effects.push_back(SwitchEffect::Tracking(config.name.clone(), tracking.clone()));
+                *last = tracking;
+            }
+        }
+    }
+
+    fn track_all(&self, config: &Config) -> Vec<(Arc<VrrpInstance>, Tracking)> {
+        config.instances.iter().map(|config| (Arc::clone(config), self.track(config))).collect()
+    }
+
+    fn track(&self, config: &VrrpInstance) -> Tracking {
+        let mut tracking = Tracking::default();
+        if config.track_primary {
+            self.add_link(&mut tracking, &config.interface, Weight::default());
+        }
+        for tracked in &config.track_interfaces {
+            self.add_link(&mut tracking, &tracked.interface, tracked.weight);
+        }
+        for address in config.vips.iter().chain(&config.excluded_vips) {
+            if address.dev != config.interface && !address.no_track {
+                self.add_link(&mut tracking, &address.dev, Weight::default());
+            }
+        }
+        for tracked in &config.track_scripts {
+            let script = self.scripts.iter().find(|script| script.tracker.config().name == tracked.script);
+            if let Some(script) = script {
+                let fault = Fault::Script(tracked.script.clone());
+                add(&mut tracking, tracked.weight, script.tracker.verdict(), fault);
+            }
+        }
+        tracking
+    }
+
+    fn add_link(&self, tracking: &mut Tracking, link: &IfName, weight: Weight) {
+        let up = self.links.get(link).copied().unwrap_or(false);
+        let verdict = if up { Verdict::Good } else { Verdict::Bad };
+        add(tracking, weight, verdict, Fault::Link(link.clone()));
+    }
+}
+
+fn add(tracking: &mut Tracking, weight: Weight, verdict: Verdict, fault: Fault) {
+    match contribution(weight, verdict) {
+        Contribution::Weight(weight) => tracking.weight += weight,
+        Contribution::Fault => {
+            tracking.faults.insert(fault);
+        }
+        Contribution::Hold => tracking.pending += 1,
+    }
+}
+
+/// Whether a reload may take over `new` in place of `old`: the adverts of both belong together. Their
+/// names do not matter, so a renamed instance keeps its state (keepalived: vrrp_exist).
+#[must_use]
+pub fn same_router(old: &VrrpInstance, new: &VrrpInstance) -> bool {
+    let same_delivery = match (&old.delivery, &new.delivery) {
+        (Delivery::Multicast { group: old }, Delivery::Multicast { group: new }) => old == new,
+        (Delivery::Unicast { .. }, Delivery::Unicast { .. }) => old.source == new.source,
+        _ => false,
+    };
+    same_delivery
+        && (old.vrid, old.family, &old.interface, old.version)
+            == (new.vrid, new.family, &new.interface, new.version)
+}
