@@ -1,0 +1,274 @@
+//! The state machine of one virtual router on this node.
+//!
+//! ```text
+//!                 ┌────────────── Init ──────────────┐
+//!   first verdict │                                  │ a fault
+//!                 ▼      nobody advertises           ▼
+//!   ┌────────▶ Backup ──────────────────▶ Master ──▶ Fault
+//!   │             ▲                          │         │
+//!   │             └──────────────────────────┘         │
+//!   │               higher advert, VIP taken           │
+//!   └──────────────────────────────────────────────────┘
+//!                     last fault gone
+//! ```
+//!
+//! An owner (priority 255) goes to Master wherever another would go to Backup. RFC 9568 §6.4, RFC
+//! 3768 §6.4; deviations are keepalived's and named where they are made.
+
+mod change;
+mod output;
+mod receive;
+#[cfg(test)]
+mod tests;
+mod transition;
+
+use super::accept::{Datagram, DiscardKind};
+use super::effect::Effect;
+use super::notice::Fault;
+use super::stats::Stats;
+use super::switchboard::Tracking;
+use super::timers::{Timer, Timers};
+use crate::config::block::VrrpInstance;
+use crate::types::{AdvertInt, IfName, Instant, Priority, State};
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// This many removals of our addresses by somebody else within [`TUG_WINDOW`] and we give way.
+const TUG_LIMIT: u32 = 10;
+const TUG_WINDOW: Duration = Duration::from_secs(1);
+
+/// What can happen to an instance.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Input {
+    /// A packet with our VRID arrived.
+    Packet(Datagram),
+    /// Trackers have changed.
+    Tracking(Tracking),
+    /// The address that adverts come from is now this one, or there is none.
+    Source(Option<IpAddr>),
+    /// Somebody removed an address of ours from the kernel.
+    AddressLost(IpAddr, IfName),
+    /// The configuration has changed, within what [`super::same_router`] calls the same router.
+    Reconfigure(Arc<VrrpInstance>),
+    /// Leave: the daemon stops or the instance is no longer configured.
+    Stop,
+}
+
+/// What becomes of addresses that an earlier life of this node may have left in the kernel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Leftovers {
+    /// Remove them, as keepalived does at start.
+    Remove,
+    /// Keep them until it is known who is master: a killed daemon that comes back must not flap.
+    Adopt,
+}
+
+/// What an instance must know to start.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Start {
+    /// What trackers say.
+    pub tracking: Tracking,
+    /// The address that adverts come from.
+    pub source: Option<IpAddr>,
+    /// What becomes of addresses in the kernel.
+    pub leftovers: Leftovers,
+}
+
+/// The last router that was heard as master.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Heard {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its priority.
+    pub priority: Priority,
+}
+
+/// `preempt_delay` at work.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum PreemptWait {
+    /// No lower master heard yet.
+    Idle,
+    /// Lower adverts are heeded until then.
+    Until(Instant),
+}
+
+/// An instance as others may see it: the source of every dump and table.
+#[derive(Clone, Debug)]
+pub struct InstanceStatus {
+    /// Its configuration.
+    pub config: Arc<VrrpInstance>,
+    /// State.
+    pub state: State,
+    /// Effective priority.
+    pub priority: Priority,
+    /// The sum of base priority and weights before it is clamped.
+    pub total_priority: i64,
+    /// The last master heard, unless we are it.
+    pub master: Option<Heard>,
+    /// The interval that the master-down timer counts in.
+    pub master_interval: AdvertInt,
+    /// How long a backup waits.
+    pub master_down: Duration,
+    /// What is wrong.
+    pub faults: BTreeSet<Fault>,
+    /// Scripts that have not ended once and hold it in INIT.
+    pub pending: usize,
+    /// When it entered its state.
+    pub last_transition: Instant,
+    /// When its advert or master-down timer fires.
+    pub next_timeout: Option<Instant>,
+    /// Where its adverts come from.
+    pub source: Option<IpAddr>,
+    /// Whether its addresses are in the kernel.
+    pub addresses_set: bool,
+    /// Counters.
+    pub stats: Stats,
+}
+
+/// One virtual router on this node.
+#[derive(Debug)]
+pub struct Instance {
+    config: Arc<VrrpInstance>,
+    state: State,
+    priority: Priority,
+    tracking: Tracking,
+    source: Option<IpAddr>,
+    timers: Timers,
+    /// VRRPv3 learns it from the master; VRRPv2 has only its own.
+    master_interval: AdvertInt,
+    master: Option<Heard>,
+    preempt_wait: PreemptWait,
+    /// Rounds of the burst that [`Timer::Burst`] sends.
+    burst_rounds: u32,
+    /// Identification of the last IPv4 advert.
+    ip_id: u16,
+    addresses_set: bool,
+    stopped: bool,
+    last_transition: Instant,
+    /// Kinds of trouble already told since the last change of state or master.
+    told: BTreeSet<Told>,
+    /// Since when and how often somebody has been removing our addresses.
+    tug: (Instant, u32),
+    stats: Stats,
+    effects: VecDeque<Effect>,
+}
+
+/// Things that are told once and then only counted.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Told {
+    Discard(DiscardKind),
+    Interval,
+    Addresses,
+    OwnAddress,
+}
+
+impl Instance {
+    /// Starts the instance; its first effects are queued when this returns.
+    ///
+    /// Like keepalived it starts as backup whatever `state` says, unless it is the owner.
+    #[must_use]
+    pub fn new(now: Instant, config: Arc<VrrpInstance>, start: Start) -> Self {
+        let mut instance = Self {
+            state: State::Init,
+            priority: config.priority.effective(start.tracking.weight),
+            tracking: start.tracking,
+            source: start.source,
+            timers: Timers::default(),
+            master_interval: config.advert_int,
+            master: None,
+            preempt_wait: PreemptWait::Idle,
+            burst_rounds: 0,
+            ip_id: 0,
+            addresses_set: true,
+            stopped: false,
+            last_transition: now,
+            told: BTreeSet::new(),
+            tug: (now, 0),
+            stats: Stats::default(),
+            effects: VecDeque::new(),
+            config,
+        };
+        if start.leftovers == Leftovers::Remove {
+            instance.release_addresses();
+        }
+        instance.leave_init(now, true);
+        instance
+    }
+
+    /// Takes one input. Total: every state has an answer to every input.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        if self.stopped {
+            return;
+        }
+        match input {
+            Input::Packet(datagram) => self.on_packet(now, &datagram),
+            Input::Tracking(tracking) => self.on_tracking(now, tracking),
+            Input::Source(source) => self.on_source(now, source),
+            Input::AddressLost(address, link) => self.on_address_lost(now, address, link),
+            Input::Reconfigure(config) => self.on_reconfigure(now, config),
+            Input::Stop => self.on_stop(),
+        }
+    }
+
+    /// Acts on every timer that is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((deadline, timer)) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Advert => self.on_advert_timer(now, deadline),
+                Timer::MasterDown => self.on_master_down(now),
+                Timer::Burst => self.announce(self.burst_rounds),
+                Timer::Refresh => {
+                    self.announce(self.config.garp.master_refresh_repeat);
+                    self.timers.arm(Timer::Refresh, now + self.config.garp.master_refresh);
+                }
+            }
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called, and for which timer.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
+        self.timers.next()
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Arc<VrrpInstance> {
+        &self.config
+    }
+
+    /// The instance as others may see it.
+    #[must_use]
+    pub fn status(&self) -> InstanceStatus {
+        let next_timeout = self.timers.get(Timer::Advert).or(self.timers.get(Timer::MasterDown));
+        InstanceStatus {
+            config: Arc::clone(&self.config),
+            state: self.state,
+            priority: self.priority,
+            total_priority: i64::from(self.config.priority.get()) + self.tracking.weight,
+            master: self.master.filter(|_| self.state == State::Backup),
+            master_interval: self.master_interval,
+            master_down: self.master_down(),
+            faults: self.faults(),
+            pending: self.tracking.pending,
+            last_transition: self.last_transition,
+            next_timeout,
+            source: self.source,
+            addresses_set: self.addresses_set,
+            stats: self.stats,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What an advert does to a backup and to a master.
+
+use super::{Heard, Instance, PreemptWait, Told};
+use crate::config::block::Preempt;
+use crate::types::{Instant, Priority, State, Version};
+use crate::vrrp::accept::{Accepted, Datagram, accept};
+use crate::vrrp::effect::Event;
+use crate::vrrp::notice::NoticeKind;
+use crate::vrrp::timers::Timer;
+use std::cmp::Ordering;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Instance {
+    pub(super) fn on_packet(&mut self, now: Instant, datagram: &Datagram) {
+        if matches!(self.state, State::Init | State::Fault) {
+            return;
+        }
+        let advert = match accept(&self.config, datagram) {
+            Ok(advert) => advert,
+            Err(discard) => {
+                self.stats.count(discard.kind());
+                self.tell_once(Told::Discard(discard.kind()), NoticeKind::Discarded(discard));
+                return;
+            }
+        };
+        self.stats.advert_rcvd += 1;
+        self.compare_with_ours(&advert);
+        if advert.priority == Priority::STOP {
+            self.stats.pri_zero_rcvd += 1;
+        }
+        match self.state {
+            State::Backup => self.on_advert_as_backup(now, &advert),
+            State::Master => self.on_advert_as_master(now, &advert),
+            State::Init | State::Fault => {}
+        }
+    }
+
+    /// RFC 9568 §6.4.2.
+    pub(super) fn on_advert_as_backup(&mut self, now: Instant, advert: &Accepted) {
+        if self.addresses_set {
+            // Adopted from an earlier life, but somebody else is or was master.
+            self.release_addresses();
+        }
+        if advert.priority == Priority::STOP {
+            self.notice(NoticeKind::MasterLeaves);
+            self.timers.arm(Timer::MasterDown, now + self.skew());
+            return;
+        }
+        if !self.heeds(now, advert) {
+            self.notice(NoticeKind::LowerDiscarded(advert.source, advert.priority));
+            return;
+        }
+        if advert.priority >= self.priority {
+            self.stop_preempt_wait();
+        }
+        self.learn_master(advert);
+        self.timers.arm(Timer::MasterDown, now + self.master_down());
+    }
+
+    /// Whether an advert keeps a backup waiting: a lower one does not, unless preemption is off or delayed.
+    pub(super) fn heeds(&mut self, now: Instant, advert: &Accepted) -> bool {
+        if advert.priority >= self.priority {
+            return true;
+        }
+        match (self.config.preempt, self.preempt_wait) {
+            (Preempt::Never, _) => true,
+            (Preempt::After(Duration::ZERO), _) => false,
+            (Preempt::After(delay), PreemptWait::Idle) => {
+                self.preempt_wait = PreemptWait::Until(now + delay);
+                self.notice(NoticeKind::PreemptDelayStarted(delay));
+                true
+            }
+            (Preempt::After(_), PreemptWait::Until(end)) => now < end,
+        }
+    }
+
+    pub(super) fn stop_preempt_wait(&mut self) {
+        if std::mem::replace(&mut self.preempt_wait, PreemptWait::Idle) != PreemptWait::Idle {
+            self.notice(NoticeKind::PreemptDelayStopped);
+        }
+    }
+
+    pub(super) fn learn_master(&mut self, advert: &Accepted) {
+        let known = self.master.map(|master| master.address);
+        if known != Some(advert.source) {
+            self.notice(NoticeKind::MasterIs(known, advert.source));
+            self.told.clear();
+        }
+        self.master = Some(Heard { address: advert.source, priority: advert.priority });
+        if self.config.version == Version::V3 && self.master_interval != advert.interval {
+            self.notice(NoticeKind::MasterInterval(self.master_interval, advert.interval));
+            self.master_interval = advert.interval;
+        }
+    }
+
+    /// RFC 9568 §6.4.3; equal priorities are decided by the sender's address.
+    pub(super) fn on_advert_as_master(&mut self, now: Instant, advert: &Accepted) {
+        if advert.priority == Priority::STOP {
+            self.notice(NoticeKind::RivalLeaves);
+            self.send_advert(now);
+            return;
+        }
+        let (from, theirs, ours) = (advert.source, advert.priority, self.priority);
+        let by_address = self.source.map_or(Ordering::Equal, |own| from.cmp(&own));
+        match theirs.cmp(&ours).then(by_address) {
+            Ordering::Less => self.on_lower_as_master(now, from, theirs),
+            Ordering::Equal => self.tell_once(Told::OwnAddress, NoticeKind::OwnAddressHeard),
+            Ordering::Greater => {
+                self.notice(if theirs > ours {
+                    NoticeKind::HigherHeard { from, theirs, ours }
+                } else {
+                    NoticeKind::EqualHeard(from, theirs)
+                });
+                if self.config.higher_prio_send_advert {
+                    self.send_advert(now);
+                }
+                self.become_backup(now, self.master_interval);
+                self.learn_master(advert);
+                self.timers.arm(Timer::MasterDown, now + self.master_down());
+            }
+        }
+    }
+
+    /// Somebody else thinks that it is master: tell it, and repair the caches that it has spoilt.
+    pub(super) fn on_lower_as_master(&mut self, now: Instant, from: IpAddr, theirs: Priority) {
+        let answered = !self.config.lower_prio_no_advert;
+        self.notice(NoticeKind::LowerHeard { from, theirs, ours: self.priority, answered });
+        if answered {
+            self.send_advert(now);
+        }
+        let garp = self.config.garp;
+        self.announce(garp.lower_prio_repeat);
+        if garp.lower_prio_repeat > 0 && garp.lower_prio_delay > Duration::ZERO {
+            self.burst_rounds = garp.lower_prio_repeat;
+            self.timers.arm(Timer::Burst, now + garp.lower_prio_delay);
+        }
+        self.notify(Event::MasterRxLowerPri);
+    }
+
+    /// Differences that keepalived 2.2 drops an advert for and 2.4 only reports: dropping gives two
+    /// masters while an address is added to one node after the other.
+    pub(super) fn compare_with_ours(&mut self, advert: &Accepted) {
+        let ours = self.config.advert_int;
+        if self.config.version == Version::V3 && advert.interval != ours {
+            self.tell_once(Told::Interval, NoticeKind::IntervalDiffers(ours, advert.interval));
+        }
+        let same_master = self.master.is_some_and(|master| master.address == advert.source);
+        if self.config.skip_check_adv_addr && same_master {
+            return;
+        }
+        let config = Arc::clone(&self.config);
+        let from = advert.source;
+        let missing = config.vips.iter().find(|vip| !advert.addresses.contains(&vip.net.address));
+        let problem = if advert.addresses.len() != config.vips.len() {
+            NoticeKind::AddressCount { ours: config.vips.len(), theirs: advert.addresses.len(), from }
+        } else if let Some(vip) = missing {
+            NoticeKind::AddressMissing(from, vip.net.address)
+        } else {
+            return;
+        };
+        self.stats.addr_list_err += 1;
+        self.tell_once(Told::Addresses, problem);
+    }
+}

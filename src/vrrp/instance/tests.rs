@@ -1,0 +1,548 @@
+use super::*;
+use crate::config::block::{Announcements, Auth, Delivery, NotifyScripts, Preempt};
+use crate::config::value::VirtualAddress;
+use crate::types::{Family, IpNet, Version, Vrid};
+use crate::vrrp::effect::{Event, Transmit};
+use crate::wire::vrrp::{Advert, AdvertAuth};
+use std::net::Ipv4Addr;
+
+const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 2));
+const HIGHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 3));
+const LOWER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 1));
+
+fn ms(millis: u64) -> Instant {
+    Instant::ZERO + Duration::from_millis(millis)
+}
+
+fn us(micros: u64) -> Instant {
+    Instant::ZERO + Duration::from_micros(micros)
+}
+
+fn vip(last: u8) -> VirtualAddress {
+    VirtualAddress {
+        net: IpNet::host(IpAddr::V4(Ipv4Addr::new(10, 99, 0, last))),
+        dev: IfName::new("eth0").unwrap(),
+        scope: 0,
+        label: None,
+        broadcast: None,
+        peer: None,
+        preferred_lft: None,
+        home: false,
+        dad: false,
+        mngtmpaddr: false,
+        noprefixroute: false,
+        autojoin: false,
+        no_track: false,
+    }
+}
+
+/// Priority 150, one VIP, all else at its default.
+fn config() -> VrrpInstance {
+    VrrpInstance {
+        name: "VI_1".into(),
+        wanted_state: State::Master,
+        interface: IfName::new("eth0").unwrap(),
+        vrid: Vrid::new(51).unwrap(),
+        family: Family::V4,
+        version: Version::V2,
+        priority: Priority::new(150),
+        advert_int: AdvertInt::DEFAULT,
+        auth: Auth::None,
+        delivery: Delivery::Multicast { group: Family::V4.vrrp_group() },
+        source: None,
+        vips: vec![vip(100)],
+        excluded_vips: Vec::new(),
+        preempt: Preempt::After(Duration::ZERO),
+        garp: Announcements {
+            master_delay: Duration::from_secs(5),
+            master_repeat: 5,
+            master_refresh: Duration::ZERO,
+            master_refresh_repeat: 1,
+            lower_prio_delay: Duration::from_secs(5),
+            lower_prio_repeat: 5,
+        },
+        down_timer_adverts: 3,
+        track_primary: true,
+        track_interfaces: Vec::new(),
+        track_scripts: Vec::new(),
+        notify: NotifyScripts::default(),
+        smtp_alert: false,
+        lower_prio_no_advert: false,
+        higher_prio_send_advert: false,
+        skip_check_adv_addr: false,
+        debug: 0,
+    }
+}
+
+fn start(config: &VrrpInstance) -> Instance {
+    let start = Start { tracking: Tracking::default(), source: Some(OWN), leftovers: Leftovers::Remove };
+    Instance::new(ms(0), Arc::new(config.clone()), start)
+}
+
+/// An instance that has become master, its effects drained, and the moment it did.
+fn master(config: &VrrpInstance) -> (Instance, Instant) {
+    let mut instance = start(config);
+    let (now, _) = instance.poll_timeout().unwrap();
+    instance.handle_timeout(now);
+    assert_eq!(instance.state(), State::Master);
+    drain(&mut instance);
+    (instance, now)
+}
+
+fn drain(instance: &mut Instance) -> Vec<Effect> {
+    std::iter::from_fn(|| instance.poll_effect()).collect()
+}
+
+fn sends(effects: &[Effect]) -> Vec<&Transmit> {
+    let send = |effect| if let &Effect::Send(ref transmit) = effect { Some(transmit) } else { None };
+    effects.iter().filter_map(send).collect()
+}
+
+/// Priorities of the adverts among these effects.
+fn priorities(effects: &[Effect]) -> Vec<u8> {
+    sends(effects).iter().map(|transmit| transmit.bytes[22]).collect()
+}
+
+fn events(effects: &[Effect]) -> Vec<Event> {
+    let event = |effect: &Effect| if let Effect::Notify(told) = effect { Some(told.event) } else { None };
+    effects.iter().filter_map(event).collect()
+}
+
+fn notices(effects: &[Effect]) -> Vec<String> {
+    let line =
+        |effect: &Effect| if let Effect::Notice(notice) = effect { Some(notice.to_string()) } else { None };
+    effects.iter().filter_map(line).collect()
+}
+
+/// An advert of the virtual router of `config`, as another router sends it.
+fn advert(config: &VrrpInstance, from: IpAddr, priority: u8) -> Datagram {
+    let group = config.family.vrrp_group();
+    let advert = Advert {
+        version: config.version,
+        vrid: config.vrid,
+        priority: Priority::new(priority),
+        auth: AdvertAuth::None,
+        interval: config.advert_int,
+        addresses: config.vips.iter().map(|vip| vip.net.address).collect(),
+    };
+    Datagram { source: from, destination: group, ttl: 255, message: advert.emit(from, group) }
+}
+
+fn hear(instance: &mut Instance, now: Instant, from: IpAddr, priority: u8) -> Vec<Effect> {
+    let config = Arc::clone(instance.config());
+    instance.handle(now, Input::Packet(advert(&config, from, priority)));
+    drain(instance)
+}
+
+/// oracle: behaviour seen of keepalived 2.2.7: `state MASTER` waits like everybody else.
+#[test]
+fn starts_as_backup_and_waits_a_whole_master_down_interval() {
+    let mut instance = start(&config());
+    assert_eq!(instance.state(), State::Backup);
+    assert_eq!(events(&drain(&mut instance)), [Event::Backup]);
+    assert_eq!(instance.poll_timeout(), Some((us(3_414_062), Timer::MasterDown)));
+    instance.handle_timeout(us(3_414_061));
+    assert_eq!(instance.state(), State::Backup);
+    instance.handle_timeout(us(3_414_062));
+    assert_eq!(instance.state(), State::Master);
+}
+
+#[test]
+fn becoming_master_goes_advert_addresses_announcement_scripts() {
+    let mut config = config();
+    config.excluded_vips = vec![vip(102)];
+    let mut instance = start(&config);
+    drain(&mut instance);
+    instance.handle_timeout(us(3_414_062));
+    let kind = |effect: &Effect| match effect {
+        Effect::Send(_) => Some("advert"),
+        Effect::Addresses(change) if change.remove.is_empty() => Some("addresses"),
+        Effect::Addresses(_) => Some("removal"),
+        Effect::Announce(announce) => {
+            assert_eq!((announce.rounds, announce.targets.len()), (5, 2));
+            Some("announcement")
+        }
+        Effect::Notice(_) => None,
+        Effect::Notify(_) => Some("scripts"),
+    };
+    let order: Vec<_> = drain(&mut instance).iter().filter_map(kind).collect();
+    assert_eq!(order, ["advert", "addresses", "announcement", "scripts"]);
+}
+
+/// oracle: T1 of the captures of keepalived 2.2.7, with one address less and another sender.
+#[test]
+fn the_first_advert_is_the_one_that_keepalived_sends() {
+    let mut config = config();
+    config.priority = Priority::new(100);
+    config.vips = vec![vip(100), vip(101)];
+    let source = Some(LOWER);
+    let begin = Start { tracking: Tracking::default(), source, leftovers: Leftovers::Remove };
+    let mut instance = Instance::new(ms(0), Arc::new(config), begin);
+    drain(&mut instance);
+    instance.handle_timeout(us(3_609_375));
+    let effects = drain(&mut instance);
+    let hex: String = sends(&effects)[0].bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(
+        hex,
+        "45c0002c00010000ff70d02a0a630001e0000012213364020001653a0a6300640a6300650000000000000000"
+    );
+}
+
+#[test]
+fn adverts_keep_their_rhythm_even_when_the_timer_is_late() {
+    let (mut instance, begin) = master(&config());
+    instance.handle_timeout(begin + Duration::from_millis(1_200));
+    assert_eq!(instance.poll_timeout(), Some((begin + Duration::from_secs(2), Timer::Advert)));
+    instance.handle_timeout(begin + Duration::from_millis(4_300));
+    assert_eq!(priorities(&drain(&mut instance)), [150, 150]);
+    assert_eq!(instance.poll_timeout(), Some((begin + Duration::from_secs(5), Timer::Burst)));
+    assert_eq!(instance.status().next_timeout, Some(begin + Duration::from_millis(5_300)));
+}
+
+#[test]
+fn the_second_burst_comes_after_garp_master_delay_and_refreshes_are_counted_from_it() {
+    let mut config = config();
+    config.advert_int = AdvertInt::from_secs(200).unwrap();
+    config.garp.master_refresh = Duration::from_secs(7);
+    config.garp.master_refresh_repeat = 2;
+    let (mut instance, begin) = master(&config);
+    let mut bursts = Vec::new();
+    while let Some((now, _)) =
+        instance.poll_timeout().filter(|(now, _)| *now < begin + Duration::from_secs(25))
+    {
+        instance.handle_timeout(now);
+        for effect in drain(&mut instance) {
+            if let Effect::Announce(announce) = effect {
+                bursts.push((now.since(begin).as_secs(), announce.rounds));
+            }
+        }
+    }
+    assert_eq!(bursts, [(5, 5), (12, 2), (19, 2)]);
+}
+
+/// oracle: RFC 3768 §6.4.2 and what keepalived 2.2.7 does: takeover 0.414 s after priority 0.
+#[test]
+fn a_leaving_master_is_followed_after_the_skew_even_without_preemption() {
+    for preempt in [Preempt::After(Duration::ZERO), Preempt::Never] {
+        let mut instance = start(&VrrpInstance { preempt, ..config() });
+        hear(&mut instance, ms(500), HIGHER, 200);
+        hear(&mut instance, ms(1_000), HIGHER, 0);
+        assert_eq!(instance.poll_timeout(), Some((us(1_414_062), Timer::MasterDown)));
+    }
+}
+
+fn skew_time_of(priority: u64) -> Duration {
+    Duration::from_micros((256 - priority) * 1_000_000 / 256)
+}
+
+#[test]
+fn a_lower_advert_does_not_make_a_backup_wait() {
+    let mut instance = start(&config());
+    hear(&mut instance, ms(1_000), HIGHER, 149);
+    assert_eq!(instance.poll_timeout(), Some((us(3_414_062), Timer::MasterDown)));
+}
+
+#[test]
+fn without_preemption_a_lower_advert_does() {
+    let mut instance = start(&VrrpInstance { preempt: Preempt::Never, ..config() });
+    hear(&mut instance, ms(1_000), HIGHER, 149);
+    assert_eq!(instance.poll_timeout(), Some((us(4_414_062), Timer::MasterDown)));
+}
+
+/// oracle: keepalived 2.2.7, priority 200, delay 4 s: master one whole wait (3.2 s) after the last
+/// advert within the delay.
+#[test]
+fn preempt_delay_comes_before_the_usual_wait() {
+    let delay = Preempt::After(Duration::from_secs(4));
+    let mut instance = start(&VrrpInstance { priority: Priority::new(200), preempt: delay, ..config() });
+    for second in 0..=6 {
+        instance.handle_timeout(ms(1_000 * second));
+        hear(&mut instance, ms(1_000 * second), LOWER, 100);
+    }
+    assert_eq!(instance.state(), State::Backup);
+    // The delay ended at 4 s, so the last advert heeded was that of 3 s.
+    assert_eq!(instance.poll_timeout(), Some((us(3_000_000 + 3_218_750), Timer::MasterDown)));
+}
+
+#[test]
+fn equal_priorities_are_decided_by_the_address() {
+    let (mut instance, now) = master(&config());
+    let effects = hear(&mut instance, now + Duration::from_millis(10), LOWER, 150);
+    assert_eq!((instance.state(), priorities(&effects)), (State::Master, vec![150]));
+    let effects = hear(&mut instance, now + Duration::from_millis(20), HIGHER, 150);
+    assert_eq!((instance.state(), priorities(&effects)), (State::Backup, vec![]));
+    assert_eq!(events(&effects), [Event::Backup]);
+}
+
+#[test]
+fn a_master_gives_way_to_a_higher_one_without_priority_zero() {
+    let (mut instance, now) = master(&config());
+    let effects = hear(&mut instance, now, LOWER, 151);
+    assert_eq!((instance.state(), priorities(&effects)), (State::Backup, vec![]));
+    assert_eq!(instance.poll_timeout(), Some((now + Duration::from_micros(3_414_062), Timer::MasterDown)));
+    assert!(notices(&effects).contains(
+        &"(VI_1) Master received advert from 10.99.0.1 with higher priority 151, ours 150".to_owned()
+    ));
+}
+
+#[test]
+fn a_lower_master_is_answered_and_the_caches_are_repaired() {
+    let (mut instance, now) = master(&config());
+    let effects = hear(&mut instance, now, HIGHER, 100);
+    assert_eq!(priorities(&effects), [150]);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Announce(_))));
+    assert_eq!(events(&effects), [Event::MasterRxLowerPri]);
+}
+
+#[test]
+fn an_owner_is_master_at_once() {
+    let mut instance = start(&VrrpInstance { priority: Priority::OWNER, ..config() });
+    assert_eq!(instance.state(), State::Master);
+    let effects = drain(&mut instance);
+    assert_eq!((priorities(&effects), events(&effects)), (vec![255], vec![Event::Master]));
+}
+
+fn tracking(weight: i64, faults: &[&str], pending: usize) -> Input {
+    let faults = faults.iter().map(|script| Fault::Script((*script).into())).collect();
+    Input::Tracking(Tracking { weight, faults, pending })
+}
+
+/// oracle: capture and stats of keepalived 2.2.7: two packets of priority 0, counted as one.
+#[test]
+fn a_failing_master_says_so_twice() {
+    let (mut instance, now) = master(&config());
+    let sent = instance.status().stats.advert_sent;
+    instance.handle(now, tracking(0, &["chk"], 0));
+    let effects = drain(&mut instance);
+    assert_eq!((instance.state(), priorities(&effects)), (State::Fault, vec![0, 0]));
+    let stats = instance.status().stats;
+    assert_eq!((stats.advert_sent - sent, stats.pri_zero_sent), (2, 1));
+    assert_eq!(
+        notices(&effects)[..2],
+        [
+            "(VI_1): entering FAULT state due to script chk".to_owned(),
+            "(VI_1) Entering FAULT STATE".to_owned()
+        ]
+    );
+}
+
+#[test]
+fn the_last_fault_gone_leads_back_to_backup_with_a_whole_wait() {
+    let mut instance = start(&config());
+    instance.handle(ms(100), tracking(0, &["a", "b"], 0));
+    instance.handle(ms(200), tracking(0, &["b"], 0));
+    assert_eq!(instance.state(), State::Fault);
+    instance.handle(ms(300), tracking(0, &[], 0));
+    assert_eq!(instance.state(), State::Backup);
+    assert_eq!(instance.poll_timeout(), Some((us(300_000 + 3_414_062), Timer::MasterDown)));
+}
+
+#[test]
+fn a_script_without_verdict_holds_the_instance_in_init() {
+    let pending = Tracking { pending: 1, ..Tracking::default() };
+    let begin = Start { tracking: pending, source: Some(OWN), leftovers: Leftovers::Remove };
+    let mut instance = Instance::new(ms(0), Arc::new(config()), begin);
+    assert_eq!((instance.state(), events(&drain(&mut instance))), (State::Init, vec![]));
+    assert_eq!(instance.poll_timeout(), None);
+    instance.handle(ms(700), tracking(0, &[], 0));
+    assert_eq!((instance.state(), events(&drain(&mut instance))), (State::Backup, vec![Event::Backup]));
+}
+
+#[test]
+fn a_change_of_priority_moves_the_wait_by_the_difference_of_the_skews() {
+    let mut instance = start(&config());
+    instance.handle(ms(2_000), tracking(-50, &[], 0));
+    assert_eq!(instance.status().priority, Priority::new(100));
+    assert_eq!(instance.poll_timeout(), Some((us(3_609_375), Timer::MasterDown)));
+}
+
+#[test]
+fn without_an_address_to_send_from_it_is_a_fault() {
+    let (mut instance, now) = master(&config());
+    instance.handle(now, Input::Source(None));
+    assert_eq!(instance.state(), State::Fault);
+    assert!(
+        notices(&drain(&mut instance))
+            .contains(&"(VI_1) entering FAULT state (no IPv4 address for interface)".to_owned())
+    );
+    instance.handle(now, Input::Source(Some(LOWER)));
+    assert_eq!(instance.state(), State::Backup);
+}
+
+/// What keepalived fails at: there any packet of the VRID puts off the next advert.
+#[test]
+fn bad_packets_move_no_timer_and_are_told_once() {
+    let (mut instance, now) = master(&config());
+    let due = instance.poll_timeout();
+    let good = advert(&config(), HIGHER, 100);
+    let mut bad = [good.clone(), good.clone(), good.clone(), good.clone()];
+    bad[0].message[6] ^= 1;
+    bad[1].ttl = 254;
+    bad[2].message.truncate(11);
+    bad[3].message.clear();
+    for packet in bad {
+        for _ in 0..3 {
+            instance.handle(now, Input::Packet(packet.clone()));
+        }
+    }
+    assert_eq!(instance.poll_timeout(), due);
+    let stats = instance.status().stats;
+    assert_eq!((stats.checksum_err, stats.ip_ttl_err, stats.packet_len_err), (3, 3, 6));
+    assert_eq!(drain(&mut instance).len(), 3);
+}
+
+#[test]
+fn a_differing_address_list_is_told_and_accepted() {
+    let mut instance = start(&config());
+    let other = VrrpInstance { vips: vec![vip(100), vip(101)], ..config() };
+    instance.handle(ms(1_000), Input::Packet(advert(&other, HIGHER, 200)));
+    assert_eq!(instance.status().stats.addr_list_err, 1);
+    assert_eq!(instance.poll_timeout(), Some((us(1_000_000 + 3_414_062), Timer::MasterDown)));
+}
+
+/// oracle: keepalived dumps 1804687 µs for priority 100 behind a master of 0.5 s.
+#[test]
+fn version_3_learns_the_masters_interval_and_forgets_it_as_master() {
+    let ours = VrrpInstance { version: Version::V3, priority: Priority::new(100), ..config() };
+    let theirs = VrrpInstance { advert_int: AdvertInt::from_centis(50).unwrap(), ..ours.clone() };
+    let mut instance = start(&ours);
+    instance.handle(ms(1_000), Input::Packet(advert(&theirs, HIGHER, 200)));
+    assert_eq!(instance.status().master_down, Duration::from_micros(1_804_687));
+    let (due, _) = instance.poll_timeout().unwrap();
+    assert_eq!(due, us(1_000_000 + 1_804_687));
+    instance.handle_timeout(due);
+    assert_eq!(instance.poll_timeout(), Some((due + Duration::from_secs(1), Timer::Advert)));
+}
+
+#[test]
+fn stopping_says_so_and_leaves_nothing_behind() {
+    let (mut instance, now) = master(&config());
+    instance.handle(now, Input::Stop);
+    let effects = drain(&mut instance);
+    assert_eq!((priorities(&effects), events(&effects)), (vec![0], vec![Event::Stop]));
+    assert!(
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Addresses(change) if change.remove == [vip(100)]))
+    );
+    assert_eq!(instance.poll_timeout(), None);
+    instance.handle(now, Input::Packet(advert(&config(), HIGHER, 200)));
+    assert_eq!(instance.poll_effect(), None);
+}
+
+fn adopted() -> Instance {
+    let begin = Start { tracking: Tracking::default(), source: Some(OWN), leftovers: Leftovers::Adopt };
+    let mut instance = Instance::new(ms(0), Arc::new(config()), begin);
+    assert!(!drain(&mut instance).iter().any(|effect| matches!(effect, Effect::Addresses(_))));
+    instance
+}
+
+#[test]
+fn adopted_addresses_stay_when_nobody_else_is_master() {
+    let mut instance = adopted();
+    instance.handle_timeout(us(3_414_062));
+    let removes = |effect: &Effect| matches!(effect, Effect::Addresses(change) if !change.remove.is_empty());
+    assert!(!drain(&mut instance).iter().any(removes));
+}
+
+#[test]
+fn adopted_addresses_go_when_somebody_else_is() {
+    for priority in [100, 200] {
+        let effects = hear(&mut adopted(), ms(100), HIGHER, priority);
+        assert!(
+            effects.iter().any(|e| matches!(e, Effect::Addresses(change) if change.remove == [vip(100)]))
+        );
+    }
+}
+
+#[test]
+fn a_reload_without_a_change_does_nothing() {
+    let (mut instance, now) = master(&config());
+    let due = instance.poll_timeout();
+    instance.handle(now, Input::Reconfigure(Arc::new(config())));
+    assert_eq!((drain(&mut instance), instance.poll_timeout()), (vec![], due));
+}
+
+#[test]
+fn a_reload_changes_just_the_addresses_that_differ() {
+    let (mut instance, now) = master(&VrrpInstance { vips: vec![vip(100), vip(101)], ..config() });
+    let new = VrrpInstance { vips: vec![vip(100), vip(102)], ..config() };
+    instance.handle(now, Input::Reconfigure(Arc::new(new)));
+    let effects = drain(&mut instance);
+    let change =
+        effects.iter().find_map(|e| if let Effect::Addresses(change) = e { Some(change) } else { None });
+    let change = change.unwrap();
+    assert_eq!((&change.install[..], &change.remove[..]), (&[vip(102)][..], &[vip(101)][..]));
+    assert_eq!((instance.state(), priorities(&effects)), (State::Master, vec![150]));
+}
+
+#[test]
+fn a_reload_lets_adverts_already_missed_count() {
+    let mut instance = start(&config());
+    let new = VrrpInstance { advert_int: AdvertInt::from_secs(2).unwrap(), ..config() };
+    instance.handle(ms(1_000), Input::Reconfigure(Arc::new(new)));
+    assert_eq!(instance.poll_timeout(), Some((us(6_414_062), Timer::MasterDown)));
+}
+
+#[test]
+fn an_address_that_somebody_removes_is_put_back_until_it_is_hopeless() {
+    let (mut instance, now) = master(&config());
+    let lost = || Input::AddressLost(vip(100).net.address, vip(100).dev);
+    instance.handle(now, lost());
+    let back = |e: &Effect| matches!(e, Effect::Addresses(change) if change.install == [vip(100)]);
+    assert!(drain(&mut instance).iter().any(back));
+    for _ in 0..TUG_LIMIT {
+        instance.handle(now, lost());
+    }
+    assert_eq!((instance.state(), priorities(&drain(&mut instance))), (State::Backup, vec![0]));
+    assert_eq!(instance.poll_timeout(), Some((now + skew_time_of(150), Timer::MasterDown)));
+}
+
+#[test]
+fn unicast_sends_each_peer_its_own_packet_and_none_to_ourselves() {
+    let delivery = Delivery::Unicast { peers: vec![LOWER, OWN, HIGHER], ttl: None, check_source: false };
+    let mut instance = start(&VrrpInstance { delivery, version: Version::V3, ..config() });
+    let due = instance.poll_timeout().unwrap().0;
+    instance.handle_timeout(due);
+    let effects = drain(&mut instance);
+    let sent = sends(&effects);
+    assert_eq!(sent.iter().map(|s| s.destination).collect::<Vec<_>>(), [LOWER, HIGHER]);
+    assert_ne!(sent[0].bytes[26..28], sent[1].bytes[26..28], "the pseudo-header has the peer in it");
+    assert_eq!(sent[0].bytes[4..6], sent[1].bytes[4..6], "one identification per advert, not per copy");
+}
+
+/// Whatever comes in whatever state, an instance answers and its timers agree with its state.
+#[test]
+fn every_state_answers_every_input() {
+    use proptest::prelude::*;
+    let input = prop_oneof![
+        (0..=255u8, prop_oneof![Just(LOWER), Just(OWN), Just(HIGHER)])
+            .prop_map(|(priority, from)| Input::Packet(advert(&config(), from, priority))),
+        (-300i64..300, 0usize..2, 0usize..2).prop_map(|(w, f, p)| tracking(w, &["chk"][..f], p)),
+        prop_oneof![Just(None), Just(Some(OWN)), Just(Some(LOWER))].prop_map(Input::Source),
+        Just(Input::AddressLost(vip(100).net.address, vip(100).dev)),
+        (1..=255u8).prop_map(|p| Input::Reconfigure(Arc::new(VrrpInstance {
+            priority: Priority::new(p),
+            ..config()
+        }))),
+    ];
+    let steps = prop::collection::vec((0u64..4_000, input), 1..60);
+    proptest!(|(steps in steps)| {
+        let mut instance = start(&config());
+        let mut now = ms(0);
+        for (wait, input) in steps {
+            now = now + Duration::from_millis(wait);
+            instance.handle_timeout(now);
+            instance.handle(now, input);
+            drain(&mut instance);
+            let status = instance.status();
+            let armed = instance.poll_timeout().map(|(_, timer)| timer);
+            match status.state {
+                State::Backup => prop_assert_eq!(armed, Some(Timer::MasterDown)),
+                State::Master => prop_assert!(status.next_timeout.is_some() && status.addresses_set),
+                State::Fault => prop_assert!(armed.is_none() && !status.addresses_set),
+                State::Init => prop_assert!(armed.is_none()),
+            }
+        }
+    });
+}

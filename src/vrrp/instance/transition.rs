@@ -1,0 +1,223 @@
+//! From state to state, and the faults, priorities and timers that lead there.
+
+use super::{Instance, PreemptWait};
+use crate::types::{AdvertInt, Instant, Priority, State, master_down_interval, skew_time};
+use crate::vrrp::effect::Event;
+use crate::vrrp::notice::{Fault, NoticeKind};
+use crate::vrrp::switchboard::Tracking;
+use crate::vrrp::timers::Timer;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+impl Instance {
+    pub(super) fn on_tracking(&mut self, now: Instant, tracking: Tracking) {
+        let before = self.faults();
+        self.tracking = tracking;
+        self.set_priority(now, self.config.priority.effective(self.tracking.weight));
+        self.review_faults(now, &before);
+    }
+
+    pub(super) fn on_source(&mut self, now: Instant, source: Option<IpAddr>) {
+        let before = self.faults();
+        self.source = source;
+        self.review_faults(now, &before);
+    }
+
+    /// Enters or leaves FAULT (or INIT) as the faults demand, and says which came and went.
+    pub(super) fn review_faults(&mut self, now: Instant, before: &BTreeSet<Fault>) {
+        let faults = self.faults();
+        if self.state == State::Init {
+            self.leave_init(now, false);
+            return;
+        }
+        for fault in before.difference(&faults) {
+            self.notice(NoticeKind::Recovered(fault.clone()));
+        }
+        for fault in faults.difference(before) {
+            self.notice(NoticeKind::Faulted(fault.clone()));
+        }
+        match (self.state, faults.is_empty()) {
+            (State::Fault, true) => self.enter_election(now, false),
+            (State::Backup | State::Master, false) => self.become_fault(now),
+            _ => {}
+        }
+    }
+
+    /// Once the scripts that hold it have spoken, an instance has its first real state.
+    pub(super) fn leave_init(&mut self, now: Instant, at_start: bool) {
+        if self.tracking.pending > 0 {
+            return;
+        }
+        let faults = self.faults();
+        if faults.is_empty() {
+            self.enter_election(now, at_start);
+            return;
+        }
+        for fault in faults {
+            self.notice(NoticeKind::Faulted(fault));
+        }
+        self.enter(now, State::Fault, at_start);
+        if self.addresses_set {
+            self.release_addresses();
+        }
+        self.notify(Event::Fault);
+    }
+
+    pub(super) fn faults(&self) -> BTreeSet<Fault> {
+        let mut faults = self.tracking.faults.clone();
+        // A dead link is the better explanation of a missing address.
+        if self.source.is_none() && faults.is_empty() {
+            faults.insert(Fault::NoAddress(self.config.family));
+        }
+        faults
+    }
+
+    pub(super) fn set_priority(&mut self, now: Instant, priority: Priority) {
+        if priority == self.priority {
+            return;
+        }
+        self.notice(NoticeKind::PriorityChanged(self.priority, priority));
+        let old = self.master_down();
+        self.priority = priority;
+        self.shift_master_down(now, old);
+    }
+
+    /// Moves a running master-down timer by what its length has changed, so that the adverts already
+    /// missed still count.
+    pub(super) fn shift_master_down(&mut self, now: Instant, old: Duration) {
+        if let Some(deadline) = self.timers.get(Timer::MasterDown) {
+            let moved = deadline + self.master_down() - old;
+            self.timers.arm(Timer::MasterDown, moved.max(now));
+        }
+    }
+
+    pub(super) fn on_advert_timer(&mut self, now: Instant, deadline: Instant) {
+        if self.state != State::Master {
+            return;
+        }
+        self.send_advert(now);
+        // The rhythm is kept by counting from the deadline, unless a whole interval was slept through.
+        let next = deadline + self.config.advert_int.duration();
+        if next > now {
+            self.timers.arm(Timer::Advert, next);
+        }
+    }
+
+    pub(super) fn on_master_down(&mut self, now: Instant) {
+        if self.state == State::Backup {
+            self.notice(NoticeKind::AdvertTimeout);
+            self.become_master(now);
+        }
+    }
+
+    pub(super) fn skew(&self) -> Duration {
+        skew_time(self.config.version, self.priority, self.master_interval)
+    }
+
+    pub(super) fn master_down(&self) -> Duration {
+        let adverts = self.config.down_timer_adverts;
+        master_down_interval(self.config.version, self.priority, self.master_interval, adverts)
+    }
+
+    /// BACKUP, or for an owner MASTER at once (RFC 9568 §6.4.1).
+    pub(super) fn enter_election(&mut self, now: Instant, at_start: bool) {
+        self.master_interval = self.config.advert_int;
+        if self.priority.is_owner() {
+            self.become_master(now);
+            return;
+        }
+        self.enter(now, State::Backup, at_start);
+        self.timers.arm(Timer::MasterDown, now + self.master_down());
+        self.notify(Event::Backup);
+    }
+
+    /// Advert first: the old master must let go before the neighbours are told.
+    pub(super) fn become_master(&mut self, now: Instant) {
+        self.state = State::Master;
+        self.master_interval = self.config.advert_int;
+        self.stats.become_master += 1;
+        self.send_advert(now);
+        self.enter(now, State::Master, false);
+        self.install_addresses();
+        self.announce(self.config.garp.master_repeat);
+        self.arm_second_burst(now);
+        self.arm_refresh(now);
+        self.notify(Event::Master);
+    }
+
+    pub(super) fn arm_second_burst(&mut self, now: Instant) {
+        let garp = self.config.garp;
+        if garp.master_delay > Duration::ZERO {
+            self.burst_rounds = garp.master_repeat;
+            self.timers.arm(Timer::Burst, now + garp.master_delay);
+        }
+    }
+
+    /// The first refresh is counted from the second burst.
+    pub(super) fn arm_refresh(&mut self, now: Instant) {
+        let garp = self.config.garp;
+        if garp.master_refresh > Duration::ZERO {
+            self.timers.arm(Timer::Refresh, now + garp.master_delay + garp.master_refresh);
+        } else {
+            self.timers.disarm(Timer::Refresh);
+        }
+    }
+
+    /// From MASTER; the caller arms the master-down timer.
+    pub(super) fn become_backup(&mut self, now: Instant, master_interval: AdvertInt) {
+        self.stats.release_master += 1;
+        self.master_interval = master_interval;
+        self.timers.disarm_all();
+        self.enter(now, State::Backup, false);
+        self.release_addresses();
+        self.notify(Event::Backup);
+    }
+
+    /// A master that fails says so twice, as keepalived does: the one packet that tells a backup not
+    /// to wait is worth repeating.
+    pub(super) fn become_fault(&mut self, now: Instant) {
+        let was_master = self.state == State::Master;
+        if was_master {
+            self.send_priority_zero();
+            self.send_zero_packet();
+            self.stats.release_master += 1;
+        }
+        self.timers.disarm_all();
+        self.enter(now, State::Fault, false);
+        if was_master {
+            self.notice(NoticeKind::SentPriorityZero);
+        }
+        if self.addresses_set {
+            self.release_addresses();
+        }
+        self.notify(Event::Fault);
+    }
+
+    pub(super) fn enter(&mut self, now: Instant, state: State, at_start: bool) {
+        self.state = state;
+        self.last_transition = now;
+        self.preempt_wait = PreemptWait::Idle;
+        self.told.clear();
+        if state != State::Backup {
+            self.timers.disarm(Timer::MasterDown);
+            self.master = None;
+        }
+        self.notice(NoticeKind::Entered { state, at_start });
+    }
+
+    pub(super) fn on_stop(&mut self) {
+        if self.state == State::Master {
+            self.send_priority_zero();
+            self.notice(NoticeKind::SentPriorityZero);
+            self.stats.release_master += 1;
+        }
+        self.timers.disarm_all();
+        if self.addresses_set {
+            self.release_addresses();
+        }
+        self.state = State::Init;
+        self.stopped = true;
+        self.notify(Event::Stop);
+    }
+}
