@@ -1,0 +1,22 @@
+//! The two clocks: one for protocol time, one for people.
+
+use crate::types::Instant;
+use nix::time::{ClockId, clock_gettime};
+use std::time::Duration;
+
+/// Reads `CLOCK_MONOTONIC`: every deadline of the daemon is on this clock.
+#[must_use]
+pub fn now() -> Instant {
+    read(ClockId::CLOCK_MONOTONIC).map_or(Instant::ZERO, |since| Instant::ZERO + since)
+}
+
+/// Reads the wall clock, as the time since 1970-01-01 UTC: for labels only, it may jump.
+#[must_use]
+pub fn wall() -> Duration {
+    read(ClockId::CLOCK_REALTIME).unwrap_or_default()
+}
+
+/// `None` only for a clock that the kernel does not have, which neither of the two is.
+fn read(clock: ClockId) -> Option<Duration> {
+    clock_gettime(clock).ok().map(Duration::from)
+}

@@ -1,0 +1,45 @@
+//! rtnetlink: a writer that changes addresses in batches, a monitor that tells what is there.
+
+mod monitor;
+mod writer;
+
+pub use monitor::{Event, LinkState, Monitor, PresentAddress};
+pub use writer::{Change, Failure, Writer};
+
+use crate::types::{IfIndex, IpNet};
+use std::net::Ipv4Addr;
+
+/// `IFA_PROTO` of addresses that this daemon added: keepalived's number in rt_protos.
+pub const KEEPALIVED_PROTOCOL: u8 = 18;
+
+/// An address as it is asked of the kernel.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Address {
+    /// The link it lives on.
+    pub link: IfIndex,
+    /// Address and prefix.
+    pub net: IpNet,
+    /// The far end of a point-to-point address.
+    pub peer: Option<IpNet>,
+    /// IPv4 only.
+    pub broadcast: Option<Ipv4Addr>,
+    /// 0 global, 253 link, 254 host.
+    pub scope: u8,
+    /// IPv4 only, at most 15 bytes, beginning with the name of the link by custom.
+    pub label: Option<String>,
+    /// Seconds that it stays preferred as a source; `None`: forever.
+    pub preferred_lft: Option<u32>,
+    /// No duplicate address detection (IPv6).
+    pub nodad: bool,
+    /// A home address (IPv6).
+    pub home: bool,
+    /// Temporary addresses are made from it (IPv6).
+    pub mngtmpaddr: bool,
+    /// No route for the prefix.
+    pub noprefixroute: bool,
+    /// The kernel joins the multicast group that the address names.
+    pub autojoin: bool,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! Writer and monitor against the kernel of a network namespace.
+
+use super::*;
+use crate::sys::testing::{block_on, in_namespace, ip, link};
+use crate::types::Family;
+use std::net::{IpAddr, Ipv6Addr};
+use std::process::Command;
+
+fn address(link: IfIndex, net: &str, prefix: u8) -> Address {
+    let net = IpNet::new(net.parse().unwrap(), prefix).unwrap();
+    Address {
+        link,
+        net,
+        peer: None,
+        broadcast: None,
+        scope: 0,
+        label: None,
+        preferred_lft: None,
+        nodad: net.family() == Family::V6,
+        home: false,
+        mngtmpaddr: false,
+        noprefixroute: false,
+        autojoin: false,
+    }
+}
+
+fn thousand(link: IfIndex) -> Vec<Address> {
+    (0..1000u16)
+        .map(|i| {
+            let [high, low] = i.to_be_bytes();
+            let v6 = IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0x99, 0, 0, 0, 0, i));
+            let net = if i % 2 == 0 { IpAddr::from([10, 98, high, low]) } else { v6 };
+            address(link, &net.to_string(), Family::of(net).bits())
+        })
+        .collect()
+}
+
+fn shown(name: &str) -> String {
+    let output = Command::new("ip").args(["address", "show", "dev", name]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+async fn until_synced(monitor: &mut Monitor) -> Vec<Event> {
+    let mut events = Vec::new();
+    loop {
+        match monitor.next().await.unwrap() {
+            Event::Synced => return events,
+            event => events.push(event),
+        }
+    }
+}
+
+#[test]
+fn a_thousand_addresses_come_and_go_in_one_call_each_and_the_monitor_sees_each_once() {
+    in_namespace(|| {
+        block_on(async {
+            let (index, _) = link("va");
+            let mut monitor = Monitor::open().unwrap();
+            until_synced(&mut monitor).await;
+            let all = thousand(index);
+            let mut writer = Writer::open().unwrap();
+            let adds: Vec<Change> = all.iter().cloned().map(Change::Add).collect();
+            assert!(writer.apply(&adds).unwrap().iter().all(Result::is_ok));
+            for _ in 0..1000 {
+                let Event::AddressAdded(added) = monitor.next().await.unwrap() else {
+                    panic!("not an address")
+                };
+                assert!(added.ours && added.link == index && !added.tentative);
+                assert!(all.iter().any(|address| address.net == added.net));
+            }
+            assert!(writer.apply(&adds).unwrap().iter().all(Result::is_ok), "they are there already");
+            let removals: Vec<Change> = all.into_iter().map(Change::Remove).collect();
+            assert!(writer.apply(&removals).unwrap().iter().all(Result::is_ok));
+            for _ in 0..1000 {
+                assert!(matches!(monitor.next().await.unwrap(), Event::AddressRemoved(_)));
+            }
+            assert!(writer.apply(&removals).unwrap().iter().all(Result::is_ok), "they are gone already");
+        });
+    });
+}
+
+/// oracle: iproute2's reading of what the kernel stored.
+#[test]
+fn every_option_of_an_address_reaches_the_kernel() {
+    in_namespace(|| {
+        let (index, _) = link("va");
+        let labelled = Address {
+            broadcast: Some([10, 99, 7, 255].into()),
+            scope: 253,
+            label: Some("va:vip".into()),
+            noprefixroute: true,
+            ..address(index, "10.99.7.100", 24)
+        };
+        let far = IpNet::host([10, 97, 1, 2].into());
+        let point_to_point = Address { peer: Some(far), ..address(index, "10.97.1.1", 32) };
+        let deprecated =
+            Address { preferred_lft: Some(0), home: true, ..address(index, "2001:db8:99::100", 128) };
+        let plain = address(index, "2001:db8:98::1", 64);
+        let mut writer = Writer::open().unwrap();
+        let all = [labelled, point_to_point, deprecated, plain];
+        let adds: Vec<Change> = all.iter().cloned().map(Change::Add).collect();
+        assert_eq!(writer.apply(&adds).unwrap(), vec![Ok(()); 4]);
+        let text = shown("va");
+        assert!(
+            text.contains("inet 10.99.7.100/24 brd 10.99.7.255 scope link noprefixroute va:vip"),
+            "{text}"
+        );
+        assert!(text.contains("inet 10.97.1.1 peer 10.97.1.2/32 scope global va"), "{text}");
+        assert!(text.contains("inet6 2001:db8:99::100/128 scope global nodad home deprecated"), "{text}");
+        assert!(text.contains("inet6 2001:db8:98::1/64 scope global nodad"), "{text}");
+        let removals: Vec<Change> = all.into_iter().map(Change::Remove).collect();
+        assert_eq!(writer.apply(&removals).unwrap(), vec![Ok(()); 4]);
+        assert!(!shown("va").contains("10.9") && !shown("va").contains("2001:"));
+    });
+}
+
+#[test]
+fn a_refusal_is_told_for_its_own_change_only() {
+    in_namespace(|| {
+        let (index, _) = link("va");
+        let nowhere = IfIndex::new(9999).unwrap();
+        let changes = [
+            address(index, "10.98.0.1", 32),
+            address(nowhere, "10.98.0.2", 32),
+            address(index, "10.98.0.3", 32),
+        ]
+        .map(Change::Add);
+        let results = Writer::open().unwrap().apply(&changes).unwrap();
+        assert!(results[0].is_ok() && results[2].is_ok());
+        let failure = results[1].clone().unwrap_err();
+        assert_eq!(failure.code, libc::ENODEV);
+        assert!(failure.to_string().starts_with("No such device"), "{failure}");
+    });
+}
+
+#[test]
+fn the_monitor_tells_what_is_there_and_what_changes() {
+    in_namespace(|| {
+        block_on(async {
+            let mut monitor = Monitor::open().unwrap();
+            let first = until_synced(&mut monitor).await;
+            let (va, _) = link("va");
+            let known = first.iter().find_map(|event| match event {
+                Event::LinkAdded(link) if link.index == va => Some(link.clone()),
+                _ => None,
+            });
+            let known = known.unwrap();
+            assert_eq!(known.mac.unwrap().0, [2, 0, 0, 0, 0, 0xa]);
+            assert!(known.up && !known.noarp && known.mtu == 1500);
+            let has = |net: &str| {
+                let net = IpNet::new(net.parse().unwrap(), 24).unwrap();
+                first.iter().any(|event| matches!(event, Event::AddressAdded(a) if a.net == net && !a.ours))
+            };
+            assert!(has("192.0.2.1") && has("192.0.2.2"));
+
+            ip("link set va mtu 1400");
+            let Event::LinkChanged(changed) = monitor.next().await.unwrap() else { panic!("not the MTU") };
+            assert_eq!((changed.index, changed.mtu), (va, 1400));
+            ip("link set vb down");
+            loop {
+                if let Event::LinkChanged(link) = monitor.next().await.unwrap()
+                    && link.index == va
+                    && !link.up
+                {
+                    break;
+                }
+            }
+            ip("link del vb");
+            loop {
+                if let Event::LinkRemoved(link) = monitor.next().await.unwrap()
+                    && link.index == va
+                {
+                    break;
+                }
+            }
+        });
+    });
+}

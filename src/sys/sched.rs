@@ -1,0 +1,32 @@
+//! Real-time class and locked memory, for the threads that need them.
+
+use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::sys::resource::{Resource, setrlimit};
+use std::io;
+use std::time::Duration;
+
+/// Puts the calling thread into `SCHED_RR`; children that it forks are ordinary again.
+///
+/// `priority` is clamped to what the kernel offers (1 to 99). `cpu_limit` is how long the thread may
+/// run without ever blocking before the kernel signals it (`RLIMIT_RTTIME`): a loop gone wild must not
+/// take the machine with it.
+///
+/// # Errors
+/// Not permitted (no `CAP_SYS_NICE`, or a cgroup without real-time bandwidth): the caller goes on without.
+pub fn set_round_robin(priority: u8, cpu_limit: Duration) -> io::Result<()> {
+    let limit_us = u64::try_from(cpu_limit.as_micros()).unwrap_or(u64::MAX);
+    setrlimit(Resource::RLIMIT_RTTIME, limit_us, limit_us)?;
+    let param = libc::sched_param { sched_priority: i32::from(priority.clamp(1, 99)) };
+    // SAFETY: `param` is a valid sched_param for the length of the call; 0 is the calling thread.
+    let result =
+        unsafe { libc::sched_setscheduler(0, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, &raw const param) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Keeps all pages of the process, present and future, in memory.
+///
+/// # Errors
+/// Not permitted, or over `RLIMIT_MEMLOCK`.
+pub fn lock_memory() -> io::Result<()> {
+    mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE).map_err(io::Error::from)
+}

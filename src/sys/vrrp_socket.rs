@@ -1,0 +1,425 @@
+//! Raw sockets of IP protocol 112: one pair for sending and receiving per link, family and
+//! multicast group or unicast source, shared by every instance that needs the same.
+//!
+//! Sends never block and never queue in user space. Receives are filtered in the kernel by the
+//! number in the second octet of the payload, so that a stranger's traffic never wakes the process.
+
+use crate::types::{Family, IfIndex, IfName, Vrid};
+use nix::sys::socket::sockopt::Ipv6RecvPacketInfo;
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, sendmsg, setsockopt,
+};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, Socket, Type};
+use std::collections::BTreeSet;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::AsRawFd;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+const PROTOCOL: i32 = 112;
+
+/// Internetwork control: what all routing protocols use.
+const TRAFFIC_CLASS: u32 = 0xc0;
+
+/// What a socket pair is for, and what makes it shareable.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Endpoint {
+    /// A group, joined on the link.
+    Multicast {
+        /// 224.0.0.18, ff02::12 or another.
+        group: IpAddr,
+    },
+    /// One of our addresses; it need not be there yet.
+    Unicast {
+        /// Source of what we send, destination of what we hear.
+        source: IpAddr,
+    },
+}
+
+impl Endpoint {
+    /// The family of group or source.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        match *self {
+            Self::Multicast { group: address } | Self::Unicast { source: address } => Family::of(address),
+        }
+    }
+}
+
+/// A received packet, as far as the IP layer tells.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Datagram<'a> {
+    /// Sender, from the IP header.
+    pub source: IpAddr,
+    /// Destination, from the IP header.
+    pub destination: IpAddr,
+    /// TTL or hop limit.
+    pub ttl: u8,
+    /// What follows the IP header; the kernel has cut it to the length that the header claims.
+    pub payload: &'a [u8],
+}
+
+/// A pair of raw sockets for one link and endpoint.
+#[derive(Debug)]
+pub struct VrrpSocket {
+    send: Socket,
+    receive: AsyncFd<Socket>,
+    link: IfIndex,
+    family: Family,
+}
+
+impl VrrpSocket {
+    /// Opens the pair and joins the group; needs a tokio runtime on this thread.
+    ///
+    /// # Errors
+    /// No `CAP_NET_RAW`, no such link, or a group that the kernel refuses.
+    pub fn open(
+        link: IfIndex,
+        name: &IfName,
+        endpoint: &Endpoint,
+        vrids: &BTreeSet<Vrid>,
+    ) -> io::Result<Self> {
+        let send = open_sender(link, name, endpoint)?;
+        let receive = open_receiver(link, name, endpoint, vrids)?;
+        // SAFETY: the socket owns its descriptor and nothing replaces or closes it inside the AsyncFd.
+        let receive = unsafe { AsyncFd::register(receive)? };
+        Ok(Self { send, receive, link, family: endpoint.family() })
+    }
+
+    /// Replaces the numbers that are let through, at once and without a gap.
+    ///
+    /// # Errors
+    /// The kernel has no memory for the filter.
+    pub fn set_vrids(&self, vrids: &BTreeSet<Vrid>) -> io::Result<()> {
+        self.receive.get_ref().attach_filter(&vrid_filter(self.family, vrids))
+    }
+
+    /// Sends a complete IPv4 packet, header included (the kernel fills in the header checksum).
+    ///
+    /// # Errors
+    /// The link is down, or there is no route to a unicast peer.
+    pub fn send_ipv4(&self, packet: &[u8], destination: Ipv4Addr) -> io::Result<()> {
+        let flags = if destination.is_multicast() { libc::MSG_DONTROUTE } else { 0 };
+        let to = SockAddr::from(SocketAddrV4::new(destination, 0));
+        self.send.send_to_with_flags(packet, &to, flags | libc::MSG_NOSIGNAL).map(drop)
+    }
+
+    /// Sends an IPv6 payload.
+    ///
+    /// # Errors
+    /// The link is down, the source is not ours, or there is no route to a unicast peer.
+    pub fn send_ipv6(
+        &self,
+        payload: &[u8],
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+        hop_limit: u8,
+    ) -> io::Result<()> {
+        let from = libc::in6_pktinfo {
+            ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
+            ipi6_ifindex: self.link.get(),
+        };
+        let hops = libc::c_int::from(hop_limit);
+        let control = [ControlMessage::Ipv6PacketInfo(&from), ControlMessage::Ipv6HopLimit(&hops)];
+        let to = SockaddrIn6::from(SocketAddrV6::new(destination, 0, 0, self.link.get()));
+        let route = if destination.is_multicast() { libc::MSG_DONTROUTE } else { 0 };
+        let flags = MsgFlags::from_bits_retain(route | libc::MSG_NOSIGNAL);
+        sendmsg(self.send.as_raw_fd(), &[IoSlice::new(payload)], &control, flags, Some(&to))?;
+        Ok(())
+    }
+
+    /// Waits until there may be something to receive.
+    ///
+    /// # Errors
+    /// The runtime is shutting down.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.receive.readable().await.map(|mut guard| guard.retain_ready())
+    }
+
+    /// Receives one packet; `None` when there is none left, after which [`Self::readable`] waits again.
+    ///
+    /// # Errors
+    /// As recvmsg(2): the link went down, for instance.
+    pub fn receive<'a>(&self, buffer: &'a mut [u8]) -> io::Result<Option<Datagram<'a>>> {
+        let received = self.receive.try_io(Interest::READABLE, |socket| match self.family {
+            Family::V4 => receive_ipv4(socket, buffer),
+            Family::V6 => receive_ipv6(socket, buffer),
+        });
+        match received {
+            Ok(received) => Ok(Some(received)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn open_raw(family: Family, name: &IfName) -> io::Result<Socket> {
+    let domain = match family {
+        Family::V4 => Domain::IPV4,
+        Family::V6 => Domain::IPV6,
+    };
+    let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(PROTOCOL)))?;
+    socket.set_nonblocking(true)?;
+    socket.bind_device(Some(name.as_str().as_bytes()))?;
+    Ok(socket)
+}
+
+fn open_sender(link: IfIndex, name: &IfName, endpoint: &Endpoint) -> io::Result<Socket> {
+    let family = endpoint.family();
+    let socket = open_raw(family, name)?;
+    // A raw socket receives whatever its protocol number matches; this one must never fill up.
+    socket.attach_filter(&[RETURN_NOTHING])?;
+    match family {
+        Family::V4 => {
+            socket.set_header_included_v4(true)?;
+            socket.set_multicast_loop_v4(false)?;
+            set_multicast_link_v4(&socket, link)?;
+        }
+        Family::V6 => {
+            socket.set_tclass_v6(TRAFFIC_CLASS)?;
+            socket.set_multicast_loop_v6(false)?;
+            socket.set_multicast_if_v6(link.get())?;
+        }
+    }
+    Ok(socket)
+}
+
+fn open_receiver(
+    link: IfIndex,
+    name: &IfName,
+    endpoint: &Endpoint,
+    vrids: &BTreeSet<Vrid>,
+) -> io::Result<Socket> {
+    let family = endpoint.family();
+    let socket = open_raw(family, name)?;
+    socket.attach_filter(&vrid_filter(family, vrids))?;
+    match family {
+        Family::V4 => socket.set_multicast_all_v4(false)?,
+        Family::V6 => {
+            socket.set_multicast_all_v6(false)?;
+            socket.set_recv_hoplimit_v6(true)?;
+            setsockopt(&socket, Ipv6RecvPacketInfo, &true)?;
+        }
+    }
+    let local = match *endpoint {
+        Endpoint::Multicast { group } => {
+            join(&socket, group, link)?;
+            group
+        }
+        Endpoint::Unicast { source } => {
+            match family {
+                Family::V4 => socket.set_freebind_v4(true)?,
+                Family::V6 => socket.set_freebind_v6(true)?,
+            }
+            source
+        }
+    };
+    socket.bind(&SockAddr::from(match local {
+        IpAddr::V4(address) => SocketAddr::from((address, 0)),
+        IpAddr::V6(address) => SocketAddrV6::new(address, 0, 0, link.get()).into(),
+    }))?;
+    Ok(socket)
+}
+
+fn join(socket: &Socket, group: IpAddr, link: IfIndex) -> io::Result<()> {
+    match group {
+        IpAddr::V4(group) => socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(link.get())),
+        IpAddr::V6(group) => socket.join_multicast_v6(&group, link.get()),
+    }
+}
+
+/// `IP_MULTICAST_IF` by number: socket2 offers it by address only, and a link may have none yet.
+fn set_multicast_link_v4(socket: &Socket, link: IfIndex) -> io::Result<()> {
+    let any = libc::in_addr { s_addr: 0 };
+    let request =
+        libc::ip_mreqn { imr_multiaddr: any, imr_address: any, imr_ifindex: link.get() as libc::c_int };
+    // SAFETY: the option takes an ip_mreqn, which `request` is for the length of the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_MULTICAST_IF,
+            (&raw const request).cast(),
+            size_of_val(&request) as libc::socklen_t,
+        )
+    };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+const RETURN_NOTHING: SockFilter = SockFilter::new(RETURN, 0, 0, 0);
+const RETURN_ALL: SockFilter = SockFilter::new(RETURN, 0, 0, u32::MAX);
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+
+/// Lets a packet through when the second octet of its IP payload is one of `vrids`.
+///
+/// IPv4 raw sockets filter from the IP header on, IPv6 ones from the payload on.
+fn vrid_filter(family: Family, vrids: &BTreeSet<Vrid>) -> Vec<SockFilter> {
+    let load_header_length = SockFilter::new((libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH) as u16, 0, 0, 0);
+    let load = |mode: u32| SockFilter::new((libc::BPF_LD | libc::BPF_B | mode) as u16, 0, 0, 1);
+    let mut program = match family {
+        Family::V4 => vec![load_header_length, load(libc::BPF_IND)],
+        Family::V6 => vec![load(libc::BPF_ABS)],
+    };
+    let unless_equal_skip = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    for vrid in vrids {
+        program.push(SockFilter::new(unless_equal_skip, 0, 1, vrid.get().into()));
+        program.push(RETURN_ALL);
+    }
+    program.push(RETURN_NOTHING);
+    program
+}
+
+fn receive_ipv4<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Result<Datagram<'a>> {
+    let received = nix::sys::socket::recv(socket.as_raw_fd(), buffer, MsgFlags::empty())?;
+    let packet = &buffer[..received];
+    // The kernel delivers no IPv4 packet without a whole header: this is for the type system.
+    let malformed = || io::Error::from(io::ErrorKind::InvalidData);
+    let header = packet.first_chunk::<20>().ok_or_else(malformed)?;
+    let header_length = usize::from(header[0] & 0xf) * 4;
+    let octets = |at: usize| [header[at], header[at + 1], header[at + 2], header[at + 3]];
+    Ok(Datagram {
+        source: Ipv4Addr::from(octets(12)).into(),
+        destination: Ipv4Addr::from(octets(16)).into(),
+        ttl: header[8],
+        payload: packet.get(header_length..).ok_or_else(malformed)?,
+    })
+}
+
+fn receive_ipv6<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Result<Datagram<'a>> {
+    let mut control = nix::cmsg_space!(libc::in6_pktinfo, libc::c_int);
+    let (received, source, destination, ttl) = {
+        let mut parts = [IoSliceMut::new(buffer)];
+        let flags = MsgFlags::empty();
+        let message = recvmsg::<SockaddrIn6>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
+        let mut destination = Ipv6Addr::UNSPECIFIED;
+        let mut ttl = 0;
+        for item in message.cmsgs()? {
+            match item {
+                ControlMessageOwned::Ipv6PacketInfo(info) => destination = info.ipi6_addr.s6_addr.into(),
+                ControlMessageOwned::Ipv6HopLimit(hops) => ttl = u8::try_from(hops).unwrap_or(0),
+                _ => {}
+            }
+        }
+        let source = message.address.map_or(Ipv6Addr::UNSPECIFIED, |address| address.ip());
+        (message.bytes, source, destination, ttl)
+    };
+    Ok(Datagram { source: source.into(), destination: destination.into(), ttl, payload: &buffer[..received] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::testing::{block_on, in_namespace, link};
+    use std::str::FromStr;
+
+    const GROUP: IpAddr = Family::V4.vrrp_group();
+
+    fn vrids(numbers: &[u8]) -> BTreeSet<Vrid> {
+        numbers.iter().filter_map(|number| Vrid::new(*number)).collect()
+    }
+
+    fn open(name: &str, endpoint: &Endpoint, numbers: &[u8]) -> VrrpSocket {
+        let (index, name) = link(name);
+        VrrpSocket::open(index, &name, endpoint, &vrids(numbers)).unwrap()
+    }
+
+    /// oracle: by hand from RFC 791; TTL 255, TOS 0xc0, identification 0x0102.
+    fn ipv4(source: [u8; 4], destination: [u8; 4], payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x45, 0xc0, 0, 20 + payload.len() as u8, 1, 2, 0, 0, 255, 112, 0, 0];
+        packet.extend(source);
+        packet.extend(destination);
+        packet.extend(payload);
+        packet
+    }
+
+    async fn receive_one(socket: &VrrpSocket, buffer: &mut [u8]) -> (IpAddr, IpAddr, u8, Vec<u8>) {
+        loop {
+            socket.readable().await.unwrap();
+            if let Some(got) = socket.receive(buffer).unwrap() {
+                return (got.source, got.destination, got.ttl, got.payload.to_vec());
+            }
+        }
+    }
+
+    #[test]
+    fn an_ipv4_multicast_arrives_whole_and_other_vrids_do_not() {
+        in_namespace(|| {
+            block_on(async {
+                let endpoint = Endpoint::Multicast { group: GROUP };
+                let (a, b) = (open("va", &endpoint, &[51]), open("vb", &endpoint, &[51, 7]));
+                let mut buffer = [0xa5; 256];
+                let group = Ipv4Addr::new(224, 0, 0, 18);
+                for vrid in [52, 51, 1, 7, 6] {
+                    let packet = ipv4([192, 0, 2, 1], group.octets(), &[0x21, vrid, 150, 0, 0, 1, 0, 0]);
+                    a.send_ipv4(&packet, group).unwrap();
+                }
+                for vrid in [51, 7] {
+                    let (source, destination, ttl, payload) = receive_one(&b, &mut buffer).await;
+                    assert_eq!(source, IpAddr::from([192, 0, 2, 1]));
+                    assert_eq!((destination, ttl), (group.into(), 255));
+                    assert_eq!(payload, [0x21, vrid, 150, 0, 0, 1, 0, 0]);
+                }
+                assert!(b.receive(&mut buffer).unwrap().is_none());
+                assert!(a.receive(&mut buffer).unwrap().is_none(), "our own packets come back");
+            });
+        });
+    }
+
+    #[test]
+    fn the_filter_can_be_replaced_while_packets_flow() {
+        in_namespace(|| {
+            block_on(async {
+                let endpoint = Endpoint::Multicast { group: GROUP };
+                let (a, b) = (open("va", &endpoint, &[9]), open("vb", &endpoint, &[9]));
+                let mut buffer = [0xa5; 256];
+                let all: Vec<u8> = (1..=255).filter(|vrid| *vrid != 9).collect();
+                b.set_vrids(&vrids(&all)).unwrap();
+                let group = Ipv4Addr::new(224, 0, 0, 18);
+                for vrid in [9, 255] {
+                    a.send_ipv4(&ipv4([192, 0, 2, 1], group.octets(), &[0x21, vrid]), group).unwrap();
+                }
+                let (.., payload) = receive_one(&b, &mut buffer).await;
+                assert_eq!(payload, [0x21, 255]);
+                assert!(b.receive(&mut buffer).unwrap().is_none());
+            });
+        });
+    }
+
+    #[test]
+    fn an_ipv6_multicast_arrives_from_the_source_that_was_chosen() {
+        in_namespace(|| {
+            block_on(async {
+                let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+                let endpoint = Endpoint::Multicast { group: group.into() };
+                let (a, b) = (open("va", &endpoint, &[51]), open("vb", &endpoint, &[51]));
+                let mut buffer = [0xa5; 256];
+                let source: Ipv6Addr = "fe80::a".parse().unwrap();
+                a.send_ipv6(&[0x31, 52, 100, 0], source, group, 255).unwrap();
+                a.send_ipv6(&[0x31, 51, 100, 0], source, group, 255).unwrap();
+                let got = receive_one(&b, &mut buffer).await;
+                assert_eq!(got, (source.into(), group.into(), 255, vec![0x31, 51, 100, 0]));
+                assert!(b.receive(&mut buffer).unwrap().is_none());
+            });
+        });
+    }
+
+    #[test]
+    fn unicast_needs_no_address_to_open_and_carries_the_hop_limit_given() {
+        in_namespace(|| {
+            block_on(async {
+                for absent in ["2001:db8:99::7", "fe80::7", "192.0.2.7"] {
+                    let source: IpAddr = absent.parse().unwrap();
+                    open("va", &Endpoint::Unicast { source }, &[51]);
+                }
+                let (a, b) = (Ipv6Addr::from_str("fe80::a").unwrap(), Ipv6Addr::from_str("fe80::b").unwrap());
+                let (near, far) =
+                    (Endpoint::Unicast { source: a.into() }, Endpoint::Unicast { source: b.into() });
+                let (near, far) = (open("va", &near, &[51]), open("vb", &far, &[51]));
+                near.send_ipv6(&[0x31, 51], a, b, 254).unwrap();
+                let got = receive_one(&far, &mut [0xa5; 256]).await;
+                assert_eq!(got, (a.into(), b.into(), 254, vec![0x31, 51]));
+            });
+        });
+    }
+}
