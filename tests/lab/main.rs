@@ -1,1 +1,44 @@
 //! The lab: the real binary in network namespaces, with real peers.
+//!
+//! Needs root, keepalived, nginx, tshark, nft, killall and ps; a test that misses one says so and fails.
+
+#[allow(dead_code, unreachable_pub)]
+mod net;
+mod world;
+
+mod election;
+mod failover;
+mod nginx;
+mod transport;
+
+/// Makes a module of tests for each scenario, one test for each pair of daemons on nodes a and b.
+///
+/// The pair of two keepalived is the harness's own check: what fails there is not vrrpd's fault.
+#[macro_export]
+macro_rules! pairings {
+    ($($scenario:ident),* $(,)?) => {$(
+        mod $scenario {
+            use $crate::world::{Kind::{Keepalived, Vrrpd}, World};
+
+            #[test]
+            fn vrrpd_vrrpd() {
+                super::$scenario(&mut World::new(Vrrpd, Vrrpd));
+            }
+
+            #[test]
+            fn vrrpd_keepalived() {
+                super::$scenario(&mut World::new(Vrrpd, Keepalived));
+            }
+
+            #[test]
+            fn keepalived_vrrpd() {
+                super::$scenario(&mut World::new(Keepalived, Vrrpd));
+            }
+
+            #[test]
+            fn keepalived_keepalived() {
+                super::$scenario(&mut World::new(Keepalived, Keepalived));
+            }
+        }
+    )*};
+}

@@ -1,0 +1,63 @@
+//! A VRRP daemon on a machine. Which one is a parameter: both take the same file and options.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::process::Tree;
+use super::space::Space;
+
+/// A program that speaks keepalived's command line.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// For tables and messages.
+    pub name: &'static str,
+    /// What is executed.
+    pub path: PathBuf,
+}
+
+/// A running daemon.
+pub struct Daemon {
+    /// Parent process and all below it.
+    pub tree: Tree,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts `program` in the foreground inside `space` with this configuration text.
+    ///
+    /// Options are `-n -l`, `-f` the file, and `options`; all else is left at its default, since `/run`
+    /// and `/tmp` belong to the machine. What it prints is appended to `daemon.log`.
+    pub fn start(program: &Program, space: &Space, config: &str, options: &[&str]) -> io::Result<Self> {
+        let file = space.dir.join("keepalived.conf");
+        fs::write(&file, config)?;
+        Self::start_on(program, space, &file, options)
+    }
+
+    /// As [`Daemon::start`], with a file that is there already.
+    pub fn start_on(program: &Program, space: &Space, file: &Path, options: &[&str]) -> io::Result<Self> {
+        let log = space.dir.join("daemon.log");
+        let out = OpenOptions::new().create(true).append(true).open(&log)?;
+        let mut command = Command::new(&program.path);
+        command.args(["-n", "-l", "-f"]).arg(file).args(options).current_dir(&space.dir);
+        command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+        Ok(Self { tree: Tree::new(space.spawn(&mut command)?), log })
+    }
+
+    /// Everything that was logged, by earlier daemons of this machine too.
+    pub fn log(&self) -> String {
+        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// TERM, then its end within ten seconds.
+    pub fn stop(&mut self) -> io::Result<ExitStatus> {
+        self.tree.signal(Signal::SIGTERM)?;
+        self.tree
+            .wait(Duration::from_secs(10))?
+            .ok_or_else(|| io::Error::other("the daemon did not end within ten seconds of TERM"))
+    }
+}

@@ -1,0 +1,82 @@
+//! What the lab reads out of a frame, by hand from the RFCs and not with the daemon's own parser.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::SystemTime;
+
+use super::capture::Frame;
+
+/// A VRRP packet, malformed or not, as far as its fixed header goes.
+#[derive(Clone, Debug)]
+pub struct Advert {
+    /// Kernel's time stamp.
+    pub at: SystemTime,
+    /// Ethernet source.
+    pub mac: [u8; 6],
+    /// IP source.
+    pub from: IpAddr,
+    /// IP destination.
+    pub to: IpAddr,
+    /// 2 or 3.
+    pub version: u8,
+    /// Virtual router.
+    pub vrid: u8,
+    /// 0 means: leaving.
+    pub priority: u8,
+}
+
+impl Advert {
+    /// `None` for frames that are not IP protocol 112.
+    pub fn parse(frame: &Frame) -> Option<Self> {
+        let bytes = &frame.bytes;
+        let (from, to, body): (IpAddr, IpAddr, &[u8]) = match bytes.get(12..14)? {
+            [0x08, 0x00] if *bytes.get(23)? == 112 => {
+                let header = usize::from(bytes[14] & 15) * 4;
+                (v4(bytes.get(26..30)?)?, v4(bytes.get(30..34)?)?, bytes.get(14 + header..)?)
+            }
+            [0x86, 0xdd] if *bytes.get(20)? == 112 => {
+                (v6(bytes.get(22..38)?)?, v6(bytes.get(38..54)?)?, bytes.get(54..)?)
+            }
+            _ => return None,
+        };
+        let [kind, vrid, priority, ..] = *body else { return None };
+        Some(Self { at: frame.at, mac: mac(bytes)?, from, to, version: kind >> 4, vrid, priority })
+    }
+}
+
+/// A gratuitous ARP or an unsolicited neighbour advertisement.
+#[derive(Clone, Debug)]
+pub struct Announce {
+    /// Kernel's time stamp.
+    pub at: SystemTime,
+    /// Ethernet source.
+    pub mac: [u8; 6],
+    /// The address that is announced.
+    pub address: IpAddr,
+}
+
+impl Announce {
+    /// `None` for other frames, ordinary ARP and solicited NAs among them.
+    pub fn parse(frame: &Frame) -> Option<Self> {
+        let bytes = &frame.bytes;
+        let address = match bytes.get(12..14)? {
+            [0x08, 0x06] if bytes.get(28..32)? == bytes.get(38..42)? => v4(&bytes[28..32])?,
+            [0x86, 0xdd] if bytes.get(20)? == &58 && bytes.get(54)? == &136 && bytes.get(58)? & 0x40 == 0 => {
+                v6(bytes.get(62..78)?)?
+            }
+            _ => return None,
+        };
+        Some(Self { at: frame.at, mac: mac(bytes)?, address })
+    }
+}
+
+fn mac(bytes: &[u8]) -> Option<[u8; 6]> {
+    bytes.get(6..12)?.try_into().ok()
+}
+
+fn v4(bytes: &[u8]) -> Option<IpAddr> {
+    <[u8; 4]>::try_from(bytes).ok().map(|b| IpAddr::V4(Ipv4Addr::from(b)))
+}
+
+fn v6(bytes: &[u8]) -> Option<IpAddr> {
+    <[u8; 16]>::try_from(bytes).ok().map(|b| IpAddr::V6(Ipv6Addr::from(b)))
+}

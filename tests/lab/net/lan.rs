@@ -1,0 +1,69 @@
+//! A LAN: a switch that hears everything, and cables to machines.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use super::capture::Capture;
+use super::space::Space;
+
+/// A switch. Machines are added with [`Lan::machine`].
+///
+/// Machine `n` (1 to 254) has `eth0` with MAC `02:00:00:00:00:nn`, `10.99.0.n/24` and
+/// `2001:db8:99::n/64`.
+pub struct Lan {
+    dir: PathBuf,
+    switch: Space,
+    /// Everything that was on the wire.
+    pub capture: Capture,
+}
+
+impl Lan {
+    /// Makes the switch; files go below `dir`.
+    pub fn new(dir: &Path) -> io::Result<Self> {
+        let switch = Space::new(dir, "switch")?;
+        // The switch itself never speaks.
+        switch.sysctl("ipv6/conf/all/disable_ipv6", "1")?;
+        switch.sysctl("ipv6/conf/default/disable_ipv6", "1")?;
+        switch.rtnl().add_bridge("br0")?;
+        let capture = Capture::start(&switch, "br0")?;
+        Ok(Self { dir: dir.to_owned(), switch, capture })
+    }
+
+    /// Adds machine `n`, its cable and its addresses.
+    pub fn machine(&self, name: &str, n: u8) -> io::Result<Space> {
+        let space = Space::new(&self.dir, name)?;
+        for (key, value) in [("accept_dad", "0"), ("router_solicitations", "0"), ("disable_ipv6", "0")] {
+            for scope in ["all", "default"] {
+                space.sysctl(&format!("ipv6/conf/{scope}/{key}"), value)?;
+            }
+        }
+        self.switch.rtnl().add_cable(name, "br0", space.net(), "eth0", mac(n))?;
+        let rtnl = space.rtnl();
+        rtnl.set_up("eth0", true)?;
+        rtnl.add_address("eth0", IpAddr::V4(ipv4(n)), 24)?;
+        rtnl.add_address("eth0", IpAddr::V6(ipv6(n)), 64)?;
+        drop(rtnl);
+        Ok(space)
+    }
+
+    /// Cuts or mends the cable of a machine at the switch: the machine loses or regains its carrier.
+    pub fn cable(&self, machine: &Space, plugged: bool) -> io::Result<()> {
+        self.switch.rtnl().set_up(&machine.name, plugged)
+    }
+}
+
+/// MAC of machine `n`.
+pub fn mac(n: u8) -> [u8; 6] {
+    [2, 0, 0, 0, 0, n]
+}
+
+/// IPv4 address of machine `n`.
+pub fn ipv4(n: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 99, 0, n)
+}
+
+/// Global IPv6 address of machine `n`.
+pub fn ipv6(n: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0x2001, 0xdb8, 0x99, 0, 0, 0, 0, n.into())
+}

@@ -1,0 +1,281 @@
+//! Two nodes, a client and a wire: what every scenario starts from.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::net::client::Client;
+use crate::net::daemon::{Daemon, Program};
+use crate::net::frame::Advert;
+use crate::net::lan::{self, Lan};
+use crate::net::process::Tree;
+use crate::net::space::Space;
+use crate::net::wait_for;
+use crate::net::watch::Watch;
+
+/// What a loaded machine with two cores may add to any time.
+pub(crate) const SLACK: Duration = Duration::from_millis(500);
+
+/// Which daemon a node runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Vrrpd,
+    Keepalived,
+}
+
+impl Kind {
+    pub(crate) fn program(self) -> Program {
+        match self {
+            Kind::Vrrpd => Program { name: "vrrpd", path: env!("CARGO_BIN_EXE_vrrpd").into() },
+            Kind::Keepalived => Program { name: "keepalived", path: tool("keepalived") },
+        }
+    }
+}
+
+/// A node: a machine with nginx and a VRRP daemon.
+pub(crate) struct Node {
+    pub(crate) daemon: Option<Daemon>,
+    nginx: Option<Tree>,
+    pub(crate) watch: Watch,
+    pub(crate) space: Space,
+    pub(crate) program: Program,
+    pub(crate) n: u8,
+}
+
+impl Node {
+    pub(crate) fn new(lan: &Lan, name: &str, n: u8, kind: Kind) -> Self {
+        let space = lan.machine(name, n).expect("a machine");
+        let watch = Watch::start(&space).expect("a watch over addresses");
+        let node = Self { daemon: None, nginx: None, watch, space, program: kind.program(), n };
+        node.write_nginx_conf("");
+        node
+    }
+
+    pub(crate) fn ip(&self) -> IpAddr {
+        lan::ipv4(self.n).into()
+    }
+
+    /// Writes the node's nginx.conf, with an `extra` line at its top.
+    pub(crate) fn write_nginx_conf(&self, extra: &str) {
+        let dir = self.space.dir.display();
+        let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {dir}/nginx-{kind};\n"))
+            .concat();
+        let text = format!(
+            "{extra}\nuser root;\nworker_processes 1;\npid {dir}/nginx.pid;\nerror_log {dir}/nginx.log;\n\
+             events {{ worker_connections 256; }}\nhttp {{\naccess_log off;\n{paths}\
+             server {{ listen 80; listen [::]:80; location / {{ return 200 \"{}\\n\"; }} }}\n}}\n",
+            self.space.name
+        );
+        fs::write(self.nginx_conf(), text).expect("nginx.conf");
+    }
+
+    pub(crate) fn nginx_conf(&self) -> PathBuf {
+        self.space.dir.join("nginx.conf")
+    }
+
+    /// Starts nginx and waits until it listens.
+    pub(crate) fn start_nginx(&mut self) {
+        let mut command = Command::new(tool("nginx"));
+        command.arg("-e").arg(self.space.dir.join("nginx.log")).arg("-c").arg(self.nginx_conf());
+        command.args(["-g", "daemon off;"]);
+        self.nginx = Some(Tree::new(self.space.spawn(&mut command).expect("nginx")));
+        let pid = self.space.dir.join("nginx.pid");
+        wait_for(Duration::from_secs(5), || pid.exists().then_some(())).expect("nginx runs");
+    }
+
+    /// Ends the nginx that [`Node::start_nginx`] started.
+    pub(crate) fn stop_nginx(&mut self) {
+        self.nginx = None;
+        let _ = fs::remove_file(self.space.dir.join("nginx.pid"));
+    }
+
+    pub(crate) fn start(&mut self, config: &str) {
+        self.start_with(config, &["-D"]);
+    }
+
+    pub(crate) fn start_with(&mut self, config: &str, options: &[&str]) {
+        self.daemon = Some(Daemon::start(&self.program, &self.space, config, options).expect("the daemon"));
+    }
+
+    pub(crate) fn daemon(&mut self) -> &mut Daemon {
+        self.daemon.as_mut().expect("the scenario started a daemon on this node")
+    }
+
+    /// TERM; it must end with status 0.
+    pub(crate) fn stop(&mut self) {
+        let status = self.daemon().stop().expect("an orderly end");
+        assert!(status.success(), "{} on {} ended with {status} on TERM", self.program.name, self.space.name);
+        self.daemon = None;
+    }
+
+    /// TERM, without waiting for the end.
+    pub(crate) fn term(&mut self) {
+        self.daemon().tree.signal(Signal::SIGTERM).expect("it runs");
+    }
+
+    /// `kill -9` of all its processes.
+    pub(crate) fn kill(&mut self) {
+        self.daemon().tree.kill_all().expect("it runs");
+        self.daemon = None;
+    }
+
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        let all = self.space.rtnl().addresses().expect("a list of addresses");
+        all.iter().any(|(ip, ..)| *ip == address)
+    }
+}
+
+/// Two nodes `a` (10.99.0.1) and `b` (10.99.0.2) and a client (10.99.0.9) on one LAN.
+pub(crate) struct World {
+    pub(crate) a: Node,
+    pub(crate) b: Node,
+    pub(crate) client: Space,
+    pub(crate) lan: Lan,
+    _dir: TempDir,
+}
+
+impl World {
+    /// Nodes with running nginx and without running daemons.
+    pub(crate) fn new(a: Kind, b: Kind) -> Self {
+        let mut world = Self::without_service(a, b);
+        world.a.start_nginx();
+        world.b.start_nginx();
+        world
+    }
+
+    /// As [`World::new`], nginx not started.
+    pub(crate) fn without_service(a: Kind, b: Kind) -> Self {
+        need(&["keepalived", "nginx"]);
+        let dir = lab_dir();
+        let lan = Lan::new(dir.path()).expect("a LAN (is this root?)");
+        let client = lan.machine("client", 9).expect("a client");
+        let a = Node::new(&lan, "a", 1, a);
+        let b = Node::new(&lan, "b", 2, b);
+        Self { a, b, client, lan, _dir: dir }
+    }
+
+    /// A client that asks nginx at `vip` all along.
+    pub(crate) fn browse(&self, vip: IpAddr) -> Client {
+        Client::http(&self.client, vip, Duration::from_millis(10), Duration::from_millis(100))
+            .expect("a client")
+    }
+
+    /// Waits until `node` holds `vip`, `other` does not (unless `stale`), the client's requests arrive at
+    /// `node`, and the client's neighbour entry names its MAC.
+    #[track_caller]
+    pub(crate) fn settle(&self, browser: &Client, vip: IpAddr, node: &Node, limit: Duration) {
+        let begin = SystemTime::now();
+        let name = &node.space.name;
+        let other = if node.n == self.a.n { &self.b } else { &self.a };
+        let served = || {
+            let last = browser.last().filter(|r| r.at >= begin)?;
+            let neighbour = self.client.rtnl().neighbour(vip).ok()?;
+            let right = last.server.as_deref() == Some(name) && neighbour == Some(lan::mac(node.n));
+            (node.has(vip) && right && (other.daemon.is_none() || !other.has(vip))).then_some(())
+        };
+        if wait_for(limit, served).is_none() {
+            panic!(
+                "{vip} is not served by {name} after {limit:?}: on a {}, on b {}, neighbour {:02x?}, last answer {:?}",
+                self.a.has(vip),
+                self.b.has(vip),
+                self.client.rtnl().neighbour(vip),
+                browser.last()
+            );
+        }
+    }
+
+    /// Sources of the adverts with priority > 0 of one virtual router, repetitions left out.
+    pub(crate) fn masters(&self, vrid: u8, since: SystemTime) -> Vec<IpAddr> {
+        let adverts = self.adverts(vrid, since);
+        let mut masters: Vec<IpAddr> = adverts.iter().filter(|a| a.priority > 0).map(|a| a.from).collect();
+        masters.dedup();
+        masters
+    }
+
+    /// All adverts of one virtual router.
+    pub(crate) fn adverts(&self, vrid: u8, since: SystemTime) -> Vec<Advert> {
+        self.lan.capture.adverts(since).into_iter().filter(|a| a.vrid == vrid).collect()
+    }
+
+    /// From the last advert with priority > 0 of `from` to the first one of `to` after it.
+    #[track_caller]
+    pub(crate) fn handover(&self, vrid: u8, from: IpAddr, to: IpAddr, since: SystemTime) -> Duration {
+        let adverts = self.adverts(vrid, since);
+        let last = adverts.iter().filter(|a| a.from == from && a.priority > 0).map(|a| a.at).next_back();
+        let last = last.unwrap_or_else(|| panic!("no advert of {from}"));
+        let first = adverts.iter().find(|a| a.from == to && a.at > last).map(|a| a.at);
+        let first = first.unwrap_or_else(|| panic!("no advert of {to} after the last one of {from}"));
+        first.duration_since(last).expect("filtered to be later")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for node in [&self.a, &self.b] {
+            let log = fs::read(node.space.dir.join("daemon.log")).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let from = log.lines().count().saturating_sub(60);
+            println!("--- {} on {}:", node.program.name, node.space.name);
+            log.lines().skip(from).for_each(|line| println!("{line}"));
+        }
+        println!("--- adverts:");
+        let adverts = self.lan.capture.adverts(SystemTime::UNIX_EPOCH);
+        for Advert { at, from, to, version, vrid, priority, .. } in
+            &adverts[adverts.len().saturating_sub(60)..]
+        {
+            let seconds =
+                at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64() % 1000.0;
+            println!("{seconds:10.4} {from} > {to} v{version} vrid {vrid} priority {priority}");
+        }
+    }
+}
+
+/// A directory below the build directory: `/tmp` means another one inside each machine.
+pub(crate) fn lab_dir() -> TempDir {
+    TempDir::with_prefix_in("lab.", env!("CARGO_TARGET_TMPDIR")).expect("a directory for the lab")
+}
+
+/// The path of a program that a test needs.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let found = places.map(|dir| dir.join(name)).find(|p| p.is_file());
+    found.unwrap_or_else(|| {
+        panic!("this test needs the program `{name}`, which is not installed (see contrib/test)")
+    })
+}
+
+/// Fails with a clear text unless this is root and all programs are there. A test of the lab never
+/// passes without having been run.
+#[track_caller]
+pub(crate) fn need(programs: &[&str]) {
+    assert!(nix::unistd::geteuid().is_root(), "this test makes network namespaces: it must be run as root");
+    programs.iter().for_each(|name| drop(tool(name)));
+}
+
+/// `template` with the words `NAME` replaced, for files that differ a little between nodes.
+pub(crate) fn fill(template: &str, words: &[(&str, &str)]) -> String {
+    words.iter().fold(template.to_owned(), |text, (word, value)| text.replace(word, value))
+}
+
+/// Writes an executable script.
+pub(crate) fn write_script(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, text).expect("a script");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("an executable script");
+}
+
+/// `assert!(low <= value <= high)` with the figures in the message.
+#[track_caller]
+pub(crate) fn within(what: &str, value: Duration, low: Duration, high: Duration) {
+    assert!(low <= value && value <= high, "{what}: {value:?}, expected {low:?} to {high:?}");
+}
