@@ -5,16 +5,23 @@
 //! arguments, actions go out as values.
 
 // ── pure ring ────────────────────────────────────────────────────────────────────────────────
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod types;
 
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod config;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod wire;
 
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod track;
 
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod vrrp;
 
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod sim;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod status;
 
 // ── IO ring ──────────────────────────────────────────────────────────────────────────────────

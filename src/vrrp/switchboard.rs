@@ -300,3 +300,132 @@ pub fn same_router(old: &VrrpInstance, new: &VrrpInstance) -> bool {
         && (old.vrid, old.family, &old.interface, old.version)
             == (new.vrid, new.family, &new.interface, new.version)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::block::{TrackedInterface, TrackedScript};
+    use crate::config::value::ScriptCommand;
+    use crate::vrrp::instance::sample::sample;
+    use std::time::Duration;
+
+    fn ms(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    fn link(name: &str) -> IfName {
+        IfName::new(name).unwrap()
+    }
+
+    fn script(name: &str) -> VrrpScript {
+        VrrpScript {
+            name: name.into(),
+            command: ScriptCommand { argv: vec!["/bin/true".into()], uid: None, gid: None },
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            weight: Weight::default(),
+            rise: 1,
+            fall: 1,
+            init_fail: false,
+        }
+    }
+
+    fn tracked(script: &str, value: i16) -> TrackedScript {
+        TrackedScript { script: script.into(), weight: Weight { value, reverse: false } }
+    }
+
+    /// Two instances: `A` without weight and `B` with weight -20 on `chk`, `B` on the link `lan1` too.
+    fn config(script: VrrpScript) -> Config {
+        let a = VrrpInstance { name: "A".into(), track_scripts: vec![tracked("chk", 0)], ..sample() };
+        let b = VrrpInstance {
+            name: "B".into(),
+            track_scripts: vec![tracked("chk", -20)],
+            track_interfaces: vec![TrackedInterface {
+                interface: link("lan1"),
+                weight: Weight { value: -30, reverse: false },
+            }],
+            ..sample()
+        };
+        Config {
+            scripts: vec![Arc::new(script)],
+            instances: vec![Arc::new(a), Arc::new(b)],
+            ..Config::default()
+        }
+    }
+
+    fn board(config: &Config) -> Switchboard {
+        Switchboard::new(ms(0), config, [(link("eth0"), true), (link("lan1"), true)])
+    }
+
+    fn drain(board: &mut Switchboard) -> Vec<SwitchEffect> {
+        std::iter::from_fn(|| board.poll_effect()).collect()
+    }
+
+    /// Lets the due run happen with this exit code.
+    fn run(board: &mut Switchboard, now: Instant, code: u8) -> Vec<SwitchEffect> {
+        board.handle_timeout(now);
+        let effects = drain(board);
+        let id = effects
+            .iter()
+            .find_map(|e| if let SwitchEffect::StartScript(id, _) = e { Some(*id) } else { None });
+        board.handle(now, SwitchInput::ScriptEnded(id.expect("a run was due"), ExitStatus::Exited(code)));
+        drain(board)
+    }
+
+    fn told(effects: &[SwitchEffect]) -> Vec<(&str, i64, usize, usize)> {
+        let mut told = Vec::new();
+        for effect in effects {
+            if let SwitchEffect::Tracking(name, tracking) = effect {
+                told.push((name.as_str(), tracking.weight, tracking.faults.len(), tracking.pending));
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn one_verdict_reaches_each_instance_at_its_own_weight() {
+        let mut board = board(&config(script("chk")));
+        assert_eq!((board.tracking("A").pending, board.tracking("B").pending), (1, 0));
+        assert_eq!(told(&run(&mut board, ms(0), 1)), [("A", 0, 1, 0), ("B", -20, 0, 0)]);
+        assert_eq!(told(&run(&mut board, ms(1_000), 0)), [("A", 0, 0, 0), ("B", 0, 0, 0)]);
+        assert_eq!(told(&run(&mut board, ms(2_000), 0)), []);
+    }
+
+    #[test]
+    fn a_dead_link_is_a_fault_or_a_weight() {
+        let mut board = board(&config(script("chk")));
+        board.handle(ms(0), SwitchInput::Link(link("lan1"), false));
+        assert_eq!(told(&drain(&mut board)), [("B", -30, 0, 0)]);
+        board.handle(ms(0), SwitchInput::Link(link("eth0"), false));
+        assert_eq!(told(&drain(&mut board)), [("A", 0, 1, 1), ("B", -30, 1, 0)]);
+    }
+
+    #[test]
+    fn a_link_that_was_never_heard_of_is_down() {
+        let board = Switchboard::new(ms(0), &config(script("chk")), []);
+        assert_eq!(board.tracking("B").faults, BTreeSet::from([Fault::Link(link("eth0"))]));
+    }
+
+    #[test]
+    fn a_reload_keeps_what_is_known_of_an_unchanged_script() {
+        let config = config(script("chk"));
+        let mut board = board(&config);
+        run(&mut board, ms(0), 1);
+        board.handle(ms(500), SwitchInput::Reconfigure(Arc::new(config)));
+        assert_eq!((drain(&mut board), board.scripts()[0].verdict), (vec![], Verdict::Bad));
+        assert_eq!(board.poll_timeout(), Some(ms(1_000)));
+    }
+
+    #[test]
+    fn a_reload_that_changes_a_script_ends_its_run_and_ignores_its_exit() {
+        let mut board = board(&config(script("chk")));
+        run(&mut board, ms(0), 0);
+        board.handle_timeout(ms(1_000));
+        let [SwitchEffect::StartScript(old, _)] = drain(&mut board)[..] else { panic!("a run was due") };
+        let changed = VrrpScript { interval: Duration::from_secs(9), ..script("chk") };
+        board.handle(ms(1_100), SwitchInput::Reconfigure(Arc::new(config(changed))));
+        assert!(drain(&mut board).contains(&SwitchEffect::SignalScript(old, Signal::Kill)));
+        board.handle(ms(1_200), SwitchInput::ScriptEnded(old, ExitStatus::Signalled(9)));
+        assert_eq!((drain(&mut board), board.scripts()[0].verdict), (vec![], Verdict::Good));
+    }
+}

@@ -1,1 +1,3 @@
 //! The hermetic suite: no root, no network, no clock.
+
+mod tidy;

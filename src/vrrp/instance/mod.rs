@@ -19,6 +19,8 @@ mod change;
 mod output;
 mod receive;
 #[cfg(test)]
+pub(super) mod sample;
+#[cfg(test)]
 mod tests;
 mod transition;
 

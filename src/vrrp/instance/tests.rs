@@ -1,7 +1,7 @@
+use super::sample::{sample as config, vip};
 use super::*;
-use crate::config::block::{Announcements, Auth, Delivery, NotifyScripts, Preempt};
-use crate::config::value::VirtualAddress;
-use crate::types::{Family, IpNet, Version, Vrid};
+use crate::config::block::{Delivery, Preempt};
+use crate::types::{Version, skew_time};
 use crate::vrrp::effect::{Event, Transmit};
 use crate::wire::vrrp::{Advert, AdvertAuth};
 use std::net::Ipv4Addr;
@@ -16,62 +16,6 @@ fn ms(millis: u64) -> Instant {
 
 fn us(micros: u64) -> Instant {
     Instant::ZERO + Duration::from_micros(micros)
-}
-
-fn vip(last: u8) -> VirtualAddress {
-    VirtualAddress {
-        net: IpNet::host(IpAddr::V4(Ipv4Addr::new(10, 99, 0, last))),
-        dev: IfName::new("eth0").unwrap(),
-        scope: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        preferred_lft: None,
-        home: false,
-        dad: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        no_track: false,
-    }
-}
-
-/// Priority 150, one VIP, all else at its default.
-fn config() -> VrrpInstance {
-    VrrpInstance {
-        name: "VI_1".into(),
-        wanted_state: State::Master,
-        interface: IfName::new("eth0").unwrap(),
-        vrid: Vrid::new(51).unwrap(),
-        family: Family::V4,
-        version: Version::V2,
-        priority: Priority::new(150),
-        advert_int: AdvertInt::DEFAULT,
-        auth: Auth::None,
-        delivery: Delivery::Multicast { group: Family::V4.vrrp_group() },
-        source: None,
-        vips: vec![vip(100)],
-        excluded_vips: Vec::new(),
-        preempt: Preempt::After(Duration::ZERO),
-        garp: Announcements {
-            master_delay: Duration::from_secs(5),
-            master_repeat: 5,
-            master_refresh: Duration::ZERO,
-            master_refresh_repeat: 1,
-            lower_prio_delay: Duration::from_secs(5),
-            lower_prio_repeat: 5,
-        },
-        down_timer_adverts: 3,
-        track_primary: true,
-        track_interfaces: Vec::new(),
-        track_scripts: Vec::new(),
-        notify: NotifyScripts::default(),
-        smtp_alert: false,
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        skip_check_adv_addr: false,
-        debug: 0,
-    }
 }
 
 fn start(config: &VrrpInstance) -> Instance {
@@ -94,7 +38,9 @@ fn drain(instance: &mut Instance) -> Vec<Effect> {
 }
 
 fn sends(effects: &[Effect]) -> Vec<&Transmit> {
-    let send = |effect| if let &Effect::Send(ref transmit) = effect { Some(transmit) } else { None };
+    fn send(effect: &Effect) -> Option<&Transmit> {
+        if let Effect::Send(transmit) = effect { Some(transmit) } else { None }
+    }
     effects.iter().filter_map(send).collect()
 }
 
@@ -229,10 +175,6 @@ fn a_leaving_master_is_followed_after_the_skew_even_without_preemption() {
         hear(&mut instance, ms(1_000), HIGHER, 0);
         assert_eq!(instance.poll_timeout(), Some((us(1_414_062), Timer::MasterDown)));
     }
-}
-
-fn skew_time_of(priority: u64) -> Duration {
-    Duration::from_micros((256 - priority) * 1_000_000 / 256)
 }
 
 #[test]
@@ -495,7 +437,10 @@ fn an_address_that_somebody_removes_is_put_back_until_it_is_hopeless() {
         instance.handle(now, lost());
     }
     assert_eq!((instance.state(), priorities(&drain(&mut instance))), (State::Backup, vec![0]));
-    assert_eq!(instance.poll_timeout(), Some((now + skew_time_of(150), Timer::MasterDown)));
+    assert_eq!(
+        instance.poll_timeout(),
+        Some((now + skew_time(Version::V2, Priority::new(150), AdvertInt::DEFAULT), Timer::MasterDown))
+    );
 }
 
 #[test]
