@@ -1,1 +1,15 @@
-//! placeholder
+//! The running daemon: a small parent, the script runner and the VRRP child.
+//!
+//! ```text
+//! parent (supervisor) ── signals, pid files, respawn; one thread for all its life
+//!  ├─ script runner   ── forked first, while there is next to no state to copy
+//!  └─ VRRP child      ── gets a ChildContext; its threads start after the fork
+//! ```
+
+pub mod child;
+pub mod logging;
+pub mod options;
+pub mod signals;
+
+pub use child::ChildContext;
+pub use options::Options;

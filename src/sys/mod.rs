@@ -2,11 +2,18 @@
 //!
 //! Knows kernel words (link, address, socket, timer), not VRRP words, and imports `types` only.
 
+pub mod account;
 pub mod clock;
 pub mod deadlines;
+pub mod local_time;
 pub mod netlink;
 pub mod packet;
+pub mod pidfile;
+pub mod process;
 pub mod sched;
+pub mod sd_notify;
+pub mod seqpacket;
+pub mod spawn;
 pub mod vrrp_socket;
 
 #[cfg(test)]

@@ -1,0 +1,106 @@
+//! The user database: names of accounts to numbers and back.
+
+use std::io;
+
+use nix::unistd::{Gid, Group, Uid, User};
+
+/// A user and one of the user's groups.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Account {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+}
+
+impl Account {
+    /// The super-user.
+    pub const ROOT: Self = Self { uid: 0, gid: 0 };
+
+    /// The account that this process acts as.
+    #[must_use]
+    pub fn current() -> Self {
+        Self { uid: nix::unistd::geteuid().as_raw(), gid: nix::unistd::getegid().as_raw() }
+    }
+}
+
+/// Looks a user up by name, or by number when the name is one; the group is the user's own.
+///
+/// # Errors
+/// When the user database cannot be read. A user that it does not hold is `Ok(None)`.
+pub fn user(name: &str) -> io::Result<Option<Account>> {
+    let found = match User::from_name(name)? {
+        Some(user) => Some(user),
+        None => match name.parse() {
+            Ok(uid) => User::from_uid(Uid::from_raw(uid))?,
+            Err(_) => None,
+        },
+    };
+    Ok(found.map(|user| Account { uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
+}
+
+/// Looks a group up by name, or by number when the name is one.
+///
+/// # Errors
+/// When the group database cannot be read.
+pub fn group(name: &str) -> io::Result<Option<u32>> {
+    let found = match Group::from_name(name)? {
+        Some(group) => Some(group),
+        None => match name.parse() {
+            Ok(gid) => Group::from_gid(Gid::from_raw(gid))?,
+            Err(_) => None,
+        },
+    };
+    Ok(found.map(|group| group.gid.as_raw()))
+}
+
+/// The name of a user for messages: `www-data`, or `uid 33` when the database does not know it.
+#[must_use]
+pub fn user_label(uid: u32) -> String {
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => user.name,
+        _ => format!("uid {uid}"),
+    }
+}
+
+/// The name of a group for messages: `adm`, or `gid 4` when the database does not know it.
+#[must_use]
+pub fn group_label(gid: u32) -> String {
+    match Group::from_gid(Gid::from_raw(gid)) {
+        Ok(Some(group)) => group.name,
+        _ => format!("gid {gid}"),
+    }
+}
+
+/// The groups of a user, as at a login.
+///
+/// # Errors
+/// When the user database cannot be read.
+pub fn groups_of(account: Account) -> io::Result<Vec<u32>> {
+    let Some(user) = User::from_uid(Uid::from_raw(account.uid))? else {
+        return Ok(vec![account.gid]);
+    };
+    let name = std::ffi::CString::new(user.name)?;
+    let groups = nix::unistd::getgrouplist(&name, Gid::from_raw(account.gid))?;
+    Ok(groups.into_iter().map(Gid::as_raw).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_known_by_name_and_by_number() {
+        assert_eq!(user("root").unwrap(), Some(Account::ROOT));
+        assert_eq!(user("0").unwrap(), Some(Account::ROOT));
+        assert_eq!(group("root").unwrap(), Some(0));
+        assert_eq!(user_label(0), "root");
+    }
+
+    #[test]
+    fn a_stranger_is_not_an_error() {
+        assert_eq!(user("no such user").unwrap(), None);
+        assert_eq!(group("no such group").unwrap(), None);
+        assert_eq!(user_label(3_999_999_999), "uid 3999999999");
+    }
+}

@@ -1,0 +1,120 @@
+//! Starting somebody else's program so that nothing of ours goes with it.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+
+use nix::unistd::{Gid, Pid, Uid};
+
+use crate::sys::account::Account;
+use crate::sys::process;
+
+/// Exit status of a command that could not be executed (the shell's convention).
+pub const NOT_EXECUTABLE: u8 = 126;
+/// Exit status of a command that was not found (the shell's convention).
+pub const NOT_FOUND: u8 = 127;
+
+/// Variables that are not handed on: keepalived drops the first three, and the last would let a
+/// script speak to the service manager in our name.
+const NOT_INHERITED: [&str; 4] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH", "NOTIFY_SOCKET"];
+
+/// A program about to be started.
+#[derive(Debug)]
+pub struct Program {
+    argv: Vec<CString>,
+    shell: Vec<CString>,
+    environment: Vec<CString>,
+    account: Account,
+}
+
+impl Program {
+    /// `argv[0]` is a path; the search through `PATH` is not done here.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] when there is no word, or one with a NUL byte.
+    pub fn new(argv: &[OsString], account: Account) -> io::Result<Self> {
+        if argv.is_empty() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let c_string = |word: &OsStr| CString::new(word.as_bytes()).map_err(io::Error::from);
+        let argv: Vec<CString> = argv.iter().map(|word| c_string(word)).collect::<Result<_, _>>()?;
+        let mut shell = vec![c_string(OsStr::new("/bin/sh"))?];
+        shell.extend_from_slice(&argv);
+        let environment = std::env::vars_os()
+            .filter(|(name, _)| !NOT_INHERITED.iter().any(|dropped| name == dropped))
+            .map(|(name, value)| {
+                let mut pair = name;
+                pair.push("=");
+                pair.push(value);
+                c_string(&pair)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { argv, shell, environment, account })
+    }
+
+    /// Starts it in a process group of its own, as its user and only in its group, with all
+    /// signals as a new program expects them, without input and output, and tied to the life of
+    /// the calling thread. Does not wait until the program is loaded: a file system that hangs
+    /// holds up this one alone.
+    ///
+    /// A file that the kernel cannot execute for want of a `#!` line is given to `/bin/sh`.
+    /// `report` is called in the new process when the program cannot be started.
+    ///
+    /// # Errors
+    /// When the kernel refuses another process.
+    pub fn start(&self, report: impl FnOnce(&io::Error)) -> io::Result<u32> {
+        let parent = std::process::id();
+        let pid = process::fork(|| {
+            let error = self.replace_process(parent);
+            report(&error);
+            match error.kind() {
+                io::ErrorKind::NotFound => NOT_FOUND,
+                _ => NOT_EXECUTABLE,
+            }
+        })?;
+        // Both sides set the group, so that it exists whichever of them runs first.
+        let _ = nix::unistd::setpgid(Pid::from_raw(pid.cast_signed()), Pid::from_raw(0));
+        Ok(pid)
+    }
+
+    /// Returns only when it fails.
+    fn replace_process(&self, parent: u32) -> io::Error {
+        let error = match self.prepare(parent) {
+            Ok(()) => nix::unistd::execve(&self.argv[0], &self.argv, &self.environment),
+            Err(error) => return error,
+        };
+        match error {
+            Err(nix::errno::Errno::ENOEXEC) => {
+                match nix::unistd::execve(&self.shell[0], &self.shell, &self.environment) {
+                    Err(errno) => errno.into(),
+                    Ok(never) => match never {},
+                }
+            }
+            Err(errno) => errno.into(),
+            Ok(never) => match never {},
+        }
+    }
+
+    fn prepare(&self, parent: u32) -> io::Result<()> {
+        nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+        if self.account != Account::current() || Uid::effective().is_root() {
+            let gid = Gid::from_raw(self.account.gid);
+            nix::unistd::setgroups(&[gid])?;
+            nix::unistd::setgid(gid)?;
+            nix::unistd::setuid(Uid::from_raw(self.account.uid))?;
+        }
+        process::null_stdio()?;
+        close_on_exec_from(3);
+        // After the change of user, which would undo it.
+        process::end_with_parent(parent)?;
+        process::reset_signals();
+        Ok(())
+    }
+}
+
+/// All descriptors of ours are marked already; this is for what the process was started with.
+fn close_on_exec_from(first: u32) {
+    // SAFETY: marks descriptors and closes none, so no owner is deceived. Kernels before 5.11
+    // refuse, which leaves the marks that each descriptor has.
+    unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+}
