@@ -28,3 +28,6 @@ pub use source::{LinkAddress, primary_source};
 pub use stats::Stats;
 pub use switchboard::{RunId, ScriptStatus, SwitchEffect, SwitchInput, Switchboard, Tracking, same_router};
 pub use timers::Timer;
+
+#[cfg(test)]
+pub(crate) use instance::sample::sample;
