@@ -78,12 +78,23 @@ struct Script {
     run: Option<RunId>,
 }
 
+/// What an instance can depend on.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Tracked {
+    Script(String),
+    Link(IfName),
+}
+
 /// Trackers, links, and who depends on them.
 #[derive(Debug)]
 pub struct Switchboard {
     scripts: Vec<Script>,
     links: BTreeMap<IfName, bool>,
     instances: Vec<(Arc<VrrpInstance>, Tracking)>,
+    /// Which instances (by index) hear of a script or a link.
+    dependents: BTreeMap<Tracked, Vec<usize>>,
+    /// Instances (by index) for which something may have changed.
+    touched: BTreeSet<usize>,
     next_run: u64,
     effects: VecDeque<SwitchEffect>,
 }
@@ -100,10 +111,12 @@ impl Switchboard {
             scripts: config.scripts.iter().map(script).collect(),
             links: links.into_iter().collect(),
             instances: Vec::new(),
+            dependents: BTreeMap::new(),
+            touched: BTreeSet::new(),
             next_run: 0,
             effects: VecDeque::new(),
         };
-        switchboard.instances = switchboard.track_all(config);
+        switchboard.set_instances(config);
         switchboard
     }
 
@@ -133,7 +146,9 @@ impl Switchboard {
             SwitchInput::ScriptEnded(run, status) => self.tell_script(now, run, ScriptInput::Ended(status)),
             SwitchInput::ScriptNotStarted(run) => self.tell_script(now, run, ScriptInput::NotStarted),
             SwitchInput::Link(link, up) => {
-                self.links.insert(link, up);
+                if self.links.insert(link.clone(), up) != Some(up) {
+                    self.touch(&Tracked::Link(link));
+                }
             }
             SwitchInput::Reconfigure(config) => self.reconfigure(now, &config),
         }
@@ -143,8 +158,10 @@ impl Switchboard {
     /// Acts on whatever is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         for index in 0..self.scripts.len() {
-            self.scripts[index].tracker.handle_timeout(now);
-            self.drain(index);
+            if self.scripts[index].tracker.poll_timeout() <= now {
+                self.scripts[index].tracker.handle_timeout(now);
+                self.drain(index);
+            }
         }
         self.review();
     }
@@ -163,10 +180,16 @@ impl Switchboard {
     /// Runs that have been replaced since may still report; nobody waits for them.
     fn tell_script(&mut self, now: Instant, run: RunId, input: ScriptInput) {
         let Some(index) = self.scripts.iter().position(|script| script.run == Some(run)) else { return };
+        let before = self.scripts[index].tracker.verdict();
         self.scripts[index].tracker.handle(now, input);
         self.drain(index);
-        if self.scripts[index].tracker.run() == ScriptRun::Idle {
-            self.scripts[index].run = None;
+        let script = &mut self.scripts[index];
+        if script.tracker.run() == ScriptRun::Idle {
+            script.run = None;
+        }
+        if script.tracker.verdict() != before {
+            let tracked = Tracked::Script(script.tracker.config().name.clone());
+            self.touch(&tracked);
         }
     }
 
@@ -212,17 +235,22 @@ impl Switchboard {
         for index in 0..self.scripts.len() {
             self.drain(index);
         }
-        let before = std::mem::take(&mut self.instances);
-        let known = |name: &str| before.iter().find(|(config, _)| config.name == name);
-        // An unknown instance asks for its tracking when it starts; a known one hears of changes.
-        self.instances = config
-            .instances
-            .iter()
-            .map(|config| {
-                let last = known(&config.name).map(|(_, tracking)| tracking.clone());
-                (Arc::clone(config), last.unwrap_or_else(|| self.track(config)))
-            })
-            .collect();
+        self.set_instances(config);
+    }
+
+    /// An instance that is new here asks for its tracking when it starts; a known one hears of changes.
+    fn set_instances(&mut self, config: &Config) {
+        let known: BTreeMap<String, Tracking> =
+            self.instances.drain(..).map(|(config, tracking)| (config.name.clone(), tracking)).collect();
+        self.dependents.clear();
+        for (index, config) in config.instances.iter().enumerate() {
+            for (tracked, _) in dependencies(config) {
+                self.dependents.entry(tracked).or_default().push(index);
+            }
+            let tracking = known.get(&config.name).cloned().unwrap_or_else(|| self.track(config));
+            self.instances.push((Arc::clone(config), tracking));
+        }
+        self.touched = (0..self.instances.len()).collect();
     }
 
     fn abandon(&mut self, run: Option<RunId>) {
@@ -231,9 +259,13 @@ impl Switchboard {
         }
     }
 
+    fn touch(&mut self, tracked: &Tracked) {
+        self.touched.extend(self.dependents.get(tracked).into_iter().flatten());
+    }
+
     /// Tells each instance for which something has changed.
     fn review(&mut self) {
-        for index in 0..self.instances.len() {
+        for index in std::mem::take(&mut self.touched) {
             let tracking = self.track(&self.instances[index].0);
             let (config, last) = &mut self.instances[index];
             if tracking != *last {
@@ -243,48 +275,52 @@ impl Switchboard {
         }
     }
 
-    fn track_all(&self, config: &Config) -> Vec<(Arc<VrrpInstance>, Tracking)> {
-        config.instances.iter().map(|config| (Arc::clone(config), self.track(config))).collect()
-    }
-
     fn track(&self, config: &VrrpInstance) -> Tracking {
         let mut tracking = Tracking::default();
-        if config.track_primary {
-            self.add_link(&mut tracking, &config.interface, Weight::default());
-        }
-        for tracked in &config.track_interfaces {
-            self.add_link(&mut tracking, &tracked.interface, tracked.weight);
-        }
-        for address in config.vips.iter().chain(&config.excluded_vips) {
-            if address.dev != config.interface && !address.no_track {
-                self.add_link(&mut tracking, &address.dev, Weight::default());
-            }
-        }
-        for tracked in &config.track_scripts {
-            let script = self.scripts.iter().find(|script| script.tracker.config().name == tracked.script);
-            if let Some(script) = script {
-                let fault = Fault::Script(tracked.script.clone());
-                add(&mut tracking, tracked.weight, script.tracker.verdict(), fault);
+        for (tracked, weight) in dependencies(config) {
+            let (verdict, fault) = match tracked {
+                Tracked::Link(link) => {
+                    let up = self.links.get(&link).copied().unwrap_or(false);
+                    (if up { Verdict::Good } else { Verdict::Bad }, Fault::Link(link))
+                }
+                Tracked::Script(name) => match self.verdict(&name) {
+                    Some(verdict) => (verdict, Fault::Script(name)),
+                    None => continue,
+                },
+            };
+            match contribution(weight, verdict) {
+                Contribution::Weight(weight) => tracking.weight += weight,
+                Contribution::Fault => {
+                    tracking.faults.insert(fault);
+                }
+                Contribution::Hold => tracking.pending += 1,
             }
         }
         tracking
     }
 
-    fn add_link(&self, tracking: &mut Tracking, link: &IfName, weight: Weight) {
-        let up = self.links.get(link).copied().unwrap_or(false);
-        let verdict = if up { Verdict::Good } else { Verdict::Bad };
-        add(tracking, weight, verdict, Fault::Link(link.clone()));
+    fn verdict(&self, script: &str) -> Option<Verdict> {
+        self.scripts
+            .iter()
+            .map(|script| &script.tracker)
+            .find(|t| t.config().name == script)
+            .map(ScriptTracker::verdict)
     }
 }
 
-fn add(tracking: &mut Tracking, weight: Weight, verdict: Verdict, fault: Fault) {
-    match contribution(weight, verdict) {
-        Contribution::Weight(weight) => tracking.weight += weight,
-        Contribution::Fault => {
-            tracking.faults.insert(fault);
-        }
-        Contribution::Hold => tracking.pending += 1,
-    }
+/// All that an instance depends on: its own link and those of its addresses, and what it tracks by name.
+fn dependencies(config: &VrrpInstance) -> impl Iterator<Item = (Tracked, Weight)> {
+    let fault = Weight::default();
+    let own = config.track_primary.then(|| (Tracked::Link(config.interface.clone()), fault));
+    let named = config.track_interfaces.iter().map(|t| (Tracked::Link(t.interface.clone()), t.weight));
+    let elsewhere = config
+        .vips
+        .iter()
+        .chain(&config.excluded_vips)
+        .filter(|vip| vip.dev != config.interface && !vip.no_track)
+        .map(move |vip| (Tracked::Link(vip.dev.clone()), fault));
+    let scripts = config.track_scripts.iter().map(|t| (Tracked::Script(t.script.clone()), t.weight));
+    own.into_iter().chain(named).chain(elsewhere).chain(scripts)
 }
 
 /// Whether a reload may take over `new` in place of `old`: the adverts of both belong together. Their
