@@ -2,7 +2,7 @@
 //!
 //! Needs root, keepalived, nginx, tshark, nft, killall and ps; a test that misses one says so and fails.
 
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code)]
 mod net;
 mod world;
 

@@ -20,15 +20,15 @@ use super::space::Space;
 
 /// One captured frame.
 #[derive(Clone, Debug)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// When the kernel saw it (wall clock).
-    pub at: SystemTime,
+    pub(crate) at: SystemTime,
     /// The whole Ethernet frame.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// A running capture.
-pub struct Capture {
+pub(crate) struct Capture {
     frames: Arc<Mutex<Vec<Frame>>>,
     stop: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
@@ -36,7 +36,7 @@ pub struct Capture {
 
 impl Capture {
     /// Starts capturing what comes in on the ports of a switch: each frame once.
-    pub fn start(switch: &Space, bridge: &str) -> io::Result<Self> {
+    pub(crate) fn start(switch: &Space, bridge: &str) -> io::Result<Self> {
         let fd = switch.run(open)??;
         let bridge = switch.rtnl().link(bridge)?.header.index as usize;
         let frames = Arc::new(Mutex::new(Vec::new()));
@@ -47,25 +47,25 @@ impl Capture {
     }
 
     /// All frames since `since`.
-    pub fn frames(&self, since: SystemTime) -> Vec<Frame> {
+    pub(crate) fn frames(&self, since: SystemTime) -> Vec<Frame> {
         let frames = self.frames.lock().expect("the reader does not panic");
         frames.iter().filter(|f| f.at >= since).cloned().collect()
     }
 
     /// All VRRP adverts since `since`, in order.
-    pub fn adverts(&self, since: SystemTime) -> Vec<Advert> {
+    pub(crate) fn adverts(&self, since: SystemTime) -> Vec<Advert> {
         let frames = self.frames.lock().expect("the reader does not panic");
         frames.iter().filter(|f| f.at >= since).filter_map(Advert::parse).collect()
     }
 
     /// All gratuitous ARPs and unsolicited NAs since `since`, in order.
-    pub fn announces(&self, since: SystemTime) -> Vec<Announce> {
+    pub(crate) fn announces(&self, since: SystemTime) -> Vec<Announce> {
         let frames = self.frames.lock().expect("the reader does not panic");
         frames.iter().filter(|f| f.at >= since).filter_map(Announce::parse).collect()
     }
 
     /// Writes all frames that `keep` wants as a pcap file with nanosecond times.
-    pub fn write_pcap(&self, path: &Path, mut keep: impl FnMut(&Frame) -> bool) -> io::Result<()> {
+    pub(crate) fn write_pcap(&self, path: &Path, mut keep: impl FnMut(&Frame) -> bool) -> io::Result<()> {
         let mut file = io::BufWriter::new(File::create(path)?);
         let header: [u32; 6] = [0xa1b2_3c4d, 0x0004_0002, 0, 0, 65_535, 1];
         for word in header {

@@ -13,42 +13,42 @@ use super::space::Space;
 
 /// One request.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// When it was sent (wall clock).
-    pub at: SystemTime,
+    pub(crate) at: SystemTime,
     /// When the answer, or the failure, was there.
-    pub done: SystemTime,
+    pub(crate) done: SystemTime,
     /// Name of the machine that answered; `None` if nobody did in time.
-    pub server: Option<String>,
+    pub(crate) server: Option<String>,
 }
 
 /// A time without answers, from the last good request to the next good one.
 #[derive(Clone, Copy, Debug)]
-pub struct Gap {
+pub(crate) struct Gap {
     /// End of the last good request.
-    pub from: SystemTime,
+    pub(crate) from: SystemTime,
     /// End of the next good request, or the last look.
-    pub to: SystemTime,
+    pub(crate) to: SystemTime,
 }
 
 impl Gap {
     /// How long the client was cut off.
-    pub fn length(&self) -> Duration {
+    pub(crate) fn length(&self) -> Duration {
         self.to.duration_since(self.from).unwrap_or_default()
     }
 }
 
 /// A client that keeps asking from a thread of its own.
-pub struct Client {
+pub(crate) struct Client {
     requests: Arc<Mutex<Vec<Request>>>,
     stop: Arc<AtomicBool>,
-    worker: Option<JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
 }
 
 impl Client {
     /// Asks an HTTP server at `vip`:80 for `/` every `every`; a request fails after `patience`.
-    pub fn http(space: &Space, vip: IpAddr, every: Duration, patience: Duration) -> io::Result<Self> {
-        Self::start(space, every, move || {
+    pub(crate) fn http(space: &Space, vip: IpAddr, every: Duration, patience: Duration) -> io::Result<Self> {
+        let ask = move || {
             let mut stream = TcpStream::connect_timeout(&SocketAddr::new(vip, 80), patience)?;
             stream.set_read_timeout(Some(patience))?;
             stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
@@ -56,33 +56,48 @@ impl Client {
             stream.read_to_string(&mut answer)?;
             let body = answer.split("\r\n\r\n").nth(1).filter(|_| answer.starts_with("HTTP/1.1 200"));
             body.map(|b| b.trim().to_owned()).ok_or_else(|| io::Error::other("not a good answer"))
+        };
+        Self::start(space, every, move || {
+            let at = SystemTime::now();
+            let server = ask().ok();
+            Some(Request { at, done: SystemTime::now(), server })
         })
     }
 
-    /// Asks the [`Responder`] at `vip` every `every` by UDP; a request fails after `patience`.
-    pub fn udp(space: &Space, vip: IpAddr, every: Duration, patience: Duration) -> io::Result<Self> {
+    /// Asks the [`Responder`] at `vip` every `every` by UDP, without waiting for the answer. Only answers
+    /// are remembered; a request that got none leaves no trace but the gap.
+    pub(crate) fn udp(space: &Space, vip: IpAddr, every: Duration) -> io::Result<Self> {
         let any: SocketAddr = if vip.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0; 16], 0).into() };
         let socket = space.run(|| UdpSocket::bind(any))??;
-        socket.set_read_timeout(Some(patience))?;
-        let mut number = 0u32;
-        Self::start(space, every, move || {
-            number += 1;
-            socket.send_to(&number.to_be_bytes(), (vip, RESPONDER_PORT))?;
+        let asking = socket.try_clone()?;
+        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        let mut client = Self::start(space, every, move || {
+            // An unreachable VIP is what is being measured.
+            let _ = asking.send_to(&[0; 4], (vip, RESPONDER_PORT));
+            None
+        })?;
+        let (sink, flag) = (client.requests.clone(), client.stop.clone());
+        let listen = move || {
             let mut buffer = [0; 64];
-            loop {
-                let (length, from) = socket.recv_from(&mut buffer)?;
-                // An answer to an earlier request that came too late is not an answer to this one.
-                if from.ip() == vip && buffer[..length].starts_with(&number.to_be_bytes()) {
-                    return Ok(String::from_utf8_lossy(&buffer[4..length]).into_owned());
-                }
+            while !flag.load(Ordering::Relaxed) {
+                let Ok((length @ 4.., _)) = socket.recv_from(&mut buffer) else { continue };
+                let server = Some(String::from_utf8_lossy(&buffer[4..length]).into_owned());
+                let now = SystemTime::now();
+                sink.lock().expect("no holder of the lock panics").push(Request {
+                    at: now,
+                    done: now,
+                    server,
+                });
             }
-        })
+        };
+        client.workers.push(thread::spawn(listen));
+        Ok(client)
     }
 
     fn start(
         space: &Space,
         every: Duration,
-        mut ask: impl FnMut() -> io::Result<String> + Send + 'static,
+        mut ask: impl FnMut() -> Option<Request> + Send + 'static,
     ) -> io::Result<Self> {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -90,41 +105,40 @@ impl Client {
         let work = move || {
             let mut next = Instant::now();
             while !flag.load(Ordering::Relaxed) {
-                let at = SystemTime::now();
-                let server = ask().ok();
-                let request = Request { at, done: SystemTime::now(), server };
-                sink.lock().expect("no holder of the lock panics").push(request);
+                if let Some(request) = ask() {
+                    sink.lock().expect("no holder of the lock panics").push(request);
+                }
                 next = (next + every).max(Instant::now());
                 thread::sleep(next.saturating_duration_since(Instant::now()));
             }
         };
         let worker = space.run(|| thread::spawn(work))?;
-        Ok(Self { requests, stop, worker: Some(worker) })
+        Ok(Self { requests, stop, workers: vec![worker] })
     }
 
     /// All requests sent since `since`, in order.
-    pub fn requests(&self, since: SystemTime) -> Vec<Request> {
+    pub(crate) fn requests(&self, since: SystemTime) -> Vec<Request> {
         let requests = self.requests.lock().expect("the worker does not panic");
         requests.iter().filter(|r| r.at >= since).cloned().collect()
     }
 
     /// The last request that has ended.
-    pub fn last(&self) -> Option<Request> {
+    pub(crate) fn last(&self) -> Option<Request> {
         self.requests.lock().expect("the worker does not panic").last().cloned()
     }
 
-    /// The longest time without an answer in requests sent since `since`.
-    pub fn longest_gap(&self, since: SystemTime) -> Gap {
-        let mut last = since;
+    /// The longest time without an answer since `since`, up to now.
+    pub(crate) fn longest_gap(&self, since: SystemTime) -> Gap {
+        let requests = self.requests(since);
+        let good = requests.iter().filter(|r| r.server.is_some()).map(|r| r.done);
         let mut longest = Gap { from: since, to: since };
-        for request in self.requests(since) {
-            let gap = Gap { from: last, to: request.done };
+        let mut last = since;
+        for next in good.chain([SystemTime::now()]) {
+            let gap = Gap { from: last, to: next };
             if gap.length() > longest.length() {
                 longest = gap;
             }
-            if request.server.is_some() {
-                last = request.done;
-            }
+            last = next;
         }
         longest
     }
@@ -133,7 +147,7 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(worker) = self.worker.take() {
+        for worker in self.workers.drain(..) {
             let _ = worker.join();
         }
     }
@@ -142,7 +156,7 @@ impl Drop for Client {
 const RESPONDER_PORT: u16 = 7;
 
 /// A stand-in for a service: answers each datagram to `vip` with the machine's name.
-pub struct Responder {
+pub(crate) struct Responder {
     serving: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     worker: Option<JoinHandle<()>>,
@@ -150,7 +164,7 @@ pub struct Responder {
 
 impl Responder {
     /// Starts to serve `vip`, which need not be on the machine yet.
-    pub fn start(space: &Space, vip: IpAddr) -> io::Result<Self> {
+    pub(crate) fn start(space: &Space, vip: IpAddr) -> io::Result<Self> {
         let socket: UdpSocket = space.run(|| {
             let socket = Socket::new(Domain::for_address((vip, 0).into()), Type::DGRAM, Some(Protocol::UDP))?;
             match vip {
@@ -177,7 +191,7 @@ impl Responder {
     }
 
     /// Lets the service hang (false) or answer again (true).
-    pub fn serve(&self, serving: bool) {
+    pub(crate) fn serve(&self, serving: bool) {
         self.serving.store(serving, Ordering::Relaxed);
     }
 }

@@ -13,17 +13,17 @@ use super::space::Space;
 
 /// A program that speaks keepalived's command line.
 #[derive(Clone, Debug)]
-pub struct Program {
+pub(crate) struct Program {
     /// For tables and messages.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What is executed.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 /// A running daemon.
-pub struct Daemon {
+pub(crate) struct Daemon {
     /// Parent process and all below it.
-    pub tree: Tree,
+    pub(crate) tree: Tree,
     log: PathBuf,
 }
 
@@ -32,14 +32,24 @@ impl Daemon {
     ///
     /// Options are `-n -l`, `-f` the file, and `options`; all else is left at its default, since `/run`
     /// and `/tmp` belong to the machine. What it prints is appended to `daemon.log`.
-    pub fn start(program: &Program, space: &Space, config: &str, options: &[&str]) -> io::Result<Self> {
+    pub(crate) fn start(
+        program: &Program,
+        space: &Space,
+        config: &str,
+        options: &[&str],
+    ) -> io::Result<Self> {
         let file = space.dir.join("keepalived.conf");
         fs::write(&file, config)?;
         Self::start_on(program, space, &file, options)
     }
 
     /// As [`Daemon::start`], with a file that is there already.
-    pub fn start_on(program: &Program, space: &Space, file: &Path, options: &[&str]) -> io::Result<Self> {
+    pub(crate) fn start_on(
+        program: &Program,
+        space: &Space,
+        file: &Path,
+        options: &[&str],
+    ) -> io::Result<Self> {
         let log = space.dir.join("daemon.log");
         let out = OpenOptions::new().create(true).append(true).open(&log)?;
         let mut command = Command::new(&program.path);
@@ -49,12 +59,12 @@ impl Daemon {
     }
 
     /// Everything that was logged, by earlier daemons of this machine too.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// TERM, then its end within ten seconds.
-    pub fn stop(&mut self) -> io::Result<ExitStatus> {
+    pub(crate) fn stop(&mut self) -> io::Result<ExitStatus> {
         self.tree.signal(Signal::SIGTERM)?;
         self.tree
             .wait(Duration::from_secs(10))?

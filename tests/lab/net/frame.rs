@@ -7,26 +7,26 @@ use super::capture::Frame;
 
 /// A VRRP packet, malformed or not, as far as its fixed header goes.
 #[derive(Clone, Debug)]
-pub struct Advert {
+pub(crate) struct Advert {
     /// Kernel's time stamp.
-    pub at: SystemTime,
+    pub(crate) at: SystemTime,
     /// Ethernet source.
-    pub mac: [u8; 6],
+    pub(crate) mac: [u8; 6],
     /// IP source.
-    pub from: IpAddr,
+    pub(crate) from: IpAddr,
     /// IP destination.
-    pub to: IpAddr,
+    pub(crate) to: IpAddr,
     /// 2 or 3.
-    pub version: u8,
+    pub(crate) version: u8,
     /// Virtual router.
-    pub vrid: u8,
+    pub(crate) vrid: u8,
     /// 0 means: leaving.
-    pub priority: u8,
+    pub(crate) priority: u8,
 }
 
 impl Advert {
     /// `None` for frames that are not IP protocol 112.
-    pub fn parse(frame: &Frame) -> Option<Self> {
+    pub(crate) fn parse(frame: &Frame) -> Option<Self> {
         let bytes = &frame.bytes;
         let (from, to, body): (IpAddr, IpAddr, &[u8]) = match bytes.get(12..14)? {
             [0x08, 0x00] if *bytes.get(23)? == 112 => {
@@ -45,18 +45,18 @@ impl Advert {
 
 /// A gratuitous ARP or an unsolicited neighbour advertisement.
 #[derive(Clone, Debug)]
-pub struct Announce {
+pub(crate) struct Announce {
     /// Kernel's time stamp.
-    pub at: SystemTime,
+    pub(crate) at: SystemTime,
     /// Ethernet source.
-    pub mac: [u8; 6],
+    pub(crate) mac: [u8; 6],
     /// The address that is announced.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
 }
 
 impl Announce {
     /// `None` for other frames, ordinary ARP and solicited NAs among them.
-    pub fn parse(frame: &Frame) -> Option<Self> {
+    pub(crate) fn parse(frame: &Frame) -> Option<Self> {
         let bytes = &frame.bytes;
         let address = match bytes.get(12..14)? {
             [0x08, 0x06] if bytes.get(28..32)? == bytes.get(38..42)? => v4(&bytes[28..32])?,

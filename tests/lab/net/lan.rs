@@ -11,16 +11,16 @@ use super::space::Space;
 ///
 /// Machine `n` (1 to 254) has `eth0` with MAC `02:00:00:00:00:nn`, `10.99.0.n/24` and
 /// `2001:db8:99::n/64`.
-pub struct Lan {
+pub(crate) struct Lan {
     dir: PathBuf,
     switch: Space,
     /// Everything that was on the wire.
-    pub capture: Capture,
+    pub(crate) capture: Capture,
 }
 
 impl Lan {
     /// Makes the switch; files go below `dir`.
-    pub fn new(dir: &Path) -> io::Result<Self> {
+    pub(crate) fn new(dir: &Path) -> io::Result<Self> {
         let switch = Space::new(dir, "switch")?;
         // The switch itself never speaks.
         switch.sysctl("ipv6/conf/all/disable_ipv6", "1")?;
@@ -31,7 +31,7 @@ impl Lan {
     }
 
     /// Adds machine `n`, its cable and its addresses.
-    pub fn machine(&self, name: &str, n: u8) -> io::Result<Space> {
+    pub(crate) fn machine(&self, name: &str, n: u8) -> io::Result<Space> {
         let space = Space::new(&self.dir, name)?;
         for (key, value) in [("accept_dad", "0"), ("router_solicitations", "0"), ("disable_ipv6", "0")] {
             for scope in ["all", "default"] {
@@ -48,22 +48,22 @@ impl Lan {
     }
 
     /// Cuts or mends the cable of a machine at the switch: the machine loses or regains its carrier.
-    pub fn cable(&self, machine: &Space, plugged: bool) -> io::Result<()> {
+    pub(crate) fn cable(&self, machine: &Space, plugged: bool) -> io::Result<()> {
         self.switch.rtnl().set_up(&machine.name, plugged)
     }
 }
 
 /// MAC of machine `n`.
-pub fn mac(n: u8) -> [u8; 6] {
+pub(crate) fn mac(n: u8) -> [u8; 6] {
     [2, 0, 0, 0, 0, n]
 }
 
 /// IPv4 address of machine `n`.
-pub fn ipv4(n: u8) -> Ipv4Addr {
+pub(crate) fn ipv4(n: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 99, 0, n)
 }
 
 /// Global IPv6 address of machine `n`.
-pub fn ipv6(n: u8) -> Ipv6Addr {
+pub(crate) fn ipv6(n: u8) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, 0x99, 0, 0, 0, 0, n.into())
 }

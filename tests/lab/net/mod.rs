@@ -7,22 +7,22 @@
 //! Every value tears down what it made when it is dropped, on panic too: the first process of a
 //! machine holds a pipe to us, and when that closes the kernel ends all processes of the machine.
 
-pub mod capture;
-pub mod client;
-pub mod daemon;
-pub mod frame;
-pub mod lan;
-pub mod netlink;
-pub mod process;
-pub mod space;
-pub mod watch;
+pub(crate) mod capture;
+pub(crate) mod client;
+pub(crate) mod daemon;
+pub(crate) mod frame;
+pub(crate) mod lan;
+pub(crate) mod netlink;
+pub(crate) mod process;
+pub(crate) mod space;
+pub(crate) mod watch;
 
 use std::time::{Duration, Instant};
 
 /// Makes this process root of a user namespace of its own, unless it is root already.
 ///
 /// Must be called before the first thread is started. Fails where the kernel forbids it.
-pub fn become_root() -> std::io::Result<()> {
+pub(crate) fn become_root() -> std::io::Result<()> {
     use nix::{sched, unistd};
     if unistd::geteuid().is_root() {
         return Ok(());
@@ -35,7 +35,7 @@ pub fn become_root() -> std::io::Result<()> {
 }
 
 /// Asks `check` every few milliseconds until it answers something or the time is up.
-pub fn wait_for<T>(limit: Duration, mut check: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) fn wait_for<T>(limit: Duration, mut check: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + limit;
     loop {
         if let Some(found) = check() {

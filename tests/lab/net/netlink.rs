@@ -19,13 +19,13 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 
 /// A request socket in the network namespace in which it was made.
-pub struct Rtnl {
+pub(crate) struct Rtnl {
     socket: Socket,
 }
 
 impl Rtnl {
     /// Opens the socket in the calling thread's network namespace.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -59,7 +59,7 @@ impl Rtnl {
     }
 
     /// Makes a bridge without spanning tree and without multicast snooping.
-    pub fn add_bridge(&self, name: &str) -> io::Result<()> {
+    pub(crate) fn add_bridge(&self, name: &str) -> io::Result<()> {
         let data = vec![InfoBridge::StpState(BridgeStpState::Disabled), InfoBridge::MulticastSnooping(false)];
         let mut link = LinkMessage::default();
         link.attributes.push(LinkAttribute::IfName(name.to_owned()));
@@ -72,7 +72,7 @@ impl Rtnl {
     }
 
     /// Makes a cable: `port` here, plugged into the bridge `bridge`, `far_name` with `far_mac` in `far`.
-    pub fn add_cable(
+    pub(crate) fn add_cable(
         &self,
         port: &str,
         bridge: &str,
@@ -99,7 +99,7 @@ impl Rtnl {
     }
 
     /// The kernel's description of a link.
-    pub fn link(&self, name: &str) -> io::Result<LinkMessage> {
+    pub(crate) fn link(&self, name: &str) -> io::Result<LinkMessage> {
         let mut query = LinkMessage::default();
         query.attributes.push(LinkAttribute::IfName(name.to_owned()));
         match self.request(RouteNetlinkMessage::GetLink(query), NLM_F_ACK)?.pop() {
@@ -109,7 +109,7 @@ impl Rtnl {
     }
 
     /// Sets a link administratively up or down.
-    pub fn set_up(&self, name: &str, up: bool) -> io::Result<()> {
+    pub(crate) fn set_up(&self, name: &str, up: bool) -> io::Result<()> {
         let mut link = LinkMessage::default();
         link.header.index = self.link(name)?.header.index;
         link.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
@@ -118,7 +118,7 @@ impl Rtnl {
     }
 
     /// Puts an address on a link.
-    pub fn add_address(&self, link: &str, address: IpAddr, prefix: u8) -> io::Result<()> {
+    pub(crate) fn add_address(&self, link: &str, address: IpAddr, prefix: u8) -> io::Result<()> {
         self.request(
             RouteNetlinkMessage::NewAddress(self.address(link, address, prefix)?),
             NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
@@ -127,7 +127,7 @@ impl Rtnl {
     }
 
     /// Takes an address from a link.
-    pub fn remove_address(&self, link: &str, address: IpAddr, prefix: u8) -> io::Result<()> {
+    pub(crate) fn remove_address(&self, link: &str, address: IpAddr, prefix: u8) -> io::Result<()> {
         let message = RouteNetlinkMessage::DelAddress(self.address(link, address, prefix)?);
         self.request(message, NLM_F_ACK).map(drop)
     }
@@ -144,7 +144,7 @@ impl Rtnl {
     }
 
     /// Every address of every link, with prefix length and label (IPv4).
-    pub fn addresses(&self) -> io::Result<Vec<(IpAddr, u8, Option<String>)>> {
+    pub(crate) fn addresses(&self) -> io::Result<Vec<(IpAddr, u8, Option<String>)>> {
         let answers = self.request(RouteNetlinkMessage::GetAddress(AddressMessage::default()), NLM_F_DUMP)?;
         Ok(answers
             .into_iter()
@@ -163,7 +163,7 @@ impl Rtnl {
     }
 
     /// The link-layer address that the neighbour cache holds for `address`.
-    pub fn neighbour(&self, address: IpAddr) -> io::Result<Option<[u8; 6]>> {
+    pub(crate) fn neighbour(&self, address: IpAddr) -> io::Result<Option<[u8; 6]>> {
         let wanted = match address {
             IpAddr::V4(a) => NeighbourAddress::Inet(a),
             IpAddr::V6(a) => NeighbourAddress::Inet6(a),

@@ -11,28 +11,28 @@ use nix::unistd::Pid;
 use super::wait_for;
 
 /// A process that we started.
-pub struct Tree {
+pub(crate) struct Tree {
     child: Child,
 }
 
 impl Tree {
     /// Takes charge of a child.
-    pub fn new(child: Child) -> Self {
+    pub(crate) fn new(child: Child) -> Self {
         Self { child }
     }
 
     /// Process id as we see it.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Sends a signal to the process itself.
-    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
         Ok(kill(pid(self.child.id()), signal)?)
     }
 
     /// The exit status once it has ended, waiting up to `limit`.
-    pub fn wait(&mut self, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    pub(crate) fn wait(&mut self, limit: Duration) -> io::Result<Option<ExitStatus>> {
         let found = wait_for(limit, || match self.child.try_wait() {
             Ok(None) => None,
             other => Some(other),
@@ -41,13 +41,13 @@ impl Tree {
     }
 
     /// True while it runs.
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
     /// `kill -9` of everything: the parent is stopped first, so that it neither restarts a child nor
     /// notices that one has gone; then the descendants, then the parent.
-    pub fn kill_all(&mut self) -> io::Result<()> {
+    pub(crate) fn kill_all(&mut self) -> io::Result<()> {
         if !self.is_running() {
             return Ok(());
         }
@@ -68,7 +68,7 @@ impl Drop for Tree {
 }
 
 /// All living descendants of a process, by the parent ids in `/proc`.
-pub fn descendants(root: u32) -> Vec<u32> {
+pub(crate) fn descendants(root: u32) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let all: Vec<(u32, u32)> = entries
         .filter_map(|entry| {

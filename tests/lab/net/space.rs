@@ -17,11 +17,11 @@ use nix::sched::{CloneFlags, setns, unshare};
 use super::netlink::Rtnl;
 
 /// A machine. All its processes end when this value is dropped.
-pub struct Space {
+pub(crate) struct Space {
     /// Short name, also the name of its directory.
-    pub name: String,
+    pub(crate) name: String,
     /// The machine's files, as seen from outside and inside alike.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     net: File,
     mounts: File,
     pids: File,
@@ -31,7 +31,7 @@ pub struct Space {
 
 impl Space {
     /// Starts a machine without any link but `lo`. Its files go to `parent/name`.
-    pub fn new(parent: &Path, name: &str) -> io::Result<Self> {
+    pub(crate) fn new(parent: &Path, name: &str) -> io::Result<Self> {
         let dir = parent.join(name);
         for part in ["run", "tmp", "etc"] {
             fs::create_dir_all(dir.join(part))?;
@@ -45,17 +45,17 @@ impl Space {
     }
 
     /// The machine's network, for a veth end that moves into it.
-    pub fn net(&self) -> &File {
+    pub(crate) fn net(&self) -> &File {
         &self.net
     }
 
     /// The machine's own netlink socket.
-    pub fn rtnl(&self) -> std::sync::MutexGuard<'_, Rtnl> {
+    pub(crate) fn rtnl(&self) -> std::sync::MutexGuard<'_, Rtnl> {
         self.rtnl.lock().expect("no thread panics while it holds the socket")
     }
 
     /// Runs `work` on a thread inside the machine's network: sockets made there stay there.
-    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
         apart(|| {
             setns(self.net.as_fd(), CloneFlags::CLONE_NEWNET)?;
             Ok(work())
@@ -63,7 +63,7 @@ impl Space {
     }
 
     /// Starts a process inside the machine: its network, its files, its process ids.
-    pub fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+    pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         apart(|| {
             unshare(CloneFlags::CLONE_FS)?;
             setns(self.net.as_fd(), CloneFlags::CLONE_NEWNET)?;
@@ -74,7 +74,7 @@ impl Space {
     }
 
     /// Runs a command inside to its end; an error with its output if it fails.
-    pub fn call(&self, command: &mut Command) -> io::Result<String> {
+    pub(crate) fn call(&self, command: &mut Command) -> io::Result<String> {
         let child = self.spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
         let out = child.wait_with_output()?;
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
@@ -86,7 +86,7 @@ impl Space {
     }
 
     /// Writes a value below `/proc/sys/net`; a kernel without that knob is no error.
-    pub fn sysctl(&self, key: &str, value: &str) -> io::Result<()> {
+    pub(crate) fn sysctl(&self, key: &str, value: &str) -> io::Result<()> {
         self.run(|| match fs::write(Path::new("/proc/sys/net").join(key), value) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,

@@ -22,17 +22,17 @@ const ADDRESS_GROUPS: u32 = 0x10 | 0x100;
 
 /// An address came or went.
 #[derive(Clone, Copy, Debug)]
-pub struct Change {
+pub(crate) struct Change {
     /// When the kernel's message was read (wall clock).
-    pub at: SystemTime,
+    pub(crate) at: SystemTime,
     /// True if it came (or changed), false if it went.
-    pub added: bool,
+    pub(crate) added: bool,
     /// Which one.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
 }
 
 /// A running watch over the addresses of one machine.
-pub struct Watch {
+pub(crate) struct Watch {
     changes: Arc<Mutex<Vec<Change>>>,
     stop: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
@@ -40,7 +40,7 @@ pub struct Watch {
 
 impl Watch {
     /// Starts to watch.
-    pub fn start(space: &Space) -> io::Result<Self> {
+    pub(crate) fn start(space: &Space) -> io::Result<Self> {
         let socket = space.run(|| {
             let mut socket = Socket::new(NETLINK_ROUTE)?;
             socket.bind(&SocketAddr::new(0, ADDRESS_GROUPS))?;
@@ -54,7 +54,7 @@ impl Watch {
     }
 
     /// What happened to `address` since `since`, in order.
-    pub fn changes(&self, address: IpAddr, since: SystemTime) -> Vec<Change> {
+    pub(crate) fn changes(&self, address: IpAddr, since: SystemTime) -> Vec<Change> {
         let changes = self.changes.lock().expect("the reader does not panic");
         changes.iter().filter(|c| c.address == address && c.at >= since).copied().collect()
     }
