@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+use crate::config::Config;
 use crate::daemon::logging::LogHandle;
 use crate::daemon::options::Options;
 use crate::daemon::signals::Signals;
@@ -17,6 +18,9 @@ use crate::sys::seqpacket::{AsyncSeqPacket, Received, SeqPacket};
 pub struct ChildContext {
     /// The command line.
     pub options: Arc<Options>,
+    /// The configuration to start with, checked and reported by the parent. A child that replaces
+    /// another gets the one that was last in force, whatever has happened to the files.
+    pub config: Arc<Config>,
     /// The log of this process; lines of `tracing` go there already.
     pub log: LogHandle,
     /// Already listening; see [`Signals::into_stream`].

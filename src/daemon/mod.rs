@@ -9,6 +9,7 @@
 pub mod child;
 pub mod logging;
 pub mod options;
+pub mod runner;
 pub mod signals;
 
 pub use child::ChildContext;

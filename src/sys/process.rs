@@ -262,3 +262,17 @@ pub fn own_name() -> String {
     std::fs::read_to_string("/proc/self/comm")
         .map_or_else(|_| "vrrpd".to_owned(), |name| name.trim_end().to_owned())
 }
+
+/// Makes the signals that usually end a process do nothing, in such a way that a program which
+/// this process executes has them at their default.
+///
+/// # Errors
+/// None that the kernel documents for these signals.
+pub fn catch_termination() -> io::Result<()> {
+    use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+    let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    for number in [SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, 36, 63] {
+        signal_hook::flag::register(number, std::sync::Arc::clone(&flag))?;
+    }
+    Ok(())
+}
