@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::net::client::{Client, Responder};
 use crate::net::daemon::{Daemon, Program};
@@ -44,8 +45,11 @@ impl Node {
         Ok(node)
     }
 
-    /// Starts the daemon.
+    /// Starts the daemon, once its predecessor has ended.
     pub(crate) fn start(&mut self, program: &Program) -> io::Result<()> {
+        if let Some(mut old) = self.daemon.take() {
+            old.tree.wait(Duration::from_secs(5))?;
+        }
         self.log_from = fs::metadata(self.space.dir.join("daemon.log")).map_or(0, |m| m.len() as usize);
         self.daemon = Some(Daemon::start_on(program, &self.space, &self.file, &[])?);
         Ok(())
@@ -105,7 +109,7 @@ impl Stage {
         let user = lan.machine("client", 9)?;
         let a = Node::new(&lan, "a", 1, conf.join(files[0]))?;
         let b = Node::new(&lan, "b", 2, conf.join(files[1]))?;
-        let client = Client::udp(&user, VIP, std::time::Duration::from_millis(1))?;
+        let client = Client::udp(&user, VIP, Duration::from_millis(1))?;
         Ok(Self { client, a, b, lan, _user: user, _dir: dir })
     }
 }

@@ -10,6 +10,7 @@ mod election;
 mod failover;
 mod nginx;
 mod transport;
+mod wire;
 
 /// Makes a module of tests for each scenario, one test for each pair of daemons on nodes a and b.
 ///
