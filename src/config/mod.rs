@@ -1,7 +1,31 @@
 //! keepalived's configuration language: text in, [`Config`] and diagnostics out.
 
+//!
+//! [`load`] is the way in. A file goes through [`source`] and `reader` (files to logical lines),
+//! [`lexer`] (a line to words), `tree` (lines to blocks), the keyword tables of [`block`] (blocks to
+//! drafts) and `resolve` (drafts to [`Config`]); each stage adds its [`Diagnostic`]s and none stops
+//! at the first.
+
 pub mod block;
+pub mod diagnostic;
+pub mod environment;
+pub mod glob;
+pub mod lexer;
+pub mod source;
 pub mod value;
+
+mod known;
+mod load;
+mod reader;
+mod resolve;
+mod schema;
+mod tree;
+
+pub use diagnostic::{Class, Consequence, Diagnostic, Severity};
+pub use environment::Environment;
+pub use load::{Loaded, load};
+pub use schema::KeywordReference;
+pub use source::{FileSource, SourceMap};
 
 use block::{GlobalDefs, VrrpInstance, VrrpScript};
 use std::sync::Arc;
@@ -18,4 +42,23 @@ pub struct Config {
     pub instances: Vec<Arc<VrrpInstance>>,
     /// How many `virtual_server` blocks there are; they are read, not run, in this version.
     pub virtual_servers: usize,
+}
+
+/// Every keyword that this version acts on, block by block: what documentation is made from.
+#[must_use]
+pub fn keyword_reference() -> Vec<KeywordReference> {
+    block::schemas().into_iter().flat_map(|schema| schema.reference()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_keyword_is_documented_and_none_is_both_ours_and_not_yet_there() {
+        for keyword in keyword_reference() {
+            assert!(!keyword.doc.is_empty(), "{keyword:?}");
+            assert_eq!(known::find(keyword.block, keyword.name), None, "{keyword:?}");
+        }
+    }
 }

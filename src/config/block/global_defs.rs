@@ -1,9 +1,13 @@
 //! `global_defs { … }`.
 
+use crate::config::diagnostic::Diagnostic;
+use crate::config::lexer::Word;
+use crate::config::schema::{Context, keywords};
+use crate::config::tree::{Body, Node};
+use crate::config::value::{DefaultAccount, Junk, Otherwise};
+use crate::types::Version;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
-
-use crate::types::Version;
 
 /// Settings of the whole daemon.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,6 +28,8 @@ pub struct GlobalDefs {
     pub smtp_alert: Option<bool>,
     /// The same for VRRP alone.
     pub smtp_alert_vrrp: Option<bool>,
+    /// No mail for transitions to FAULT.
+    pub no_email_faults: bool,
     /// Group of IPv4 adverts; default 224.0.0.18.
     pub vrrp_mcast_group4: Ipv4Addr,
     /// Group of IPv6 adverts; default ff02::12.
@@ -32,6 +38,16 @@ pub struct GlobalDefs {
     pub vrrp_version: Version,
     /// Defaults of the instances' `garp_*` keywords.
     pub garp: GarpDefaults,
+    /// Default of `down_timer_adverts`: 3.
+    pub vrrp_down_timer_adverts: u8,
+    /// Default of `lower_prio_no_advert`.
+    pub vrrp_lower_prio_no_advert: bool,
+    /// Default of `higher_prio_send_advert`.
+    pub vrrp_higher_prio_send_advert: bool,
+    /// Default of `check_unicast_src`.
+    pub vrrp_check_unicast_src: bool,
+    /// Default of `skip_check_adv_addr`.
+    pub vrrp_skip_check_adv_addr: bool,
     /// User (and group) of scripts that name none, as written.
     pub script_user: Option<(String, Option<String>)>,
     /// Refuse scripts run as root whose path somebody else could change.
@@ -94,12 +110,307 @@ impl Default for GlobalDefs {
             smtp_connect_timeout: Duration::from_secs(30),
             smtp_alert: None,
             smtp_alert_vrrp: None,
+            no_email_faults: false,
             vrrp_mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
             vrrp_mcast_group6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12),
             vrrp_version: Version::V2,
             garp: GarpDefaults::default(),
+            vrrp_down_timer_adverts: 3,
+            vrrp_lower_prio_no_advert: false,
+            vrrp_higher_prio_send_advert: false,
+            vrrp_check_unicast_src: false,
+            vrrp_skip_check_adv_addr: false,
             script_user: None,
             enable_script_security: false,
         }
     }
+}
+
+/// The globals while they are read.
+pub(in crate::config) struct GlobalDraft {
+    pub(in crate::config) defs: GlobalDefs,
+    /// What scripts without a user run as.
+    pub(in crate::config) script_account: DefaultAccount,
+}
+
+keywords! {
+    /// `global_defs`.
+    GLOBAL_DEFS: GlobalDraft, "global_defs", None;
+    "router_id" Optional "NAME" "" "the host name" => router_id, "name of this node in mails and dumps";
+    "notification_email" Words "{ ADDRESS… }" "" "none" => notification_email, "recipients of alerts; repeated blocks accumulate";
+    "notification_email_from" Optional "ADDRESS" "" "user@host" => notification_email_from, "sender of alerts";
+    "smtp_server" Required "HOST [PORT]" "port 1 to 65535" "none; port 25" => smtp_server, "relay that takes the alerts";
+    "smtp_helo_name" Optional "NAME" "" "the host name" => smtp_helo_name, "name given in HELO";
+    "smtp_connect_timeout" Required "SECS" "1 to 4294" "30" => smtp_connect_timeout, "how long to wait for the relay";
+    "smtp_alert" Optional "[BOOL]" "" "off" => smtp_alert, "default of every `smtp_alert`";
+    "smtp_alert_vrrp" Optional "[BOOL]" "" "`smtp_alert`" => smtp_alert_vrrp, "default of the instances' `smtp_alert`";
+    "no_email_faults" Flag "" "" "off" => |d, _, _| d.defs.no_email_faults = true, "no alert for transitions to FAULT";
+    "vrrp_mcast_group4" Required "ADDRESS" "IPv4 multicast" "224.0.0.18" => vrrp_mcast_group4, "group of IPv4 adverts";
+    "vrrp_mcast_group6" Required "ADDRESS" "IPv6 multicast" "ff02::12" => vrrp_mcast_group6, "group of IPv6 adverts";
+    "vrrp_garp_master_delay" Required "SECS" "0 to 4294" "5" => garp_master_delay, "from becoming master to the second burst of gratuitous ARPs";
+    "vrrp_garp_master_repeat" Required "N" "1 to 4294967295" "5" => garp_master_repeat, "gratuitous ARPs in a burst";
+    "vrrp_garp_master_refresh" Required "SECS" "0 to 4294967295" "0" => garp_master_refresh, "time between later bursts";
+    "vrrp_garp_master_refresh_repeat" Required "N" "1 to 4294967295" "1" => garp_master_refresh_repeat, "gratuitous ARPs in a later burst";
+    "vrrp_garp_lower_prio_delay" Required "SECS" "0 to 4294" "`vrrp_garp_master_delay`" => garp_lower_prio_delay, "the second burst after a lower advert";
+    "vrrp_garp_lower_prio_repeat" Required "N" "0 to 2147483647" "`vrrp_garp_master_repeat`" => garp_lower_prio_repeat, "gratuitous ARPs after a lower advert";
+    "vrrp_garp_interval" Required "SECS" "0.000001 to 4294.967295" "0" => garp_interval, "gap between gratuitous ARPs on a link";
+    "vrrp_gna_interval" Required "SECS" "0.000001 to 4294.967295" "0" => gna_interval, "gap between unsolicited neighbour advertisements on a link";
+    "vrrp_down_timer_adverts" Required "N" "1 to 100" "3" => down_timer_adverts, "adverts missed before a backup takes over";
+    "vrrp_lower_prio_no_advert" Optional "[BOOL]" "" "off" => lower_prio_no_advert, "do not answer a lower advert with one of ours";
+    "vrrp_higher_prio_send_advert" Optional "[BOOL]" "" "off" => higher_prio_send_advert, "send an advert before giving way to a higher one";
+    "vrrp_version" Required "N" "2 or 3" "2" => version, "version of IPv4 instances";
+    "vrrp_check_unicast_src" Flag "" "" "off" => |d, _, _| d.defs.vrrp_check_unicast_src = true, "accept unicast adverts of configured peers only";
+    "vrrp_skip_check_adv_addr" Optional "[BOOL]" "" "off" => skip_check_adv_addr, "do not compare the addresses of further adverts of one master";
+    "script_user" Optional "USER [GROUP]" "" "keepalived_script if it exists, else root" => script_user, "account of scripts that name none";
+    "enable_script_security" Flag "" "" "off" => |d, _, _| d.defs.enable_script_security = true, "refuse scripts of root that others can change";
+}
+
+const MAX_SECS: i64 = 4294;
+
+impl GlobalDraft {
+    pub(in crate::config) fn new(script_account: DefaultAccount) -> Self {
+        Self { defs: GlobalDefs::default(), script_account }
+    }
+}
+
+fn secs(n: i64) -> Duration {
+    Duration::from_secs(n.unsigned_abs())
+}
+
+/// keepalived's setters for text that is simply missing.
+fn text(node: &Node, cx: &mut Context<'_>, classic: &str) -> Option<String> {
+    let word = node.args.first();
+    if word.is_none() && !node.broken {
+        let problem = Diagnostic::error(
+            "missing-value",
+            node.keyword.span,
+            format!("`{}` needs a value", node.keyword),
+        );
+        cx.report(problem.classic(classic).label("this line is ignored"));
+    }
+    word.map(|word| word.text.clone())
+}
+
+fn router_id(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    d.defs.router_id = text(node, cx, "routerid name missing - ignoring").or(d.defs.router_id.take());
+}
+
+fn notification_email(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let Body::Words(words) = &node.body else { return };
+    if words.is_empty() {
+        let problem = Diagnostic::warning("empty-block", node.keyword.span, "no recipient is named")
+            .classic("Warning - empty notification_email block");
+        cx.report(problem);
+    }
+    d.defs.notification_email.extend(words.iter().map(|word| word.text.clone()));
+}
+
+fn notification_email_from(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    if let [_, extra, ..] = node.args.as_slice() {
+        let problem = Diagnostic::error("extra-words", extra.span, "a sender is one word")
+            .classic("email_from contains blanks - ignoring")
+            .label("this line is ignored")
+            .help("put the whole address in double quotes");
+        return cx.report(problem);
+    }
+    let from = text(node, cx, "emailfrom missing - ignoring");
+    d.defs.notification_email_from = from.or(d.defs.notification_email_from.take());
+}
+
+fn smtp_server(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let host = node.arg().text.clone();
+    let port = match node.args.get(1) {
+        None => 25,
+        Some(word) => {
+            let otherwise = Otherwise::ignored(format!("Invalid smtp server {host} {word}"));
+            let Some(port) = cx.integer(word, 1..=65535, Junk::Refused, otherwise) else { return };
+            u16::try_from(port).unwrap_or(25)
+        }
+    };
+    d.defs.smtp_server = Some(SmtpServer { host, port });
+}
+
+fn smtp_helo_name(d: &mut GlobalDraft, node: &Node, _: &mut Context<'_>) {
+    d.defs.smtp_helo_name = node.args.first().map(|word| word.text.clone()).or(d.defs.smtp_helo_name.take());
+}
+
+fn smtp_connect_timeout(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    let otherwise =
+        Otherwise::ignored(format!("smtp_connect_timeout '{word}' must be in [0, {MAX_SECS}] - ignoring"));
+    let Some(n) = cx.integer(word, 0..=MAX_SECS, Junk::Tolerated, otherwise) else { return };
+    d.defs.smtp_connect_timeout = secs(cx.at_least_one(word, n, "smtp_conect_timeout"));
+}
+
+fn smtp_alert(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let value =
+        cx.boolean(&node.args, |word| format!("Invalid value '{word}' for global smtp_alert specified"));
+    d.defs.smtp_alert = value.or(d.defs.smtp_alert);
+}
+
+fn smtp_alert_vrrp(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let value =
+        cx.boolean(&node.args, |word| format!("Invalid value '{word}' for global smtp_alert_vrrp specified"));
+    d.defs.smtp_alert_vrrp = value.or(d.defs.smtp_alert_vrrp);
+}
+
+fn vrrp_mcast_group4(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    match word.as_str().parse::<Ipv4Addr>() {
+        Ok(group) if group.is_multicast() => d.defs.vrrp_mcast_group4 = group,
+        parsed => no_group(cx, word, "vrrp_mcast_group4", parsed.is_ok()),
+    }
+}
+
+fn vrrp_mcast_group6(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    match word.as_str().parse::<Ipv6Addr>() {
+        Ok(group) if group.is_multicast() => {
+            d.defs.vrrp_mcast_group6 = group;
+            if group.octets()[1] & 0x0f != 2 {
+                let message = format!("`{word}` leaves the link: adverts belong to ff02::/16");
+                let problem = Diagnostic::warning("bad-address", word.span, message)
+                    .classic(format!("vrrp_mcast_group6 [{word}] should be link-local multicast."))
+                    .label("used all the same");
+                cx.report(problem);
+            }
+        }
+        parsed => no_group(cx, word, "vrrp_mcast_group6", parsed.is_ok()),
+    }
+}
+
+fn no_group(cx: &mut Context<'_>, word: &Word, keyword: &str, is_address: bool) {
+    let text = match is_address {
+        true => format!("{keyword} [{word}] is not multicast. Skipping"),
+        false => format!("Can't parse {keyword} [{word}]. Skipping"),
+    };
+    let problem = Diagnostic::error("bad-address", word.span, format!("`{word}` is not a multicast address"));
+    cx.report(problem.classic(text).label("this line is ignored"));
+}
+
+fn garp_master_delay(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let otherwise = Otherwise::ignored(format!("vrrp_garp_master_delay '{}' invalid - ignoring", node.arg()));
+    if let Some(n) = cx.integer(node.arg(), 0..=MAX_SECS, Junk::Tolerated, otherwise) {
+        d.defs.garp.master_delay = secs(n);
+    }
+}
+
+fn garp_master_repeat(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let otherwise =
+        Otherwise::ignored(format!("vrrp_garp_master_repeat '{}' invalid - ignoring", node.arg()));
+    if let Some(n) = cx.integer(node.arg(), 0..=i64::from(u32::MAX), Junk::Tolerated, otherwise) {
+        let n = cx.at_least_one(node.arg(), n, "vrrp_garp_master_repeat");
+        d.defs.garp.master_repeat = u32::try_from(n).unwrap_or(u32::MAX);
+    }
+}
+
+fn garp_master_refresh(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let text = format!("Invalid vrrp_garp_master_refresh '{}' - ignoring", node.arg());
+    let otherwise = Otherwise::replaced(text, "0 is used");
+    let n = cx.integer(node.arg(), 0..=i64::from(u32::MAX), Junk::Tolerated, otherwise);
+    d.defs.garp.master_refresh = secs(n.unwrap_or(0));
+}
+
+fn garp_master_refresh_repeat(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let otherwise =
+        Otherwise::ignored(format!("vrrp_garp_master_refresh_repeat '{}' invalid - ignoring", node.arg()));
+    if let Some(n) = cx.integer(node.arg(), 0..=i64::from(u32::MAX), Junk::Tolerated, otherwise) {
+        let n = cx.at_least_one(node.arg(), n, "vrrp_garp_master_refresh_repeat");
+        d.defs.garp.master_refresh_repeat = u32::try_from(n).unwrap_or(u32::MAX);
+    }
+}
+
+fn garp_lower_prio_delay(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let otherwise =
+        Otherwise::ignored(format!("vrrp_garp_lower_prio_delay '{}' invalid - ignoring", node.arg()));
+    if let Some(n) = cx.integer(node.arg(), 0..=MAX_SECS, Junk::Tolerated, otherwise) {
+        d.defs.garp.lower_prio_delay = Some(secs(n));
+    }
+}
+
+fn garp_lower_prio_repeat(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let otherwise = Otherwise::ignored(format!("Invalid vrrp_garp_lower_prio_repeat '{}'", node.arg()));
+    if let Some(n) = cx.integer(node.arg(), 0..=i64::from(i32::MAX), Junk::Tolerated, otherwise) {
+        d.defs.garp.lower_prio_repeat = u32::try_from(n).ok();
+    }
+}
+
+/// Microseconds that keepalived's 32 bits hold.
+const ANNOUNCE_GAP: std::ops::RangeInclusive<u64> = 1..=4_294_967_295;
+
+fn announce_gap(node: &Node, cx: &mut Context<'_>) -> Option<Duration> {
+    let (keyword, word) = (&node.keyword, node.arg());
+    let gap =
+        cx.decimal(word, 6, ANNOUNCE_GAP, Otherwise::ignored(format!("{keyword} '{word}' is invalid")))?;
+    let gap = Duration::from_micros(gap);
+    if gap >= Duration::from_secs(1) {
+        let message = format!("{} s between two announcements is very long", gap.as_secs_f64());
+        let problem = Diagnostic::note("large-value", word.span, message)
+            .classic(format!("The {keyword} is very large - {word} seconds"));
+        cx.report(problem);
+    }
+    Some(gap)
+}
+
+fn garp_interval(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    d.defs.garp.interval = announce_gap(node, cx).unwrap_or(d.defs.garp.interval);
+}
+
+fn gna_interval(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    d.defs.garp.gna_interval = announce_gap(node, cx).unwrap_or(d.defs.garp.gna_interval);
+}
+
+fn down_timer_adverts(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let otherwise = Otherwise::ignored(format!("Invalid vrrp_down_timer_adverts [1:100] '{}'", node.arg()));
+    if let Some(n) = cx.integer(node.arg(), 1..=100, Junk::Tolerated, otherwise) {
+        d.defs.vrrp_down_timer_adverts = u8::try_from(n).unwrap_or(3);
+    }
+}
+
+fn lower_prio_no_advert(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let value =
+        cx.boolean(&node.args, |_| "Invalid value for vrrp_lower_prio_no_advert specified".to_owned());
+    d.defs.vrrp_lower_prio_no_advert = value.unwrap_or(d.defs.vrrp_lower_prio_no_advert);
+}
+
+fn higher_prio_send_advert(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let value =
+        cx.boolean(&node.args, |_| "Invalid value for vrrp_higher_prio_send_advert specified".to_owned());
+    d.defs.vrrp_higher_prio_send_advert = value.unwrap_or(d.defs.vrrp_higher_prio_send_advert);
+}
+
+fn skip_check_adv_addr(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let value = cx.boolean(&node.args, |_| "Invalid value for vrrp_skip_check_adv_addr specified".to_owned());
+    d.defs.vrrp_skip_check_adv_addr = value.unwrap_or(d.defs.vrrp_skip_check_adv_addr);
+}
+
+fn version(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let otherwise = Otherwise::ignored("VRRP Error: Version must be either 2 or 3");
+    match cx.integer(node.arg(), 2..=3, Junk::Tolerated, otherwise) {
+        Some(2) => d.defs.vrrp_version = Version::V2,
+        Some(_) => d.defs.vrrp_version = Version::V3,
+        None => {}
+    }
+}
+
+fn script_user(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let Some(user) = node.args.first() else {
+        let problem = Diagnostic::error("missing-value", node.keyword.span, "`script_user` needs a user")
+            .classic("No script username specified")
+            .label("this line is ignored");
+        return cx.report(problem);
+    };
+    let group = node.args.get(1);
+    match cx.account(user, group) {
+        Ok(account) => d.script_account = DefaultAccount::Usable(account),
+        Err(reason) => {
+            d.script_account = DefaultAccount::Unusable;
+            let problem = Diagnostic::error("no-such-user", node.span(), reason)
+                .classic("Error setting global script uid/gid")
+                .label("scripts without a user of their own are not run")
+                .keepalived("drops these scripts from everything that tracks them");
+            cx.report(problem);
+        }
+    }
+    d.defs.script_user = Some((user.text.clone(), group.map(|word| word.text.clone())));
 }

@@ -1,6 +1,12 @@
 //! `vrrp_script NAME { … }`: a check that moves priorities.
 
-use crate::config::value::{ScriptCommand, Weight};
+use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::environment::Account;
+use crate::config::lexer::Word;
+use crate::config::schema::{Context, keywords};
+use crate::config::source::Span;
+use crate::config::tree::Node;
+use crate::config::value::{DefaultAccount, Junk, Otherwise, ScriptCommand, Weight};
 use std::time::Duration;
 
 /// A check script, run again and again for as long as the daemon lives.
@@ -22,4 +28,210 @@ pub struct VrrpScript {
     pub fall: u32,
     /// Whether it counts as failed until its first run says otherwise.
     pub init_fail: bool,
+}
+
+/// A script while its block is read.
+pub(in crate::config) struct ScriptDraft {
+    pub(in crate::config) name: Word,
+    default_account: DefaultAccount,
+    /// `script` was given, well or not.
+    command: Option<Option<Vec<String>>>,
+    /// `user` was given; `Err`: it names nobody.
+    user: Option<Result<Option<Account>, ()>>,
+    interval: Duration,
+    timeout: Option<Duration>,
+    weight: Weight,
+    rise: u32,
+    fall: u32,
+    init_fail: bool,
+    /// What is left of it at the end of its block.
+    pub(in crate::config) finished: Option<VrrpScript>,
+}
+
+/// What a `track_script` entry has to know of a script.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct ScriptReference {
+    pub(in crate::config) name: String,
+    pub(in crate::config) weight: Weight,
+}
+
+keywords! {
+    /// `vrrp_script`.
+    VRRP_SCRIPT: ScriptDraft, "vrrp_script", Required;
+    "script" Required "\"COMMAND [ARGUMENT…]\"" "" "required" => script, "what to run; arguments stand inside the quotes";
+    "interval" Required "SECS" "0.001 to 4294" "1" => interval, "time between two starts";
+    "timeout" Required "SECS" "0.001 to 4294" "`interval`" => timeout, "run time after which it counts as failed";
+    "weight" Required "N [reverse]" "-253 to 253" "0" => weight, "default for trackers; 0 means FAULT while it fails";
+    "rise" Required "N" "1 to 2147483647" "1" => rise, "successes in a row that make it good";
+    "fall" Required "N" "1 to 2147483647" "1" => fall, "failures in a row that make it bad";
+    "user" Required "USER [GROUP]" "" "`script_user`" => user, "account that runs it";
+    "init_fail" Flag "" "" "off" => |d, _, _| d.init_fail = true, "counts as failed until it has run";
+}
+
+/// Milliseconds in 4294 s.
+const LONGEST_MS: u64 = 4_294_000;
+
+impl ScriptDraft {
+    pub(in crate::config) fn new(name: &Word, default_account: DefaultAccount) -> Self {
+        Self {
+            name: name.clone(),
+            default_account,
+            command: None,
+            user: None,
+            interval: Duration::from_secs(1),
+            timeout: None,
+            weight: Weight::default(),
+            rise: 1,
+            fall: 1,
+            init_fail: false,
+            finished: None,
+        }
+    }
+
+    /// What the end of the block decides: whether there is a script at all.
+    pub(in crate::config) fn complete(&mut self, cx: &mut Context<'_>) {
+        let name = self.name.clone();
+        let argv = match self.command.take() {
+            Some(Some(argv)) => argv,
+            Some(None) => return self.removed(cx, name.span, "its command cannot be read"),
+            None => return self.removed(cx, name.span, "it has no `script`"),
+        };
+        let account = match (self.user, self.default_account) {
+            (Some(Ok(account)), _) | (None, DefaultAccount::Usable(account)) => account,
+            (Some(Err(())), _) => return self.removed(cx, name.span, "its user does not exist"),
+            (None, DefaultAccount::Unusable) => {
+                let problem = Diagnostic::error(
+                    "script-removed",
+                    name.span,
+                    format!("there is nobody to run script `{name}`"),
+                )
+                .classic(format!("Unable to set default user for vrrp script {name} - removing"))
+                .label("`script_user` does not exist: the script is not run")
+                .keepalived("drops it from everything that tracks it");
+                return cx.report(problem);
+            }
+        };
+        let command = ScriptCommand { argv, uid: account.map(|a| a.uid), gid: account.map(|a| a.gid) };
+        self.finished = Some(VrrpScript {
+            name: name.text,
+            command,
+            interval: self.interval,
+            timeout: self.timeout.unwrap_or(self.interval),
+            weight: self.weight,
+            rise: self.rise,
+            fall: self.fall,
+            init_fail: self.init_fail,
+        });
+    }
+
+    fn removed(&self, cx: &mut Context<'_>, span: Span, why: &str) {
+        let name = &self.name;
+        let problem = Diagnostic::error("script-removed", span, format!("script `{name}` is not run: {why}"))
+            .classic(format!("No script set for vrrp_script {name} - removing"))
+            .keepalived("drops it from everything that tracks it");
+        cx.report(problem);
+    }
+
+    pub(in crate::config) fn reference(&self) -> Option<ScriptReference> {
+        let script = self.finished.as_ref()?;
+        Some(ScriptReference { name: script.name.clone(), weight: script.weight })
+    }
+}
+
+fn script(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    if let [_, extra, ..] = node.args.as_slice() {
+        let message = "arguments outside the quotes do not reach the script";
+        let whole: Vec<&str> = node.args.iter().map(Word::as_str).collect();
+        let problem = Diagnostic::warning("script-arguments", extra.span, message)
+            .class(Class::Harmless)
+            .label("ignored from here on")
+            .help(format!("write `script \"{}\"`", whole.join(" ")))
+            .keepalived("ignores them in silence");
+        cx.report(problem);
+    }
+    d.command = Some(cx.command(word, "the script is not run"));
+}
+
+/// Seconds with three decimals; keepalived 2.2 takes whole seconds only.
+fn seconds(node: &Node, cx: &mut Context<'_>, otherwise: Otherwise, what: &str) -> Option<Duration> {
+    let ms = cx.decimal(node.arg(), 3, 0..=LONGEST_MS, otherwise)?;
+    if ms % 1000 != 0 {
+        let problem =
+            Diagnostic::note("version-dependent", node.arg().span, format!("a `{what}` with decimals"))
+                .classic(format!("WARNING - invalid number '{}'", node.arg()))
+                .keepalived("takes decimals from 2.4 on; 2.2 uses the whole seconds, or 1");
+        cx.report(problem);
+    }
+    Some(Duration::from_millis(ms))
+}
+
+fn interval(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
+    let (name, word) = (&d.name, node.arg());
+    let text = format!("({name}): vrrp script interval '{word}' must be between 1 and 4294 - ignoring");
+    let Some(interval) = seconds(node, cx, Otherwise::ignored(text), "interval") else { return };
+    d.interval = interval;
+    if interval.is_zero() {
+        cx.at_least_one(word, 0, &format!("({name}): vrrp script interval"));
+        d.interval = Duration::from_secs(1);
+    }
+}
+
+fn timeout(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
+    let (name, word) = (&d.name, node.arg());
+    let text = format!("({name}): vrrp script timeout '{word}' invalid - ignoring");
+    let Some(timeout) = seconds(node, cx, Otherwise::ignored(text), "timeout") else { return };
+    d.timeout = Some(timeout);
+    if timeout.is_zero() {
+        cx.at_least_one(word, 0, &format!("({name}): vrrp script timeout"));
+        d.timeout = Some(Duration::from_secs(1));
+    }
+}
+
+fn weight(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
+    let (name, word) = (&d.name, node.arg());
+    let text = format!("vrrp_script {name} weight {word} must be in [-253, 253]");
+    let otherwise = Otherwise::replaced(text, "the nearest weight that there is is used");
+    let value = cx.integer(word, -253..=253, Junk::Tolerated, otherwise);
+    let clamped = || word.as_str().parse::<i64>().unwrap_or(0).clamp(-253, 253);
+    d.weight.value = i16::try_from(value.unwrap_or_else(clamped)).unwrap_or(0);
+    match node.args.get(1) {
+        None => {}
+        Some(word) if word.text == "reverse" => d.weight.reverse = true,
+        Some(word) => {
+            let message = format!("`{word}` is not an option of a weight");
+            let problem = Diagnostic::warning("track-entry", word.span, message)
+                .classic(format!("vrrp_script {name} unknown weight option {word}"))
+                .label("this word is ignored")
+                .help("only `reverse` can follow the number");
+            cx.report(problem);
+        }
+    }
+}
+
+fn count(node: &Node, cx: &mut Context<'_>, name: &Word, what: &str) -> u32 {
+    let word = node.arg();
+    let text = format!("({name}): vrrp script {what} value '{word}' invalid, defaulting to 1");
+    let n =
+        cx.integer(word, 1..=i64::from(i32::MAX), Junk::Tolerated, Otherwise::replaced(text, "1 is used"));
+    n.and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
+}
+
+fn rise(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
+    d.rise = count(node, cx, &d.name, "rise");
+}
+
+fn fall(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
+    d.fall = count(node, cx, &d.name, "fall");
+}
+
+fn user(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
+    let account = cx.account(node.arg(), node.args.get(1));
+    if let Err(reason) = &account {
+        let problem = Diagnostic::error("no-such-user", node.span(), reason.clone())
+            .classic(format!("Unable to set uid/gid for script {}", d.name))
+            .label("the script is not run");
+        cx.report(problem);
+    }
+    d.user = Some(account.map_err(drop));
 }

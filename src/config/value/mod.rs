@@ -1,9 +1,16 @@
 //! One file per kind of value: how it is read, checked, and written back.
 
+mod boolean;
+mod number;
 mod script;
 mod virtual_address;
 mod weight;
 
-pub use script::ScriptCommand;
+pub use script::{CommandError, ScriptCommand, split_command};
 pub use virtual_address::VirtualAddress;
 pub use weight::Weight;
+
+pub(super) use number::{Junk, Otherwise};
+pub(super) use script::DefaultAccount;
+pub(super) use virtual_address::AddressDraft;
+pub(super) use weight::TrackKind;

@@ -1,5 +1,9 @@
-//! Commands of `script` and `notify*`.
+//! Commands of `script` and `notify*`, and the accounts that run them.
 
+use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::environment::{Account, Fact};
+use crate::config::lexer::Word;
+use crate::config::schema::Context;
 use std::fmt;
 
 /// A command with its arguments and the account that runs it.
@@ -21,5 +25,193 @@ impl fmt::Display for ScriptCommand {
             write!(f, "{blank}'{word}'")?;
         }
         Ok(())
+    }
+}
+
+/// Why a command string gives no command.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CommandError {
+    /// Nothing in it.
+    Empty,
+    /// This quote has no partner.
+    Unterminated(char),
+    /// A backslash at the very end.
+    LoneBackslash,
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("there is no command in it"),
+            Self::Unterminated(quote) => write!(f, "a {quote} in it is never closed"),
+            Self::LoneBackslash => f.write_str("it ends in a backslash"),
+        }
+    }
+}
+
+/// Splits a command string into program and arguments (keepalived: alloc_strvec_quoted_escaped).
+///
+/// Blanks separate, single and double quotes group, a backslash escapes. A string that begins with
+/// `<` or `>` is a redirection and goes to the shell.
+///
+/// # Errors
+/// A quote without its partner, a lonely backslash, or nothing at all.
+pub fn split_command(text: &str) -> Result<Vec<String>, CommandError> {
+    if text.starts_with(['<', '>']) {
+        return Ok(["/bin/sh", "-c", text].map(str::to_owned).to_vec());
+    }
+    let mut argv = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote: Option<char> = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, quote) {
+            ('\\', _) => {
+                word.get_or_insert_default().push(escape(&mut chars).ok_or(CommandError::LoneBackslash)?)
+            }
+            ('\'' | '"', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (c, Some(open)) if c == open => quote = None,
+            (' ' | '\t', None) => argv.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
+        }
+    }
+    if let Some(open) = quote {
+        return Err(CommandError::Unterminated(open));
+    }
+    argv.extend(word);
+    if argv.is_empty() { Err(CommandError::Empty) } else { Ok(argv) }
+}
+
+/// The character that a backslash sequence stands for; the backslash is already gone.
+fn escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<char> {
+    let c = chars.next()?;
+    match c {
+        'a' => Some('\x07'),
+        'b' => Some('\x08'),
+        'e' | 'E' => Some('\x1b'),
+        'f' => Some('\x0c'),
+        'n' => Some('\n'),
+        'r' => Some('\r'),
+        't' => Some('\t'),
+        'v' => Some('\x0b'),
+        'x' => digits(chars, 16, 0),
+        '0'..='7' => digits(chars, 8, c.to_digit(8).unwrap_or(0)),
+        'c' => chars.next().and_then(|c| char::from_u32(u32::from(c.to_ascii_uppercase()) & 0x1f)),
+        other => Some(other),
+    }
+}
+
+/// Up to two more digits of a character's number.
+fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, radix: u32, first: u32) -> Option<char> {
+    let mut value = first;
+    for _ in 0..2 {
+        let Some(digit) = chars.peek().and_then(|c| c.to_digit(radix)) else { break };
+        value = value * radix + digit;
+        chars.next();
+    }
+    char::from_u32(value & 0xff)
+}
+
+/// The account that scripts without a user of their own run as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::config) enum DefaultAccount {
+    /// `script_user`, `keepalived_script`, or root; `None` for ids that nobody looked up.
+    Usable(Option<Account>),
+    /// `script_user` names nobody: scripts that rely on it are dropped.
+    Unusable,
+}
+
+/// keepalived's account for scripts, used when it exists and nothing else is said.
+const CUSTOMARY_USER: &str = "keepalived_script";
+const ROOT: Account = Account { uid: 0, gid: 0 };
+
+impl Context<'_> {
+    /// The default account of a configuration without `script_user`.
+    pub(in crate::config) fn customary_account(&self) -> DefaultAccount {
+        DefaultAccount::Usable(match self.environment.user(CUSTOMARY_USER) {
+            Fact::Unchecked => None,
+            Fact::Absent => Some(ROOT),
+            Fact::Known(account) => Some(account),
+        })
+    }
+
+    /// `USER [[:]GROUP]`. `Err` holds keepalived's line about what does not exist.
+    pub(in crate::config) fn account(
+        &self,
+        user: &Word,
+        group: Option<&Word>,
+    ) -> Result<Option<Account>, String> {
+        let numeric = |word: &Word| word.as_str().parse::<u32>().ok();
+        let account = match (self.environment.user(user.as_str()), numeric(user)) {
+            (Fact::Known(account), _) => Some(account),
+            (_, Some(uid)) => Some(Account { uid, gid: uid }),
+            (Fact::Unchecked, None) => None,
+            (Fact::Absent, None) => return Err(format!("Script user '{user}' does not exist")),
+        };
+        let Some(group) = group else { return Ok(account) };
+        let name = group.as_str().strip_prefix(':').unwrap_or(group.as_str());
+        let gid = match (self.environment.group(name), name.parse().ok()) {
+            (Fact::Known(gid), _) => Some(gid),
+            (_, Some(gid)) => Some(gid),
+            (Fact::Unchecked, None) => None,
+            (Fact::Absent, None) => return Err(format!("Script group '{name}' does not exist")),
+        };
+        Ok(account.zip(gid).map(|(account, gid)| Account { gid, ..account }))
+    }
+
+    /// The argument of `script` or `notify*` as a command; reported and `None` when it is none.
+    pub(in crate::config) fn command(&mut self, word: &Word, effect: &str) -> Option<Vec<String>> {
+        let error = match split_command(word.as_str()) {
+            Ok(argv) => return Some(argv),
+            Err(error) => error,
+        };
+        let problem =
+            Diagnostic::error("bad-command", word.span, format!("the command cannot be read: {error}"));
+        let problem = match error {
+            CommandError::Unterminated(quote) => {
+                problem.classic(format!("String '{word}': missing terminating {quote}"))
+            }
+            CommandError::LoneBackslash => problem.classic(format!("Missing escape char at end: '{word}'")),
+            CommandError::Empty => {
+                problem.class(Class::Harmless).classic(format!("Unable to parse script '{word}' - ignoring"))
+            }
+        };
+        self.report(problem.label(effect));
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn argv(text: &str) -> Vec<String> {
+        split_command(text).unwrap()
+    }
+
+    /// oracle: behaviour of keepalived 2.2.7 and 2.4.3, seen.
+    #[test]
+    fn a_command_string_is_split_as_keepalived_splits_it() {
+        assert_eq!(argv("/x/a b 'c d' e"), ["/x/a", "b", "c d", "e"]);
+        assert_eq!(argv("/x/a \"b c\"d"), ["/x/a", "b cd"]);
+        assert_eq!(argv("/x/a '' b"), ["/x/a", "", "b"]);
+        assert_eq!(argv("/x/a $HOME * | ;"), ["/x/a", "$HOME", "*", "|", ";"]);
+        assert_eq!(argv("</dev/tcp/127.0.0.1/80"), ["/bin/sh", "-c", "</dev/tcp/127.0.0.1/80"]);
+    }
+
+    #[test]
+    fn escapes_are_those_of_c_and_control_characters() {
+        assert_eq!(argv(r"/x a\ b \x41\102\n\cA \\ \'q"), ["/x", "a b", "AB\n\u{1}", "\\", "'q"]);
+        assert_eq!(argv(r"\777"), ["\u{ff}"]);
+    }
+
+    #[test]
+    fn an_unfinished_command_is_refused() {
+        assert_eq!(split_command("/x 'a"), Err(CommandError::Unterminated('\'')));
+        assert_eq!(split_command("/x \\"), Err(CommandError::LoneBackslash));
+        assert_eq!(split_command(" \t"), Err(CommandError::Empty));
     }
 }

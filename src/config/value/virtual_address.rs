@@ -1,15 +1,21 @@
 //! A line of `virtual_ipaddress`.
 
-use crate::types::{IfName, IpNet};
-use std::net::IpAddr;
+use super::number::{Junk, Otherwise};
+use crate::config::diagnostic::{Class, Consequence, Diagnostic};
+use crate::config::environment::Fact;
+use crate::config::lexer::Word;
+use crate::config::schema::Context;
+use crate::config::source::Span;
+use crate::types::{Family, IfName, IpNet};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// An address that the master puts on a link.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct VirtualAddress {
+pub struct VirtualAddress<Dev = IfName> {
     /// Address and prefix; /32 or /128 when the line gives none.
     pub net: IpNet,
     /// `dev`; resolved: the interface of the instance when the line gives none.
-    pub dev: IfName,
+    pub dev: Dev,
     /// `scope`, as the kernel's number (0 global, 253 link, 254 host).
     pub scope: u8,
     /// `label`, IPv4 only, at most 15 bytes.
@@ -32,4 +38,375 @@ pub struct VirtualAddress {
     pub autojoin: bool,
     /// `no_track`: do not react when somebody deletes it.
     pub no_track: bool,
+}
+
+/// Names that the kernel's tables give to scopes.
+const SCOPES: [(&str, u8); 5] = [("global", 0), ("universe", 0), ("site", 200), ("link", 253), ("host", 254)];
+const SCOPE_NOWHERE: u8 = 255;
+const LONGEST_LABEL: usize = 15;
+
+/// An address line before the interface of its instance is known.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct AddressDraft {
+    pub(in crate::config) address: VirtualAddress<Option<IfName>>,
+    /// The whole line.
+    pub(in crate::config) span: Span,
+}
+
+impl AddressDraft {
+    /// The address on its own interface, or else on this one.
+    pub(in crate::config) fn on(self, interface: &IfName) -> VirtualAddress {
+        let a = self.address;
+        VirtualAddress {
+            net: a.net,
+            dev: a.dev.unwrap_or_else(|| interface.clone()),
+            scope: a.scope,
+            label: a.label,
+            broadcast: a.broadcast,
+            peer: a.peer,
+            preferred_lft: a.preferred_lft,
+            home: a.home,
+            dad: a.dad,
+            mngtmpaddr: a.mngtmpaddr,
+            noprefixroute: a.noprefixroute,
+            autojoin: a.autojoin,
+            no_track: a.no_track,
+        }
+    }
+}
+
+/// The lines of a value block need a reason to go on or to be dropped.
+struct Dropped;
+
+/// Reads the options of one line.
+struct LineReader<'l, 'c, 'e> {
+    cx: &'c mut Context<'e>,
+    line: &'l Word,
+    rest: std::slice::Iter<'l, Word>,
+    draft: AddressDraft,
+    preferred_lft: Option<Option<u32>>,
+    prefix_given: bool,
+}
+
+impl Context<'_> {
+    /// A line of `virtual_ipaddress`; reported and `None` when it is dropped.
+    pub(in crate::config) fn address_line(&mut self, entry: &[Word]) -> Option<AddressDraft> {
+        let (first, rest) = entry.split_first()?;
+        let net = self.address_with_prefix(first)?;
+        let address = VirtualAddress {
+            net,
+            dev: None,
+            scope: 0,
+            label: None,
+            broadcast: None,
+            peer: None,
+            preferred_lft: None,
+            home: false,
+            dad: false,
+            mngtmpaddr: false,
+            noprefixroute: false,
+            autojoin: false,
+            no_track: false,
+        };
+        let span = entry.last().map_or(first.span, |last| first.span.to(last.span));
+        let draft = AddressDraft { address, span };
+        let prefix_given = first.as_str().contains('/');
+        let reader =
+            LineReader { cx: self, line: first, rest: rest.iter(), draft, preferred_lft: None, prefix_given };
+        reader.read().ok()
+    }
+
+    /// `ADDR[/PREFIX]`; a prefix that is none becomes that of a host.
+    fn address_with_prefix(&mut self, word: &Word) -> Option<IpNet> {
+        let (address, prefix) = match word.as_str().split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (word.as_str(), None),
+        };
+        let Ok(address) = address.parse::<IpAddr>() else {
+            let problem =
+                Diagnostic::error("bad-address", word.span, format!("`{word}` is not an IP address"))
+                    .classic(format!("VRRP parsed invalid IP {word}. skipping IP..."))
+                    .label("this entry is ignored")
+                    .keepalived("runs without this address");
+            self.report(problem);
+            return None;
+        };
+        let bits = Family::of(address).bits();
+        let Some(prefix) = prefix else { return Some(IpNet::host(address)) };
+        if prefix.is_empty() {
+            let problem =
+                Diagnostic::error("empty-prefix", word.span, format!("the prefix of `{word}` is missing"))
+                    .class(Class::Harmless)
+                    .label(format!("/{bits} is used"))
+                    .keepalived("takes it for /0 and says nothing; vrrpd does not copy that");
+            self.report(problem);
+            return Some(IpNet::host(address));
+        }
+        let number = Word { text: prefix.to_owned(), ..word.clone() };
+        let text = format!("Invalid address prefix len {prefix} for address {word} - using {bits}");
+        let otherwise = Otherwise::replaced(text, "the length of the whole address is used");
+        let length = self.integer(&number, 0..=i64::from(bits), Junk::Refused, otherwise);
+        let length = length.and_then(|n| u8::try_from(n).ok()).unwrap_or(bits);
+        IpNet::new(address, length)
+    }
+}
+
+impl<'l> LineReader<'l, '_, '_> {
+    fn read(mut self) -> Result<AddressDraft, Dropped> {
+        while let Some(option) = self.rest.next() {
+            self.option(option)?;
+        }
+        self.finish();
+        Ok(self.draft)
+    }
+
+    fn option(&mut self, option: &Word) -> Result<(), Dropped> {
+        let address = &mut self.draft.address;
+        match option.as_str() {
+            "dev" => self.dev(option)?,
+            "scope" => self.scope(option)?,
+            "broadcast" | "brd" => self.broadcast(option)?,
+            "label" => self.label(option)?,
+            "peer" => self.peer(option)?,
+            "preferred_lft" | "preferred_lifetime" => self.preferred_lft(option)?,
+            "home" => address.home = true,
+            "-nodad" => address.dad = true,
+            "mngtmpaddr" => address.mngtmpaddr = true,
+            "noprefixroute" => address.noprefixroute = true,
+            "autojoin" => address.autojoin = true,
+            "no_track" => address.no_track = true,
+            "track_group" | "use_vmac" => {
+                let message = format!("`{option}` is known, but not yet in this version");
+                let problem = Diagnostic::warning("not-yet-supported", option.span, message)
+                    .class(Class::Harmless)
+                    .label("the address is added as if it were not there");
+                self.cx.report(problem);
+                if matches!(option.as_str(), "track_group") {
+                    self.rest.next();
+                }
+            }
+            _ => self.unknown(option),
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, problem: Diagnostic) {
+        self.cx.report(problem);
+    }
+
+    /// The word behind an option.
+    fn value(&mut self, option: &Word) -> Result<&'l Word, Dropped> {
+        if let Some(value) = self.rest.next() {
+            return Ok(value);
+        }
+        let problem = Diagnostic::error("address-option", option.span, format!("`{option}` needs a value"))
+            .classic(format!("No {option} parameter specified for {}", self.line))
+            .label("the whole entry is ignored");
+        self.report(problem);
+        Err(Dropped)
+    }
+
+    fn dev(&mut self, option: &Word) -> Result<(), Dropped> {
+        let value = self.value(option)?;
+        if self.draft.address.dev.is_some() {
+            let problem =
+                Diagnostic::error("address-option", value.span, "an address is on one interface only")
+                    .classic(format!("Cannot specify ipaddress device more than once for {}", self.line))
+                    .label("the whole entry is ignored");
+            self.report(problem);
+            return Err(Dropped);
+        }
+        let Ok(name) = IfName::new(value.as_str()) else { return Err(self.no_interface(value)) };
+        if self.cx.environment.link(&name) == Fact::Absent {
+            return Err(self.no_interface(value));
+        }
+        self.draft.address.dev = Some(name);
+        Ok(())
+    }
+
+    fn no_interface(&mut self, value: &Word) -> Dropped {
+        let problem =
+            Diagnostic::error("no-such-interface", value.span, format!("there is no interface `{value}`"))
+                .classic(format!("WARNING - interface {value} for ip address {} doesn't exist", self.line))
+                .label("the address cannot be added")
+                .consequence(Consequence::Refused)
+                .keepalived("exits 2: an interface of the configuration does not exist");
+        self.report(problem);
+        Dropped
+    }
+
+    fn scope(&mut self, option: &Word) -> Result<(), Dropped> {
+        let value = self.value(option)?;
+        if self.draft.address.net.family() == Family::V6 {
+            let problem =
+                Diagnostic::warning("address-option", option.span, "an IPv6 address has no scope to set")
+                    .classic(format!(
+                        "Cannot specify scope for IPv6 addresses ({}) - ignoring scope",
+                        self.line
+                    ))
+                    .label("ignored");
+            self.report(problem);
+            return Ok(());
+        }
+        let named = SCOPES.iter().find(|(name, _)| *name == value.as_str()).map(|(_, number)| *number);
+        let nowhere = (value.as_str() == "nowhere").then_some(SCOPE_NOWHERE);
+        match named.or(nowhere).or_else(|| value.as_str().parse().ok()) {
+            Some(scope) => self.draft.address.scope = scope,
+            None => {
+                let problem =
+                    Diagnostic::error("address-option", value.span, format!("`{value}` is not a scope"))
+                        .classic(format!("Invalid scope '{value}' specified for {} - ignoring", self.line))
+                        .label("the scope is global")
+                        .help("scopes are global, site, link, host, nowhere and 0 to 255");
+                self.report(problem);
+            }
+        }
+        Ok(())
+    }
+
+    fn broadcast(&mut self, option: &Word) -> Result<(), Dropped> {
+        let value = self.value(option)?;
+        let net = self.draft.address.net;
+        let IpAddr::V4(own) = net.address else {
+            let text = format!(
+                "VRRP is trying to assign a broadcast {value} to the IPv6 address {} !!?? WTF... skipping VIP...",
+                self.line
+            );
+            let problem = Diagnostic::error("address-option", option.span, "IPv6 has no broadcast")
+                .classic(text)
+                .label("the whole entry is ignored");
+            self.report(problem);
+            return Err(Dropped);
+        };
+        let host_bits = u32::MAX.checked_shr(u32::from(net.prefix)).unwrap_or(0);
+        let broadcast = match value.as_str() {
+            "+" | "-" if net.prefix > 30 => {
+                let message = format!("a /{} has no broadcast address", net.prefix);
+                let problem = Diagnostic::error("address-option", value.span, message)
+                    .classic(format!("Address prefix length {} too long for broadcast", net.prefix))
+                    .label("added without one");
+                self.report(problem);
+                return Ok(());
+            }
+            "+" => Ipv4Addr::from_bits(own.to_bits() | host_bits),
+            "-" => Ipv4Addr::from_bits(own.to_bits() & !host_bits),
+            text => match text.parse() {
+                Ok(address) => address,
+                Err(_) => {
+                    let problem = Diagnostic::error(
+                        "bad-address",
+                        value.span,
+                        format!("`{value}` is not an IPv4 address"),
+                    )
+                    .classic(format!("VRRP is trying to assign invalid broadcast {value}. skipping VIP..."))
+                    .label("the whole entry is ignored");
+                    self.report(problem);
+                    return Err(Dropped);
+                }
+            },
+        };
+        self.draft.address.broadcast = Some(IpAddr::V4(broadcast));
+        Ok(())
+    }
+
+    fn label(&mut self, option: &Word) -> Result<(), Dropped> {
+        let value = self.value(option)?;
+        if self.draft.address.net.family() == Family::V6 {
+            let problem = Diagnostic::warning("address-option", option.span, "an IPv6 address has no label")
+                .classic(format!("Cannot specify label for IPv6 addresses ({}) - ignoring label", self.line))
+                .label("ignored");
+            self.report(problem);
+            return Ok(());
+        }
+        if value.as_str().len() > LONGEST_LABEL {
+            let message = format!("a label has at most {LONGEST_LABEL} characters");
+            let text = format!(
+                "Address label {value} is longer than maximum length {LONGEST_LABEL} - removing address"
+            );
+            let problem = Diagnostic::error("address-option", value.span, message)
+                .classic(text)
+                .label("the whole entry is ignored");
+            self.report(problem);
+            return Err(Dropped);
+        }
+        self.draft.address.label = Some(value.text.clone());
+        Ok(())
+    }
+
+    fn peer(&mut self, option: &Word) -> Result<(), Dropped> {
+        let value = self.value(option)?;
+        let (text, prefix) =
+            value.as_str().split_once('/').map_or((value.as_str(), None), |(a, p)| (a, Some(p)));
+        let parsed = text.parse::<IpAddr>().ok().and_then(|address| match prefix {
+            None => Some(IpNet::host(address)),
+            Some(prefix) => IpNet::new(address, prefix.parse().ok()?),
+        });
+        let problem = match parsed {
+            Some(net) if net.family() == self.draft.address.net.family() => {
+                self.draft.address.peer = Some(net);
+                return Ok(());
+            }
+            Some(_) => Diagnostic::error("bad-address", value.span, "a peer has the family of the address")
+                .classic(format!("Peer address {value} does not match address family")),
+            None => Diagnostic::error("bad-address", value.span, format!("`{value}` is not an IP address"))
+                .classic(format!("Invalid peer address {value}")),
+        };
+        self.report(problem.label("added without a peer"));
+        Ok(())
+    }
+
+    fn preferred_lft(&mut self, option: &Word) -> Result<(), Dropped> {
+        let value = self.value(option)?;
+        if value.as_str() == "forever" {
+            self.preferred_lft = Some(None);
+            return Ok(());
+        }
+        let otherwise = Otherwise::ignored(format!("preferred_lft {value} is invalid"));
+        if let Some(secs) = self.cx.integer(value, 0..=i64::from(u32::MAX), Junk::Tolerated, otherwise) {
+            self.preferred_lft = Some(u32::try_from(secs).ok());
+        }
+        Ok(())
+    }
+
+    /// Rules that need the whole line.
+    fn finish(&mut self) {
+        let address = &mut self.draft.address;
+        let deprecated = address.net.family() == Family::V6 && address.net.is_host();
+        address.preferred_lft = self.preferred_lft.unwrap_or(deprecated.then_some(0));
+        if address.peer.is_none() {
+            return;
+        }
+        let (had_broadcast, line) = (address.broadcast.take().is_some(), self.line);
+        let had_prefix = self.prefix_given && !address.net.is_host();
+        if had_prefix {
+            address.net = IpNet::host(address.net.address);
+            let problem =
+                Diagnostic::warning("address-option", line.span, "an address with a peer is a single host")
+                    .classic("Cannot specify address prefix when specifying peer address - ignoring")
+                    .label("the prefix is ignored");
+            self.report(problem);
+        }
+        if had_broadcast {
+            let problem =
+                Diagnostic::warning("address-option", line.span, "an address with a peer has no broadcast")
+                    .classic("Cannot specify broadcast and peer addresses - ignoring broadcast address")
+                    .label("the broadcast address is ignored");
+            self.report(problem);
+        }
+    }
+
+    fn unknown(&mut self, word: &Word) {
+        let mut problem = Diagnostic::error(
+            "address-option",
+            word.span,
+            format!("`{word}` is not an option of an address"),
+        )
+        .classic(format!("Unknown configuration entry '{word}' for ip address - ignoring"))
+        .label("this word is ignored");
+        if word.as_str().split('/').next().is_some_and(|text| text.parse::<IpAddr>().is_ok()) {
+            problem =
+                problem.help("each address needs a line of its own").keepalived("runs without this address");
+        }
+        self.report(problem);
+    }
 }

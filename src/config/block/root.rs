@@ -1,0 +1,50 @@
+//! The top level of a file.
+
+use super::{GLOBAL_DEFS, GlobalDraft, InstanceDraft, ScriptDraft, VRRP_INSTANCE, VRRP_SCRIPT};
+use crate::config::schema::{Context, keywords};
+use crate::config::tree::Node;
+
+/// What the blocks of a file have put together so far.
+pub(in crate::config) struct RootDraft {
+    pub(in crate::config) global: GlobalDraft,
+    pub(in crate::config) scripts: Vec<ScriptDraft>,
+    pub(in crate::config) instances: Vec<InstanceDraft>,
+}
+
+keywords! {
+    /// Blocks of the top level.
+    ROOT: RootDraft, "", None;
+    "global_defs" Block(&GLOBAL_DEFS) "{…}" "" "" => global_defs, "settings of the whole daemon; may appear several times";
+    "vrrp_script" Block(&VRRP_SCRIPT) "NAME {…}" "" "" => vrrp_script, "a check that is run again and again and moves priorities";
+    "vrrp_instance" Block(&VRRP_INSTANCE) "NAME {…}" "one name, used once" "" => vrrp_instance, "our part of one virtual router";
+}
+
+/// `global_defs` is read by the parent before everything else, wherever it stands.
+fn global_defs(_: &mut RootDraft, _: &Node, _: &mut Context<'_>) {}
+
+impl RootDraft {
+    /// The pass of keepalived's parent: every `global_defs` of the file.
+    pub(in crate::config) fn read_globals(&mut self, nodes: &[Node], cx: &mut Context<'_>) {
+        cx.by_parent = true;
+        for node in nodes.iter().filter(|node| node.keyword.text == GLOBAL_DEFS.block) {
+            GLOBAL_DEFS.apply(&mut self.global, node.children(), cx);
+        }
+        cx.by_parent = false;
+    }
+}
+
+fn vrrp_script(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
+    let Some(name) = node.args.first() else { return };
+    let mut draft = ScriptDraft::new(name, root.global.script_account);
+    VRRP_SCRIPT.apply(&mut draft, node.children(), cx);
+    draft.complete(cx);
+    root.scripts.push(draft);
+}
+
+fn vrrp_instance(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
+    let Some(name) = node.args.first() else { return };
+    let scripts = root.scripts.iter().filter_map(ScriptDraft::reference).collect();
+    let mut draft = InstanceDraft::new(name, &root.global, scripts);
+    VRRP_INSTANCE.apply(&mut draft, node.children(), cx);
+    root.instances.push(draft);
+}

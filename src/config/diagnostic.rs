@@ -1,0 +1,409 @@
+//! What is wrong with a configuration, for people and for keepalived's scripts.
+//!
+//! A [`Diagnostic`] is shown in two forms: an excerpt with the place underlined
+//! ([`Diagnostic::render`]), and the one-line form that keepalived writes to syslog and that people
+//! grep for ([`Diagnostic::classic_lines`]). Its [`Class`] makes the exit code of `-t`.
+
+use super::lexer::secret_start;
+use super::source::{SourceMap, Span};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+/// How bad it is for the one who wrote it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Severity {
+    /// Nothing is wrong; worth knowing.
+    Note,
+    /// Something does not do what it says; everything else runs.
+    Warning,
+    /// Something is lost or the daemon does not start.
+    Error,
+}
+
+/// keepalived's class of an error, from which `-t` makes its exit code.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Class {
+    /// No error to keepalived: exit code 0.
+    #[default]
+    Harmless,
+    /// A file or an interface that is not there, a value that makes running impossible: 4.
+    Unusable,
+    /// Any ordinary error or warning: 5.
+    Config,
+    /// Scripts without `enable_script_security`, a failing `includer`: 6.
+    Security,
+}
+
+impl Class {
+    /// The exit code of `-t` when this is the highest class met (keepalived: config_err_t).
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Harmless => 0,
+            Self::Unusable => 4,
+            Self::Config => 5,
+            Self::Security => 6,
+        }
+    }
+}
+
+/// What a diagnostic means for the daemon, beyond being printed.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Consequence {
+    /// The configuration runs without what the line meant.
+    #[default]
+    GoesOn,
+    /// keepalived's VRRP process exits with 2 and takes the daemon down; `-t` has its class's code.
+    Refused,
+    /// keepalived stops reading at once: exit code 2, under `-t` too.
+    StopsReading,
+    /// There is no configuration to read: run mode exits with 6.
+    NothingToRun,
+}
+
+/// Which of keepalived's processes would have said it: that decides how it names the place.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Speaker {
+    /// A child, while reading: `(FILE: Line N) `.
+    #[default]
+    Child,
+    /// The parent, while reading: `(Line N) ` while there is one file.
+    Parent,
+    /// Whoever completes the configuration: no place at all.
+    Completion,
+}
+
+/// One thing to say about a configuration.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Diagnostic {
+    /// Stable, kebab-case: what people silence and search for.
+    pub id: &'static str,
+    /// How bad.
+    pub severity: Severity,
+    /// keepalived's class.
+    pub class: Class,
+    /// What follows for the daemon.
+    pub consequence: Consequence,
+    /// One sentence, lower case, no full stop.
+    pub message: String,
+    /// The place; `None` for what belongs to no line (a missing file).
+    pub span: Option<Span>,
+    /// What to write under the place.
+    pub label: Option<String>,
+    /// Other places that matter, with their labels.
+    pub related: Vec<(Span, String)>,
+    /// What to do.
+    pub help: Option<String>,
+    /// What keepalived does with the line, where that is not what its author meant.
+    pub keepalived: Option<String>,
+    classic: Vec<String>,
+    speaker: Speaker,
+}
+
+impl Diagnostic {
+    fn new(id: &'static str, severity: Severity, class: Class, span: Option<Span>, message: String) -> Self {
+        Self {
+            id,
+            severity,
+            class,
+            consequence: Consequence::GoesOn,
+            message,
+            span,
+            label: None,
+            related: Vec::new(),
+            help: None,
+            keepalived: None,
+            classic: Vec::new(),
+            speaker: Speaker::Child,
+        }
+    }
+
+    /// Something is lost, or nothing runs.
+    pub fn error(id: &'static str, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
+        Self::new(id, Severity::Error, Class::Config, span.into(), message.into())
+    }
+
+    /// Something does not do what it says.
+    pub fn warning(id: &'static str, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
+        Self::new(id, Severity::Warning, Class::Config, span.into(), message.into())
+    }
+
+    /// Nothing is wrong to keepalived.
+    pub fn note(id: &'static str, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
+        Self::new(id, Severity::Note, Class::Harmless, span.into(), message.into())
+    }
+
+    /// A line of keepalived's own words for it; may be called again for a second line.
+    #[must_use]
+    pub fn classic(mut self, text: impl Into<String>) -> Self {
+        self.classic.push(text.into());
+        self
+    }
+
+    /// keepalived's parent reads this part of the file.
+    #[must_use]
+    pub fn by_parent(mut self) -> Self {
+        self.speaker = Speaker::Parent;
+        self
+    }
+
+    /// keepalived says it when the whole file is read, and names no line.
+    #[must_use]
+    pub fn at_completion(mut self) -> Self {
+        self.speaker = Speaker::Completion;
+        self
+    }
+
+    /// Sets keepalived's class.
+    #[must_use]
+    pub fn class(mut self, class: Class) -> Self {
+        self.class = class;
+        self
+    }
+
+    /// Sets what follows.
+    #[must_use]
+    pub fn consequence(mut self, consequence: Consequence) -> Self {
+        self.consequence = consequence;
+        self
+    }
+
+    /// Sets what is written under the place.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Adds another place.
+    #[must_use]
+    pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.related.push((span, label.into()));
+        self
+    }
+
+    /// Sets what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Sets what keepalived makes of it.
+    #[must_use]
+    pub fn keepalived(mut self, note: impl Into<String>) -> Self {
+        self.keepalived = Some(note.into());
+        self
+    }
+
+    /// Whether keepalived would not run with it.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.consequence != Consequence::GoesOn
+    }
+
+    /// keepalived's form, a line each: `(FILE: Line N) text`, `(Line N) text` or `text`.
+    #[must_use]
+    pub fn classic_lines(&self, sources: &SourceMap) -> Vec<String> {
+        let own = [self.message.clone()];
+        let texts = if self.classic.is_empty() { &own[..] } else { &self.classic };
+        let place = match self.span {
+            Some(span) if self.speaker != Speaker::Completion => {
+                let line = sources.position(span).0;
+                if self.speaker == Speaker::Parent && sources.files().len() == 1 {
+                    format!("(Line {line}) ")
+                } else {
+                    format!("({}: Line {line}) ", sources.file(span.file).path.display())
+                }
+            }
+            _ => String::new(),
+        };
+        texts.iter().map(|text| format!("{place}{text}")).collect()
+    }
+
+    /// The excerpt form, with passwords masked. Ends without a newline.
+    #[must_use]
+    pub fn render(&self, sources: &SourceMap, colour: bool) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
+        };
+        let excerpts = self.excerpts(sources);
+        let mut group =
+            level.primary_title(self.message.as_str()).id(self.id).elements(excerpts.iter().map(|excerpt| {
+                let annotations = excerpt.marks.iter().map(|mark| {
+                    let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+                    kind.span(mark.range.clone()).label(mark.label.as_deref())
+                });
+                Snippet::source(excerpt.text.as_str())
+                    .path(excerpt.path.as_str())
+                    .line_start(excerpt.first_line)
+                    .annotations(annotations)
+            }));
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        if let Some(note) = &self.keepalived {
+            group = group.element(Level::NOTE.with_name("keepalived").message(note.as_str()));
+        }
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group])
+    }
+
+    fn excerpts(&self, sources: &SourceMap) -> Vec<Excerpt> {
+        let primary = self.span.map(|span| (span, self.label.clone(), true));
+        let related = self.related.iter().map(|(span, label)| (*span, Some(label.clone()), false));
+        let mut excerpts: Vec<Excerpt> = Vec::new();
+        for (span, label, primary) in primary.into_iter().chain(related) {
+            let near = excerpts.iter_mut().find(|e| e.covers(sources, span));
+            match near {
+                Some(excerpt) => excerpt.mark(sources, span, label, primary),
+                None => {
+                    let mut excerpt = Excerpt::around(sources, span);
+                    excerpt.mark(sources, span, label, primary);
+                    excerpts.push(excerpt);
+                }
+            }
+        }
+        excerpts
+    }
+}
+
+/// A line of a file with what is to be underlined in it.
+struct Excerpt {
+    path: String,
+    file: super::source::FileId,
+    first_line: usize,
+    /// First byte of the excerpt in its file.
+    start: usize,
+    text: String,
+    marks: Vec<Mark>,
+}
+
+struct Mark {
+    range: std::ops::Range<usize>,
+    label: Option<String>,
+    primary: bool,
+}
+
+/// Longer lines are cut: nobody reads 10 MB.
+const EXCERPT_BYTES: usize = 400;
+
+impl Excerpt {
+    fn around(sources: &SourceMap, span: Span) -> Self {
+        let file = sources.file(span.file);
+        let line = file.line(span.start as usize);
+        let range = file.line_range(line);
+        let mut text = masked(&file.text()[range.clone()]);
+        let mut keep = EXCERPT_BYTES.min(text.len());
+        while !text.is_char_boundary(keep) {
+            keep -= 1;
+        }
+        text.truncate(keep);
+        Self {
+            path: file.path.display().to_string(),
+            file: span.file,
+            first_line: line,
+            start: range.start,
+            text,
+            marks: Vec::new(),
+        }
+    }
+
+    fn covers(&self, sources: &SourceMap, span: Span) -> bool {
+        self.file == span.file && self.first_line == sources.file(span.file).line(span.start as usize)
+    }
+
+    fn mark(&mut self, sources: &SourceMap, span: Span, label: Option<String>, primary: bool) {
+        let line_end = sources.file(span.file).line_range(self.first_line).end;
+        let clamp = |offset: usize| offset.min(line_end).saturating_sub(self.start).min(self.text.len());
+        let (start, end) = (clamp(span.range().start), clamp(span.range().end));
+        let start = floor_boundary(&self.text, start);
+        let end = floor_boundary(&self.text, end).max(start);
+        self.marks.push(Mark { range: start..end, label, primary });
+    }
+}
+
+fn floor_boundary(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// The line with everything behind `auth_pass` starred out, byte for byte, so that columns stay.
+fn masked(line: &str) -> String {
+    let Some(from) = secret_start(line) else { return line.to_owned() };
+    let (open, secret) = line.split_at(floor_boundary(line, from));
+    let mut text = open.to_owned();
+    for c in secret.chars() {
+        if c.is_whitespace() || matches!(c, '{' | '}') {
+            text.push(c);
+        } else {
+            text.extend(std::iter::repeat_n('*', c.len_utf8()));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(text: &str) -> (SourceMap, Span) {
+        let mut map = SourceMap::default();
+        let id = map.add("/etc/keepalived/keepalived.conf".into(), text.into(), None);
+        (map, Span::new(id, 0, 0))
+    }
+
+    /// oracle: by hand, after the example in the design.
+    #[test]
+    fn an_excerpt_names_place_help_and_what_keepalived_does() {
+        let (map, at) = sources("a\n         auth_typePASS\n");
+        let span = Span::new(at.file, 11, 24);
+        let text = Diagnostic::warning("unknown-keyword", span, "`auth_typePASS` is not a keyword")
+            .label("a space is missing")
+            .help("write `auth_type PASS`")
+            .keepalived("ignores this line")
+            .render(&map, false);
+        let expected = "\
+warning[unknown-keyword]: `auth_typePASS` is not a keyword
+ --> /etc/keepalived/keepalived.conf:2:10
+  |
+2 |          auth_typePASS
+  |          ^^^^^^^^^^^^^ a space is missing
+  |
+  = help: write `auth_type PASS`
+  = keepalived: ignores this line";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_password_is_in_no_form_of_a_diagnostic() {
+        let (map, at) = sources("  auth_pass hunter2hunter2 # hunter3\n");
+        let span = Span::new(at.file, 12, 26);
+        let shown = Diagnostic::warning("auth-pass-truncated", span, "long").render(&map, true);
+        assert!(!shown.contains("hunter"), "{shown}");
+    }
+
+    /// oracle: keepalived 2.2.7 under `-t`.
+    #[test]
+    fn the_classic_form_names_the_file_as_the_process_that_speaks_would() {
+        let (map, at) = sources("x\ny\n");
+        let span = Span::new(at.file, 2, 3);
+        let parent = Diagnostic::warning("x", span, "m").classic("Unknown keyword 'y'").by_parent();
+        assert_eq!(parent.classic_lines(&map), ["(Line 2) Unknown keyword 'y'"]);
+        let child = Diagnostic::warning("x", span, "m").classic("t");
+        assert_eq!(child.classic_lines(&map), ["(/etc/keepalived/keepalived.conf: Line 2) t"]);
+        let end = Diagnostic::warning("x", span, "m").classic("(V) t").at_completion();
+        assert_eq!(end.classic_lines(&map), ["(V) t"]);
+    }
+
+    #[test]
+    fn marks_at_the_end_of_a_line_or_file_do_not_panic() {
+        let (map, at) = sources("é{");
+        for (start, end) in [(0, 1), (1, 2), (3, 3), (3, 900), (2, 3)] {
+            let _ = Diagnostic::error("x", Span::new(at.file, start, end), "m").render(&map, false);
+        }
+    }
+}

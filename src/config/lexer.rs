@@ -1,0 +1,247 @@
+//! One physical line to tokens: words, quotes, comments and braces.
+//!
+//! keepalived's lines are not continued, so the lexer never sees more than one. What it makes of a
+//! line is decided here alone; which words open a block is not its business.
+
+use super::source::{FileId, Span};
+use nom::branch::alt;
+use nom::bytes::complete::{is_not, tag, take_till, take_while};
+use nom::character::complete::char;
+use nom::combinator::{consumed, map, value};
+use nom::sequence::delimited;
+use nom::{IResult, Parser};
+use std::fmt;
+
+/// A word with the place it was written at.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Word {
+    /// The text: without its quotes, and with `\#` and `\!` made plain.
+    pub text: String,
+    /// With its quotes.
+    pub span: Span,
+    /// Whether it stood in double quotes.
+    pub quoted: bool,
+    /// Whether it may be (part of) a password: such a word is never printed.
+    pub secret: bool,
+}
+
+impl Word {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Word {
+    /// The text, or stars for a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.secret, self.text.starts_with("auth_pass")) {
+            (false, _) => f.write_str(&self.text),
+            (true, true) => f.write_str("auth_pass********"),
+            (true, false) => f.write_str("********"),
+        }
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+/// What a line is made of.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Token {
+    /// A word.
+    Word(Word),
+    /// `{` outside quotes.
+    Open(Span),
+    /// `}` outside quotes.
+    Close(Span),
+}
+
+/// A line, cut up.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct LexedLine {
+    /// In order.
+    pub tokens: Vec<Token>,
+    /// From a `"` that has no partner to the end of the line; what it held is lost.
+    pub unterminated: Option<Span>,
+    /// A comment that starts in the middle of a word: `77#x`.
+    pub glued_comment: Option<Span>,
+}
+
+#[derive(Clone, Copy)]
+enum Raw {
+    Quoted,
+    Bare,
+    Open,
+    Close,
+}
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n' | '\x0b' | '\x0c')
+}
+
+fn blanks(input: &str) -> IResult<&str, &str> {
+    take_while(is_blank).parse(input)
+}
+
+fn raw_token(input: &str) -> IResult<&str, (&str, Raw)> {
+    consumed(alt((
+        value(Raw::Open, char('{')),
+        value(Raw::Close, char('}')),
+        value(Raw::Quoted, delimited(char('"'), take_till(|c| c == '"'), tag("\""))),
+        map(is_not(" \t\r\n\x0b\x0c\"{}"), |_| Raw::Bare),
+    )))
+    .parse(input)
+}
+
+/// Where the comment of a line starts: at the first `#` or `!` that is neither in double quotes nor
+/// behind a backslash; the length of the line when there is none.
+#[must_use]
+pub fn comment_start(line: &str) -> usize {
+    let mut quoted = false;
+    let mut escaped = false;
+    for (i, c) in line.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            '#' | '!' if !quoted && !escaped => return i,
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped && !quoted;
+    }
+    line.len()
+}
+
+/// Where, if at all, a line starts to hold a password: behind a first word like `auth_pass`, spelt
+/// well or not. Everything from there on is masked wherever the line is shown.
+#[must_use]
+pub fn secret_start(line: &str) -> Option<usize> {
+    let lower = line.to_ascii_lowercase();
+    let mut from = 0;
+    while let Some(found) = lower[from..].find("auth") {
+        let word = from + found;
+        let rest = lower[word + 4..].trim_start_matches(['_', '-', '.']);
+        if rest.starts_with("pas") || rest.starts_with("psw") || rest.starts_with("pw") {
+            let keyword = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+            let exact = keyword.min(if rest.starts_with("pass") { 4 } else { keyword });
+            return Some(lower.len() - rest.len() + exact);
+        }
+        from = word + 4;
+    }
+    None
+}
+
+/// Cuts one line up. `offset` is where the line starts in its file.
+#[must_use]
+pub fn lex(file: FileId, offset: usize, line: &str) -> LexedLine {
+    let end = comment_start(line);
+    let code = &line[..end];
+    let secret_from = secret_start(line).unwrap_or(usize::MAX);
+    let at = |start: usize, end: usize| Span::new(file, offset + start, offset + end);
+    let mut lexed = LexedLine::default();
+    if end < line.len() && code.ends_with(|c: char| !is_blank(c) && !matches!(c, '{' | '}' | '"')) {
+        lexed.glued_comment = Some(at(end, line.trim_end().len()));
+    }
+    let mut rest = code;
+    loop {
+        let Ok((after_blanks, _)) = blanks(rest) else { break };
+        let start = code.len() - after_blanks.len();
+        let Ok((remainder, (text, kind))) = raw_token(after_blanks) else {
+            if !after_blanks.is_empty() {
+                lexed.unterminated = Some(at(start, code.trim_end().len()));
+            }
+            break;
+        };
+        let span = at(start, start + text.len());
+        let secret = start + text.len() > secret_from;
+        lexed.tokens.push(match kind {
+            Raw::Open => Token::Open(span),
+            Raw::Close => Token::Close(span),
+            Raw::Bare => Token::Word(Word { text: unescape(text), span, quoted: false, secret }),
+            Raw::Quoted => {
+                Token::Word(Word { text: text[1..text.len() - 1].to_owned(), span, quoted: true, secret })
+            }
+        });
+        rest = remainder;
+    }
+    lexed
+}
+
+/// `\#` and `\!` lose their backslash; every other backslash is an ordinary character.
+fn unescape(text: &str) -> String {
+    text.replace("\\#", "#").replace("\\!", "!")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::source::SourceMap;
+
+    fn lexed(line: &str) -> LexedLine {
+        lex(SourceMap::default().add("t".into(), line.into(), None), 0, line)
+    }
+
+    fn words(line: &str) -> Vec<String> {
+        let shape = |token: &Token| match token {
+            Token::Word(word) => word.text.clone(),
+            Token::Open(_) => "{".to_owned(),
+            Token::Close(_) => "}".to_owned(),
+        };
+        lexed(line).tokens.iter().map(shape).collect()
+    }
+
+    /// oracle: keepalived 2.2.7, config-language tests by hand.
+    #[test]
+    fn comments_start_anywhere_but_in_quotes_and_behind_a_backslash() {
+        assert_eq!(words("priority 77#x"), ["priority", "77"]);
+        assert_eq!(words("192.168.17.101##peer"), ["192.168.17.101"]);
+        assert_eq!(words("router_id a\\#b ! c"), ["router_id", "a#b"]);
+        assert_eq!(words("router_id \"a # b ! c\""), ["router_id", "a # b ! c"]);
+        assert_eq!(words("# nothing"), [""; 0]);
+    }
+
+    #[test]
+    fn braces_are_tokens_wherever_they_stand_outside_quotes() {
+        assert_eq!(words("vrrp_instance V{"), ["vrrp_instance", "V", "{"]);
+        assert_eq!(
+            words("virtual_ipaddress {10.0.0.10/24}"),
+            ["virtual_ipaddress", "{", "10.0.0.10/24", "}"]
+        );
+        assert_eq!(words("}}"), ["}", "}"]);
+        assert_eq!(words("router_id \"a{b}\""), ["router_id", "a{b}"]);
+    }
+
+    #[test]
+    fn a_quote_in_mid_word_ends_the_word_and_an_empty_word_is_one() {
+        assert_eq!(words("ab\"cd ef\"gh"), ["ab", "cd ef", "gh"]);
+        assert_eq!(words("router_id \"\""), ["router_id", ""]);
+        assert_eq!(words("'a b'"), ["'a", "b'"]);
+    }
+
+    #[test]
+    fn words_before_a_lonely_quote_survive() {
+        let line = lexed("priority 100 \"foo bar");
+        assert_eq!(line.tokens.len(), 2);
+        assert!(line.unterminated.is_some());
+        assert!(lexed("priority 100").unterminated.is_none());
+    }
+
+    #[test]
+    fn a_comment_glued_to_a_value_is_noticed_and_one_behind_a_brace_is_not() {
+        assert!(lexed("  10.0.0.1##peer").glued_comment.is_some());
+        assert!(lexed("vrrp_instance V {# ok").glued_comment.is_none());
+        assert!(lexed("priority 1 # ok").glued_comment.is_none());
+    }
+
+    #[test]
+    fn whatever_follows_auth_pass_is_a_secret() {
+        for line in ["auth_pass hunter2", "auth_passwd hunter2", "authpass hunter2", "auth_passhunter2"] {
+            let shown = format!("{:?}", lexed(line).tokens);
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+        assert!(format!("{:?}", lexed("auth_typePASS x").tokens).contains("auth_typePASS"));
+    }
+}

@@ -1,0 +1,472 @@
+//! Drafts to [`Config`]: rules that need a whole instance, or all of them.
+//!
+//! Everything here is said by keepalived when it has read the whole file, so it names no line; ours
+//! point at the lines that disagree.
+
+use super::Config;
+use super::block::{
+    Auth, Delivery, InstanceDraft, Preempt, RootDraft, TrackedInterface, VrrpInstance, VrrpScript,
+};
+use super::block::{AuthType, GlobalDefs};
+use super::diagnostic::{Class, Consequence, Diagnostic};
+use super::environment::Fact;
+use super::lexer::Word;
+use super::schema::Context;
+use super::source::Span;
+use super::value::AddressDraft;
+use crate::types::{AdvertInt, Family, IfName, Priority, State, Version, Vrid};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Completes what the blocks have put together.
+pub(super) fn resolve(root: RootDraft, virtual_servers: usize, cx: &mut Context<'_>) -> Config {
+    let global = root.global.defs;
+    let mut instances = Vec::new();
+    let mut taken = BTreeMap::new();
+    let mut used: Vec<String> = Vec::new();
+    for draft in root.instances {
+        let name = draft.name.clone();
+        used.extend(draft.track_scripts.iter().map(|tracked| tracked.script.clone()));
+        let Some(instance) = complete(draft, &global, cx) else { continue };
+        let key = (instance.vrid, instance.family, instance.interface.clone(), group_of(&instance));
+        if let Some(other) = taken.get(&key) {
+            duplicate_vrid(cx, other, &name, &instance);
+            continue;
+        }
+        taken.insert(key, name);
+        instances.push(Arc::new(instance));
+    }
+    let mut scripts: Vec<Arc<VrrpScript>> = Vec::new();
+    for draft in root.scripts {
+        let Some(script) = draft.finished else { continue };
+        let duplicate = scripts.iter().any(|other| other.name == script.name);
+        if duplicate || !used.contains(&script.name) {
+            unused_script(cx, &draft.name, duplicate);
+        }
+        if !duplicate {
+            scripts.push(Arc::new(script));
+        }
+    }
+    Config { global, scripts, instances, virtual_servers }
+}
+
+fn group_of(instance: &VrrpInstance) -> Option<IpAddr> {
+    match instance.delivery {
+        Delivery::Multicast { group } => Some(group),
+        Delivery::Unicast { .. } => None,
+    }
+}
+
+fn unused_script(cx: &mut Context<'_>, name: &Word, duplicate: bool) {
+    let message = match duplicate {
+        true => format!("script `{name}` is defined above already"),
+        false => format!("script `{name}` is tracked by nothing"),
+    };
+    let problem = Diagnostic::note("script-unused", name.span, message)
+        .classic(format!("Warning - script {name} is not used"))
+        .at_completion();
+    cx.report(problem);
+}
+
+fn duplicate_vrid(cx: &mut Context<'_>, first: &Word, second: &Word, instance: &VrrpInstance) {
+    let (vrid, family, interface) = (instance.vrid, instance.family, &instance.interface);
+    let message =
+        format!("`{first}` and `{second}` are one virtual router: {family} VRID {vrid} on {interface}");
+    let problem = Diagnostic::error("duplicate-vrid", second.span, message)
+        .classic(format!("{first} and {second} both use VRID {vrid} with {family} on interface {interface}"))
+        .label("give this one a `virtual_router_id` of its own")
+        .related(first.span, "has it first")
+        .consequence(Consequence::Refused)
+        .keepalived("exits 2")
+        .at_completion();
+    cx.report(problem);
+}
+
+/// One instance; `None` when it cannot run, as reported.
+fn complete(mut draft: InstanceDraft, global: &GlobalDefs, cx: &mut Context<'_>) -> Option<VrrpInstance> {
+    let vrid = required_vrid(&draft, cx);
+    let interface = required_interface(&draft, cx);
+    let family = draft.family.map_or(Family::V4, |(family, _)| family);
+    let version = settle_version(&draft, family, global, cx);
+    let (wanted_state, priority) = settle_state(&draft);
+    let auth = settle_auth(&draft, version, cx);
+    let delivery = settle_delivery(&mut draft, family, global, cx);
+    let preempt = settle_preempt(&draft, wanted_state, priority, cx);
+    let advert_int = settle_advert_int(&draft, version, cx);
+    let (vrid, interface) = (vrid?, interface?);
+    let surplus = surplus_vips(&mut draft, family, version, &interface, cx);
+    let vips: Vec<_> = std::mem::take(&mut draft.vips).into_iter().map(|vip| vip.on(&interface)).collect();
+    if vips.is_empty() {
+        no_vip(&draft, version, cx);
+    }
+    let excluded = surplus.into_iter().chain(std::mem::take(&mut draft.excluded_vips));
+    let excluded_vips = excluded.map(|vip| vip.on(&interface)).collect();
+    let track_interfaces = settle_interfaces(&mut draft, &interface, priority, cx);
+    let track_scripts = settle_scripts(&mut draft, priority, cx);
+    Some(VrrpInstance {
+        name: draft.name.text,
+        wanted_state,
+        interface,
+        vrid,
+        family,
+        version,
+        priority,
+        advert_int,
+        auth,
+        delivery,
+        source: draft.source,
+        vips,
+        excluded_vips,
+        preempt,
+        garp: draft.garp,
+        down_timer_adverts: draft.down_timer_adverts,
+        track_primary: draft.track_primary,
+        track_interfaces,
+        track_scripts,
+        notify: draft.notify,
+        smtp_alert: draft.smtp_alert.or(global.smtp_alert_vrrp).or(global.smtp_alert).unwrap_or(false),
+        lower_prio_no_advert: draft.lower_prio_no_advert,
+        higher_prio_send_advert: draft.higher_prio_send_advert,
+        skip_check_adv_addr: draft.skip_check_adv_addr,
+        debug: draft.debug,
+    })
+}
+
+/// A completion message about an instance: keepalived's starts with its name in brackets.
+fn about(draft: &InstanceDraft, problem: Diagnostic, classic: &str) -> Diagnostic {
+    problem.classic(format!("({}) {classic}", draft.name)).at_completion()
+}
+
+fn required_vrid(draft: &InstanceDraft, cx: &mut Context<'_>) -> Option<Vrid> {
+    if draft.vrid.is_none() {
+        let message = format!("instance `{}` has no `virtual_router_id`", draft.name);
+        let problem = Diagnostic::error("missing-vrid", draft.name.span, message)
+            .label("it needs one, 1 to 255, the same on all its nodes")
+            .consequence(Consequence::Refused)
+            .keepalived("exits 2");
+        cx.report(about(draft, problem, "the virtual router id must be set"));
+    }
+    draft.vrid.map(|(vrid, _)| vrid)
+}
+
+fn required_interface(draft: &InstanceDraft, cx: &mut Context<'_>) -> Option<IfName> {
+    if draft.interface.is_none() {
+        let message = format!("instance `{}` has no `interface`", draft.name);
+        let label = match draft.interface_refused {
+            true => "the one that it names cannot be used",
+            false => "name the link that its adverts travel on",
+        };
+        let problem = Diagnostic::error("missing-interface", draft.name.span, message)
+            .label(label)
+            .consequence(Consequence::Refused)
+            .keepalived("exits 2");
+        cx.report(about(draft, problem, "Unknown interface!"));
+    }
+    draft.interface.as_ref().map(|(interface, _)| interface.clone())
+}
+
+fn settle_version(
+    draft: &InstanceDraft,
+    family: Family,
+    global: &GlobalDefs,
+    cx: &mut Context<'_>,
+) -> Version {
+    match (draft.version, family) {
+        (Some((Version::V2, span)), Family::V6) => {
+            let problem = Diagnostic::warning("version-conflict", span, "there is no VRRPv2 for IPv6")
+                .class(Class::Harmless)
+                .label("version 3 is used")
+                .keepalived("keeps version 2 and fails to send every advert; vrrpd does not copy that")
+                .at_completion();
+            cx.report(problem);
+            Version::V3
+        }
+        (Some((version, _)), _) => version,
+        (None, Family::V6) => Version::V3,
+        (None, Family::V4) => global.vrrp_version,
+    }
+}
+
+fn settle_state(draft: &InstanceDraft) -> (State, Priority) {
+    let master = matches!(draft.state, Some((State::Master, _)));
+    let priority = draft.priority.unwrap_or(if master { Priority::OWNER } else { Priority::DEFAULT });
+    let default = if priority.is_owner() { State::Master } else { State::Backup };
+    (draft.state.map_or(default, |(state, _)| state), priority)
+}
+
+fn settle_auth(draft: &InstanceDraft, version: Version, cx: &mut Context<'_>) -> Auth {
+    let Some((kind, span)) = draft.auth_type else {
+        if let Some((_, span)) = draft.auth_pass {
+            let message =
+                format!("a password without `auth_type`: `{}` runs without authentication", draft.name);
+            let problem = Diagnostic::warning("auth-without-type", span, message)
+                .class(Class::Harmless)
+                .help("add `auth_type PASS`")
+                .keepalived("says nothing and sends no password");
+            cx.report(problem.at_completion());
+        }
+        return Auth::None;
+    };
+    if version == Version::V3 {
+        let problem = Diagnostic::warning("auth-in-version-3", span, "VRRPv3 has no authentication")
+            .label("adverts carry no password");
+        cx.report(about(draft, problem, "VRRP version 3 does not support authentication. Ignoring."));
+        return Auth::None;
+    }
+    let Some((password, _)) = &draft.auth_pass else {
+        let problem = Diagnostic::warning("auth-without-password", span, "`auth_type` without `auth_pass`")
+            .label("adverts carry no password")
+            .help("each keyword needs a line of its own: in `authentication { auth_type PASS auth_pass … }` only the first counts");
+        cx.report(about(draft, problem, "Authentication specified but no password given. Ignoring"));
+        return Auth::None;
+    };
+    match kind {
+        AuthType::Pass => Auth::Pass(password.clone()),
+        AuthType::Ah => {
+            let message = "`auth_type AH` is known, but not yet in this version";
+            let problem = Diagnostic::error("not-yet-supported", span, message)
+                .class(Class::Harmless)
+                .label("adverts carry no authentication: routers that use AH will not accept them");
+            cx.report(problem.at_completion());
+            Auth::None
+        }
+    }
+}
+
+fn settle_delivery(
+    draft: &mut InstanceDraft,
+    family: Family,
+    global: &GlobalDefs,
+    cx: &mut Context<'_>,
+) -> Delivery {
+    let peers = std::mem::take(&mut draft.peers);
+    if peers.is_empty() {
+        if let Some((_, span)) = draft.ttl {
+            let problem = Diagnostic::warning("unicast-without-peers", span, "`unicast_ttl` without `unicast_peer`")
+                .label("ignored: adverts are multicast")
+                .classic(format!("({}): Cannot use unicast_ttl without unicast peers - resetting", draft.name))
+                .keepalived("sends its multicast adverts with TTL 0, so that none leaves the host; vrrpd does not copy that");
+            cx.report(problem.at_completion());
+        }
+        if let Some(span) = draft.unicast {
+            let problem =
+                Diagnostic::warning("unicast-without-peers", span, "unicast without `unicast_peer`")
+                    .label("adverts are multicast");
+            let classic = "A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This usage is deprecated - please update your configuration.";
+            cx.report(about(draft, problem, classic));
+        }
+        let default = match family {
+            Family::V4 => IpAddr::V4(global.vrrp_mcast_group4),
+            Family::V6 => IpAddr::V6(global.vrrp_mcast_group6),
+        };
+        return Delivery::Multicast { group: draft.group.map_or(default, |(group, _)| group) };
+    }
+    if let Some((_, span)) = draft.group {
+        let problem =
+            Diagnostic::warning("multicast-with-peers", span, "`mcast_dst_ip` beside `unicast_peer`")
+                .label("ignored: adverts go to the peers");
+        cx.report(about(draft, problem, "multicast destination specified with unicast - ignoring"));
+    }
+    Delivery::Unicast { peers, ttl: draft.ttl.map(|(ttl, _)| ttl), check_source: draft.check_source }
+}
+
+fn settle_preempt(draft: &InstanceDraft, state: State, priority: Priority, cx: &mut Context<'_>) -> Preempt {
+    let mut nopreempt = draft.nopreempt;
+    if let Some(span) = nopreempt {
+        let (message, classic) = if priority.is_owner() {
+            let text = format!("nopreempt is incompatible with priority {priority}. resetting nopreempt");
+            ("the owner of the addresses always takes over", text)
+        } else if state == State::Master {
+            let text = "Warning - nopreempt will not work with initial state MASTER - clearing";
+            ("`nopreempt` needs `state BACKUP`", text.to_owned())
+        } else {
+            ("", String::new())
+        };
+        if !message.is_empty() {
+            let problem = Diagnostic::warning("nopreempt-ignored", span, message).label("ignored");
+            let problem = match draft.state {
+                Some((State::Master, state)) if !priority.is_owner() => {
+                    problem.related(state, "it is MASTER here")
+                }
+                _ => problem,
+            };
+            cx.report(about(draft, problem, &classic));
+            nopreempt = None;
+        }
+    }
+    let Some((delay, span)) = draft.preempt_delay.filter(|(delay, _)| !delay.is_zero()) else {
+        return if nopreempt.is_some() { Preempt::Never } else { Preempt::After(Duration::ZERO) };
+    };
+    if nopreempt.is_some() {
+        let problem = Diagnostic::warning("preempt-delay-ignored", span, "`preempt_delay` with `nopreempt`")
+            .label("ignored");
+        cx.report(about(draft, problem, "preempt_delay is incompatible with nopreempt mode - resetting"));
+        return Preempt::Never;
+    }
+    if state == State::Master {
+        let problem =
+            Diagnostic::warning("preempt-delay-ignored", span, "`preempt_delay` needs `state BACKUP`")
+                .label("ignored");
+        cx.report(about(
+            draft,
+            problem,
+            "Warning - preempt delay will not work with initial state MASTER - clearing",
+        ));
+        return Preempt::After(Duration::ZERO);
+    }
+    Preempt::After(delay)
+}
+
+/// Rounds as the version's field on the wire demands.
+fn settle_advert_int(draft: &InstanceDraft, version: Version, cx: &mut Context<'_>) -> AdvertInt {
+    let Some((micros, span)) = draft.advert_int else { return AdvertInt::DEFAULT };
+    let unit = match version {
+        Version::V2 => 1_000_000,
+        Version::V3 => 10_000,
+    };
+    let rounded = ((micros + unit / 2) / unit).max(1) * unit;
+    let seconds = micros as f64 / 1e6;
+    if version == Version::V3 && rounded > AdvertInt::MAX_V3.micros() {
+        let problem = Diagnostic::warning("advert-int-clamped", span, "a VRRPv3 interval is at most 40.95 s")
+            .label("40.95 s is used");
+        let text = format!(
+            "VRRPv3 advertisement interval {seconds:.2}s is out of range. Must be less than 40.96s. Setting to 40.95s"
+        );
+        cx.report(about(draft, problem, &text));
+        return AdvertInt::MAX_V3;
+    }
+    if rounded != micros {
+        let (message, text) = match version {
+            Version::V2 => (
+                "a VRRPv2 interval is a whole number of seconds",
+                format!("VRRPv2 advertisement interval {seconds:.6}s must be an integer. rounding"),
+            ),
+            Version::V3 => (
+                "a VRRPv3 interval is a whole number of centiseconds",
+                format!("VRRPv3 advertisement interval {seconds:.6}s must be in units of 10ms - rounding"),
+            ),
+        };
+        let used = Duration::from_micros(rounded).as_secs_f64();
+        let problem =
+            Diagnostic::warning("advert-int-rounded", span, message).label(format!("{used} s is used"));
+        cx.report(about(draft, problem, &text));
+    }
+    AdvertInt::from_micros(rounded).unwrap_or(AdvertInt::DEFAULT)
+}
+
+fn no_vip(draft: &InstanceDraft, version: Version, cx: &mut Context<'_>) {
+    let problem = |message: &str| Diagnostic::warning("no-vip", draft.name.span, message.to_owned());
+    match version {
+        Version::V2 => {
+            let problem = problem("an instance without addresses has nothing to move")
+                .label("has no `virtual_ipaddress`");
+            cx.report(about(draft, problem, "No VIP specified; at least one is sensible"));
+        }
+        Version::V3 => {
+            let mut problem =
+                problem("a VRRPv3 instance needs an address").label("has no `virtual_ipaddress`");
+            problem.severity = super::diagnostic::Severity::Error;
+            let problem = problem.consequence(Consequence::Refused).keepalived("exits 2");
+            cx.report(about(draft, problem, "No VIP specified; at least one is required"));
+        }
+    }
+}
+
+const ASSUMED_MTU: u32 = 1500;
+/// The count of addresses is an octet of the packet.
+const MOST_VIPS: usize = 255;
+
+/// Takes the addresses that an advert has no room for off the list (keepalived: vrrp_complete_instance).
+fn surplus_vips(
+    draft: &mut InstanceDraft,
+    family: Family,
+    version: Version,
+    interface: &IfName,
+    cx: &mut Context<'_>,
+) -> Vec<AddressDraft> {
+    let mtu = match cx.environment.link(interface) {
+        Fact::Known(facts) => facts.mtu.unwrap_or(ASSUMED_MTU),
+        Fact::Unchecked | Fact::Absent => ASSUMED_MTU,
+    };
+    let (ip_header, address) = match family {
+        Family::V4 => (20, 4),
+        Family::V6 => (40, 16),
+    };
+    let auth = if family == Family::V4 && version == Version::V2 { 8 } else { 0 };
+    let headers = 14 + ip_header + 8 + auth;
+    let room = (mtu.saturating_sub(headers) / address) as usize;
+    let most = room.min(MOST_VIPS);
+    let count = draft.vips.len();
+    if count <= most {
+        return Vec::new();
+    }
+    let surplus = draft.vips.split_off(most);
+    let span = surplus.first().map_or(draft.name.span, |vip| vip.span);
+    let message = format!("an advert has room for {most} of these {count} addresses");
+    let text = format!(
+        "Number of VIPs ({count}) exceeds maximum/space available in packet (max {most} addresses) - excess moved to eVIPs"
+    );
+    let problem = Diagnostic::warning("too-many-vips", span, message)
+        .label("from here on they are treated as `virtual_ipaddress_excluded`");
+    cx.report(about(draft, problem, &text));
+    surplus
+}
+
+fn settle_interfaces(
+    draft: &mut InstanceDraft,
+    own: &IfName,
+    priority: Priority,
+    cx: &mut Context<'_>,
+) -> Vec<TrackedInterface> {
+    let mut kept = Vec::new();
+    for (tracked, span) in std::mem::take(&mut draft.track_interfaces) {
+        let name = &tracked.interface;
+        if name == own {
+            ignored_own_interface(draft, name, span, cx);
+        } else if priority.is_owner() && tracked.weight.value != 0 {
+            let problem =
+                Diagnostic::warning("owner-with-weights", span, "the owner of the addresses has no weights")
+                    .label("this entry is ignored");
+            cx.report(about(
+                draft,
+                problem,
+                &format!("ignoring {name} tracked interface due to address owner"),
+            ));
+        } else {
+            kept.push(tracked);
+        }
+    }
+    kept
+}
+
+fn ignored_own_interface(draft: &InstanceDraft, name: &IfName, span: Span, cx: &mut Context<'_>) {
+    let message = format!("`{name}` is the instance's own interface and tracked as it is");
+    let problem =
+        Diagnostic::note("own-interface-tracked", span, message).label("this entry changes nothing");
+    cx.report(about(draft, problem, &format!("Ignoring track_interface {name} since own interface")));
+}
+
+fn settle_scripts(
+    draft: &mut InstanceDraft,
+    priority: Priority,
+    cx: &mut Context<'_>,
+) -> Vec<super::block::TrackedScript> {
+    let mut kept = std::mem::take(&mut draft.track_scripts);
+    if !priority.is_owner() {
+        return kept;
+    }
+    kept.retain(|tracked| {
+        if tracked.weight.value == 0 {
+            return true;
+        }
+        let message =
+            format!("the owner of the addresses has no weights: script `{}` is ignored", tracked.script);
+        let problem = Diagnostic::warning("owner-with-weights", draft.name.span, message);
+        let text = format!("ignoring tracked script {} with weights due to address owner", tracked.script);
+        cx.report(about(draft, problem, &text));
+        false
+    });
+    kept
+}

@@ -1,0 +1,293 @@
+//! The keyword-table machinery: one keyword, one line.
+//!
+//! A block is a [`Table`] of [`Keyword`]s. The line of a keyword is everything there is to know about
+//! it: how it is written, what it means, what it defaults to, and the function that puts it into the
+//! block's draft. The parser, the suggestions, and generated documentation read the same line.
+
+use super::diagnostic::{Class, Consequence, Diagnostic};
+use super::environment::Environment;
+use super::known;
+use super::lexer::Word;
+use super::source::Span;
+use super::tree::{Body, Node};
+
+/// How a keyword is written.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    /// `KEYWORD`: whatever follows is ignored.
+    Flag,
+    /// `KEYWORD [ARGUMENT…]`: the setter says what a missing argument means.
+    Optional,
+    /// `KEYWORD ARGUMENT…`: keepalived stops with status 2 when there is none.
+    Required,
+    /// `KEYWORD [NAME] { keywords }`
+    Block(&'static dyn Schema),
+    /// `KEYWORD { one entry a line }`
+    Entries,
+    /// `KEYWORD { any number of words }`
+    Words,
+}
+
+/// Whether a block is told from others of its kind by a name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Naming {
+    /// `global_defs {`: words before the brace mean nothing.
+    None,
+    /// `vrrp_script NAME {`: keepalived stops with status 2 without one.
+    Required,
+    /// `vrrp_instance NAME {`: one word, which no other block of the kind has, or the block is skipped.
+    Unique,
+}
+
+/// All there is to know about a keyword.
+pub(super) struct Keyword<T: 'static> {
+    /// As it is written.
+    pub name: &'static str,
+    /// How it is written.
+    pub shape: Shape,
+    /// Its arguments, for documentation: `SECS`, `[BOOL]`.
+    pub args: &'static str,
+    /// Values that are accepted, for documentation.
+    pub range: &'static str,
+    /// What holds without it, for documentation.
+    pub default: &'static str,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+    /// Puts the line into the draft.
+    pub set: fn(&mut T, &Node, &mut Context<'_>),
+}
+
+/// The keywords of a block whose draft is `T`.
+pub(super) struct Table<T: 'static> {
+    /// The block's own keyword.
+    pub block: &'static str,
+    /// Whether it has a name.
+    pub naming: Naming,
+    /// One a line.
+    pub keywords: &'static [Keyword<T>],
+}
+
+/// Writes a [`Table`]: `"name" Shape "args" "range" "default" => setter, "what it does";`
+macro_rules! keywords {
+    ($(#[$meta:meta])* $table:ident: $draft:ty, $block:literal, $naming:ident;
+     $($name:literal $shape:ident $(($sub:expr))? $args:literal $range:literal $default:literal => $set:expr, $doc:literal;)*) => {
+        $(#[$meta])*
+        pub(in crate::config) static $table: $crate::config::schema::Table<$draft> = $crate::config::schema::Table {
+            block: $block,
+            naming: $crate::config::schema::Naming::$naming,
+            keywords: &[$($crate::config::schema::Keyword {
+                name: $name,
+                shape: $crate::config::schema::Shape::$shape $(($sub))?,
+                args: $args,
+                range: $range,
+                default: $default,
+                doc: $doc,
+                set: $set,
+            }),*],
+        };
+    };
+}
+pub(super) use keywords;
+
+/// What the tree builder and the suggestions need of a table, whatever its draft.
+pub(super) trait Schema: Sync {
+    /// The block's own keyword.
+    fn block(&self) -> &'static str;
+    /// Whether it has a name.
+    fn naming(&self) -> Naming;
+    /// How a keyword is written; `None` if the block does not have it.
+    fn shape(&self, keyword: &str) -> Option<Shape>;
+    /// The names of all keywords.
+    fn names(&self) -> Vec<&'static str>;
+    /// All there is to know about each keyword.
+    fn reference(&self) -> Vec<KeywordReference>;
+}
+
+/// A keyword as documentation and completions see it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeywordReference {
+    /// The block that it belongs to; empty for the top level.
+    pub block: &'static str,
+    /// As it is written.
+    pub name: &'static str,
+    /// Its arguments.
+    pub args: &'static str,
+    /// Values that are accepted, where that is not said by `args`.
+    pub range: &'static str,
+    /// What holds without it.
+    pub default: &'static str,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+}
+
+impl<T> Schema for Table<T> {
+    fn block(&self) -> &'static str {
+        self.block
+    }
+
+    fn naming(&self) -> Naming {
+        self.naming
+    }
+
+    fn shape(&self, keyword: &str) -> Option<Shape> {
+        self.find(keyword).map(|k| k.shape)
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.keywords.iter().map(|k| k.name).collect()
+    }
+
+    fn reference(&self) -> Vec<KeywordReference> {
+        let row = |k: &Keyword<T>| KeywordReference {
+            block: self.block,
+            name: k.name,
+            args: k.args,
+            range: k.range,
+            default: k.default,
+            doc: k.doc,
+        };
+        self.keywords.iter().map(row).collect()
+    }
+}
+
+impl<T> Table<T> {
+    fn find(&self, keyword: &str) -> Option<&'static Keyword<T>> {
+        self.keywords.iter().find(|k| k.name == keyword)
+    }
+
+    /// Puts every line of a block into the draft, in order.
+    pub(super) fn apply(&self, draft: &mut T, nodes: &[Node], cx: &mut Context<'_>) {
+        for node in nodes {
+            let Some(keyword) = self.find(node.keyword.as_str()) else { continue };
+            if matches!(keyword.shape, Shape::Required) && node.args.is_empty() {
+                if !node.broken {
+                    cx.report(missing_argument(&node.keyword, keyword.args));
+                }
+                continue;
+            }
+            (keyword.set)(draft, node, cx);
+        }
+    }
+}
+
+/// What setters work with.
+pub(super) struct Context<'a> {
+    /// Where problems go.
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// The machine.
+    pub(super) environment: &'a dyn Environment,
+    /// Whether keepalived's parent reads the part being applied.
+    pub(super) by_parent: bool,
+}
+
+impl Context<'_> {
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(if self.by_parent { diagnostic.by_parent() } else { diagnostic });
+    }
+}
+
+/// keepalived stops reading here and exits with 2.
+pub(super) fn missing_argument(keyword: &Word, args: &str) -> Diagnostic {
+    Diagnostic::error("missing-argument", keyword.span, format!("`{keyword}` needs an argument"))
+        .classic(format!(
+            "*** Configuration line starting `{keyword}` is missing a parameter after keyword `{keyword}` at word position 2"
+        ))
+        .label(format!("expected `{keyword} {args}`"))
+        .consequence(Consequence::StopsReading)
+        .keepalived("stops here with status 2, and takes a running daemon down on reload; vrrpd reads on and reports the rest")
+}
+
+impl Node {
+    /// The lines of a keyword block; empty for anything else.
+    pub(super) fn children(&self) -> &[Node] {
+        match &self.body {
+            Body::Block(nodes) => nodes,
+            Body::None | Body::Entries(_) | Body::Words(_) => &[],
+        }
+    }
+
+    /// The lines of a value block; empty for anything else.
+    pub(super) fn entries(&self) -> &[Vec<Word>] {
+        match &self.body {
+            Body::Entries(entries) => entries,
+            Body::None | Body::Block(_) | Body::Words(_) => &[],
+        }
+    }
+
+    /// The first argument. Only for keywords that require one.
+    pub(super) fn arg(&self) -> &Word {
+        self.args.first().unwrap_or(&self.keyword)
+    }
+
+    /// From the keyword to the last argument.
+    pub(super) fn span(&self) -> Span {
+        self.args.last().map_or(self.keyword.span, |last| self.keyword.span.to(last.span))
+    }
+}
+
+/// The blocks that a configuration is made of, as a path of opened blocks for messages.
+pub(super) fn unknown_keyword(word: &Word, args: &[Word], schema: &'static dyn Schema) -> Diagnostic {
+    let here = place(schema);
+    let problem =
+        Diagnostic::error("unknown-keyword", word.span, format!("`{word}` is not a keyword {here}"))
+            .classic(format!("Unknown keyword '{word}'"))
+            .keepalived("ignores this line");
+    if word.secret {
+        return problem;
+    }
+    if let Some((keyword, value)) = glued_value(word.as_str(), schema) {
+        return problem.label(format!("a blank is missing: `{keyword} {value}`"));
+    }
+    if let Some(near) = nearest(word.as_str(), schema) {
+        let with_args: String = args.iter().take(3).map(|arg| format!(" {arg}")).collect();
+        return problem.label(format!("did you mean `{near}{with_args}`?"));
+    }
+    let homes: Vec<&str> = super::block::homes_of(word.as_str());
+    match homes.as_slice() {
+        [] => problem,
+        [home] => problem.label(format!("this belongs in `{home}`")),
+        [first, rest @ ..] => {
+            let more: String = rest.iter().take(3).map(|home| format!(", `{home}`")).collect();
+            problem.label(format!("this belongs in `{first}`{more}"))
+        }
+    }
+}
+
+fn place(schema: &dyn Schema) -> String {
+    match schema.block() {
+        "" => "at the top level".to_owned(),
+        block => format!("of `{block}`"),
+    }
+}
+
+/// `auth_typePASS`: a keyword of this block with something stuck to it.
+fn glued_value<'w>(word: &'w str, schema: &dyn Schema) -> Option<(&'static str, &'w str)> {
+    let looks_like_value =
+        |value: &str| value.starts_with(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '/');
+    let candidates = schema.names().into_iter().filter_map(|name| Some((name, word.strip_prefix(name)?)));
+    candidates.filter(|(_, value)| looks_like_value(value)).max_by_key(|(name, _)| name.len())
+}
+
+/// A keyword of this block that differs in at most a third of its letters.
+fn nearest(word: &str, schema: &dyn Schema) -> Option<&'static str> {
+    let names = schema.names().into_iter().chain(known::names(schema.block()));
+    let limit = word.chars().count() / 3;
+    names
+        .map(|name| (strsim::damerau_levenshtein(word, name), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// A keyword of keepalived's that this version reads and does not act on.
+pub(super) fn not_yet(word: &Word, schema: &dyn Schema) -> Diagnostic {
+    let effect = known::effect(word.as_str());
+    Diagnostic::warning(
+        "not-yet-supported",
+        word.span,
+        format!("`{word}` is known, but not yet in this version"),
+    )
+    .class(Class::Harmless)
+    .label(effect)
+    .help(format!("nothing else {} is affected", place(schema)))
+}

@@ -1,0 +1,313 @@
+//! Where the text of a configuration comes from, and how a place in it is named.
+//!
+//! The pure ring opens no file: whoever calls [`super::load`] brings a [`FileSource`]. Everything
+//! read is kept in a [`SourceMap`], so that a [`Span`] of six bytes can be turned back into a file,
+//! a line and an excerpt for as long as diagnostics live.
+
+use super::glob;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+/// Reads files for the parser.
+pub trait FileSource {
+    /// The bytes of a configuration file.
+    ///
+    /// # Errors
+    /// There is nothing there that can be a configuration file.
+    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError>;
+
+    /// The paths that match a glob pattern (`*`, `?`, `[…]`, `{a,b}`), sorted; a pattern without
+    /// wildcards matches itself if it exists.
+    fn glob(&self, pattern: &str) -> Vec<PathBuf>;
+}
+
+/// Why a path gave no text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ReadError {
+    /// No such file.
+    NotFound,
+    /// A directory.
+    Directory,
+    /// Not a regular file, or one with an execute bit; keepalived reads neither.
+    NotPlain,
+    /// Longer than the source is willing to read, in bytes.
+    TooLarge(u64),
+    /// The system's own words for everything else.
+    Other(String),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("there is no such file"),
+            Self::Directory => f.write_str("it is a directory"),
+            Self::NotPlain => f.write_str("it is executable or no regular file"),
+            Self::TooLarge(bytes) => write!(f, "{bytes} bytes are too many for a configuration file"),
+            Self::Other(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Files held in memory: for tests, the simulator and for re-reading what was validated.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryFiles {
+    files: BTreeMap<PathBuf, Result<Vec<u8>, ReadError>>,
+}
+
+impl MemoryFiles {
+    /// One file.
+    #[must_use]
+    pub fn single(path: &str, text: impl AsRef<[u8]>) -> Self {
+        Self::default().with(path, text)
+    }
+
+    /// Adds a file.
+    #[must_use]
+    pub fn with(mut self, path: &str, text: impl AsRef<[u8]>) -> Self {
+        self.files.insert(PathBuf::from(path), Ok(text.as_ref().to_vec()));
+        self
+    }
+
+    /// Adds a path that exists and cannot be read.
+    #[must_use]
+    pub fn with_error(mut self, path: &str, error: ReadError) -> Self {
+        self.files.insert(PathBuf::from(path), Err(error));
+        self
+    }
+}
+
+impl FileSource for MemoryFiles {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
+        self.files.get(path).cloned().unwrap_or(Err(ReadError::NotFound))
+    }
+
+    fn glob(&self, pattern: &str) -> Vec<PathBuf> {
+        let patterns = glob::alternatives(pattern);
+        let matches = |pattern: &str, path: &Path| {
+            let (pattern, path) = (Path::new(pattern), path);
+            pattern.components().count() == path.components().count()
+                && pattern
+                    .iter()
+                    .zip(path.iter())
+                    .all(|(p, n)| glob::matches(&p.to_string_lossy(), &n.to_string_lossy()))
+        };
+        self.files.keys().filter(|path| patterns.iter().any(|p| matches(p, path))).cloned().collect()
+    }
+}
+
+/// A file of a [`SourceMap`].
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FileId(u32);
+
+/// A piece of one file, in bytes of its decoded text.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// `start..end` of `file`.
+    #[must_use]
+    pub fn new(file: FileId, start: usize, end: usize) -> Self {
+        let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self { file, start: clamp(start), end: clamp(end) }
+    }
+
+    /// The bytes as a range.
+    #[must_use]
+    pub fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// From the start of `self` to the end of `other`; `self` alone when they are in different files.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        if self.file == other.file { Self { end: other.end.max(self.end), ..self } } else { self }
+    }
+}
+
+/// A file as it was read.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// As it was asked for: the `-f` argument, or the path that an `include` resolved to.
+    pub path: PathBuf,
+    /// The `include` line that brought it in.
+    pub included_from: Option<Span>,
+    text: String,
+    line_starts: Vec<u32>,
+}
+
+impl SourceFile {
+    /// The decoded text; bytes that are no UTF-8 are kept as private characters, see [`encode`].
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Line (from 1) of a byte.
+    #[must_use]
+    pub fn line(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|start| *start as usize <= offset).max(1)
+    }
+
+    /// Column (from 1, in characters) of a byte.
+    #[must_use]
+    pub fn column(&self, offset: usize) -> usize {
+        let start = self.line_starts[self.line(offset) - 1] as usize;
+        self.text.get(start..offset).map_or(1, |before| before.chars().count() + 1)
+    }
+
+    /// The line's bytes without its line end.
+    #[must_use]
+    pub fn line_range(&self, line: usize) -> std::ops::Range<usize> {
+        let start = self.line_starts.get(line.saturating_sub(1)).map_or(self.text.len(), |s| *s as usize);
+        let end = self.line_starts.get(line).map_or(self.text.len(), |s| *s as usize);
+        let body = self.text[start..end].trim_end_matches(['\n', '\r']);
+        start..start + body.len()
+    }
+
+    /// How many lines there are.
+    #[must_use]
+    pub fn line_count(&self) -> usize {
+        self.line_starts.len()
+    }
+}
+
+/// Every file of one configuration, in the order in which it was first read.
+#[derive(Clone, Debug, Default)]
+pub struct SourceMap {
+    files: Vec<SourceFile>,
+}
+
+impl SourceMap {
+    /// Adds a file and says how it is named from now on.
+    pub fn add(&mut self, path: PathBuf, bytes: Vec<u8>, included_from: Option<Span>) -> FileId {
+        let text = decode(bytes);
+        let starts = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
+        let mut line_starts = vec![0];
+        line_starts.extend(starts.filter(|s| *s < text.len()).map(|s| u32::try_from(s).unwrap_or(u32::MAX)));
+        self.files.push(SourceFile { path, included_from, text, line_starts });
+        FileId(u32::try_from(self.files.len() - 1).expect("the number of includes is bounded"))
+    }
+
+    /// A file.
+    #[must_use]
+    pub fn file(&self, id: FileId) -> &SourceFile {
+        &self.files[id.0 as usize]
+    }
+
+    /// All files.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &SourceFile> {
+        self.files.iter()
+    }
+
+    /// The text of a span.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &str {
+        self.file(span.file).text.get(span.range()).unwrap_or("")
+    }
+
+    /// `(line, column)` of the start of a span, both from 1.
+    #[must_use]
+    pub fn position(&self, span: Span) -> (usize, usize) {
+        let file = self.file(span.file);
+        (file.line(span.start as usize), file.column(span.start as usize))
+    }
+}
+
+/// First of the 256 private characters that stand for a byte which is no UTF-8.
+const RAW_BYTE: u32 = 0x0010_FF00;
+
+/// Bytes to text without loss: a byte that is no UTF-8 becomes the private character U+10FF00 + byte.
+fn decode(bytes: Vec<u8>) -> String {
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) => return text,
+        Err(error) => error.into_bytes(),
+    };
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().filter_map(|b| char::from_u32(RAW_BYTE + u32::from(*b))));
+    }
+    text
+}
+
+/// Text back to the bytes of the file: what a password is on the wire.
+#[must_use]
+pub fn encode(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match u32::from(c).checked_sub(RAW_BYTE).and_then(|b| u8::try_from(b).ok()) {
+            Some(raw) => bytes.push(raw),
+            None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
+}
+
+/// `path` as seen from the directory of `from`, with `.` and `..` folded, so that one file has one name.
+#[must_use]
+pub fn relative_to(from: &Path, path: &str) -> PathBuf {
+    let joined = from.parent().unwrap_or(Path::new("")).join(path);
+    let mut folded = PathBuf::new();
+    for part in joined.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(folded.components().next_back(), Some(Component::Normal(_))) => {
+                folded.pop();
+            }
+            other => folded.push(other),
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_offset_becomes_line_and_column_counted_in_characters() {
+        let mut map = SourceMap::default();
+        let id = map.add("x".into(), "é\r\nab cd\n".into(), None);
+        let file = map.file(id);
+        assert_eq!(file.line_count(), 2);
+        assert_eq!(&file.text()[file.line_range(1)], "é");
+        assert_eq!(map.position(Span::new(id, 7, 9)), (2, 4));
+        assert_eq!(map.position(Span::new(id, 2, 2)), (1, 2));
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_survive_the_round_trip() {
+        let latin1 = b"auth_pass p\xe9\xff".to_vec();
+        assert_eq!(encode(&decode(latin1.clone())), latin1);
+        assert_eq!(encode("é"), "é".as_bytes());
+    }
+
+    #[test]
+    fn memory_files_glob_like_a_shell_within_one_directory() {
+        let files = MemoryFiles::single("/e/a.conf", "").with("/e/b.conf", "").with("/e/d/c.conf", "");
+        assert_eq!(files.glob("/e/*.conf"), [PathBuf::from("/e/a.conf"), PathBuf::from("/e/b.conf")]);
+        assert_eq!(files.glob("/e/?.conf").len(), 2);
+        assert_eq!(files.glob("/e/{b,x,a}.conf").len(), 2);
+        assert!(files.glob("/e/*x").is_empty());
+    }
+
+    #[test]
+    fn includes_are_named_from_the_directory_of_the_including_file() {
+        assert_eq!(
+            relative_to(Path::new("/etc/keepalived/k.conf"), "../k/./x.conf"),
+            Path::new("/etc/k/x.conf")
+        );
+        assert_eq!(relative_to(Path::new("k.conf"), "x.conf"), Path::new("x.conf"));
+        assert_eq!(relative_to(Path::new("/a/b"), "/x"), Path::new("/x"));
+    }
+}

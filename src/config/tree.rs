@@ -1,0 +1,290 @@
+//! Logical lines to blocks, the way keepalived's parser walks them.
+//!
+//! What opens a block is a matter of the keyword, not of the brace: an unknown keyword opens none, so
+//! the lines of its block are read as lines of the current one and its `}` ends that. The builder
+//! follows this to the letter, because the meaning of a broken file depends on it.
+
+use super::diagnostic::{Class, Consequence, Diagnostic};
+use super::known;
+use super::lexer::Word;
+use super::reader::Line;
+use super::schema::{Naming, Schema, Shape, missing_argument, not_yet, unknown_keyword};
+use super::source::Span;
+use std::collections::BTreeMap;
+
+/// A keyword with its arguments and its block.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// The first word.
+    pub keyword: Word,
+    /// The others.
+    pub args: Vec<Word>,
+    /// What stands in its braces.
+    pub body: Body,
+    /// Arguments were lost to a lonely quote.
+    pub broken: bool,
+}
+
+/// What stands in the braces of a keyword.
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    /// It has none.
+    None,
+    /// Keywords.
+    Block(Vec<Node>),
+    /// An entry a line.
+    Entries(Vec<Vec<Word>>),
+    /// Words.
+    Words(Vec<Word>),
+}
+
+/// Which part of a file is being built: keepalived's parent reads the globals, a child the rest.
+pub(super) struct Builder {
+    lines: std::vec::IntoIter<Line>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// Opening lines of the blocks that are open.
+    open: Vec<Span>,
+    /// Names of blocks that must not be given twice.
+    names: BTreeMap<(&'static str, String), Span>,
+    /// How many `virtual_server` blocks were skipped.
+    pub(super) virtual_servers: usize,
+    by_parent: bool,
+    /// `}` that closed nothing, and blocks that the end of the file closed.
+    unbalanced: i32,
+}
+
+impl Builder {
+    pub(super) fn new(lines: Vec<Line>) -> Self {
+        Self {
+            lines: lines.into_iter(),
+            diagnostics: Vec::new(),
+            open: Vec::new(),
+            names: BTreeMap::new(),
+            virtual_servers: 0,
+            by_parent: true,
+            unbalanced: 0,
+        }
+    }
+
+    /// The whole file.
+    pub(super) fn build(&mut self, root: &'static dyn Schema) -> Vec<Node> {
+        let nodes = self.block(root);
+        debug_assert!(self.open.is_empty(), "every block that was opened was closed");
+        nodes
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(if self.by_parent { diagnostic.by_parent() } else { diagnostic });
+    }
+
+    /// Lines up to the `}` of the current block, or all of them at the top level.
+    fn block(&mut self, schema: &'static dyn Schema) -> Vec<Node> {
+        let mut nodes = Vec::new();
+        while let Some(line) = self.lines.next() {
+            match line {
+                Line::Close(_) if !self.open.is_empty() => {
+                    self.open.pop();
+                    return nodes;
+                }
+                Line::Close(span) => self.extra_close(span),
+                Line::Open(span) => self.unexpected_open(span),
+                Line::Words { words, broken } => nodes.extend(self.statement(words, broken, schema)),
+            }
+        }
+        self.end_of_file();
+        nodes
+    }
+
+    fn statement(&mut self, words: Vec<Word>, broken: bool, schema: &'static dyn Schema) -> Option<Node> {
+        let mut words = words.into_iter();
+        let keyword = words.next()?;
+        let args: Vec<Word> = words.collect();
+        if self.open.is_empty() {
+            self.by_parent = keyword.text == "global_defs";
+        }
+        let Some(shape) = schema.shape(keyword.as_str()) else {
+            self.unknown(&keyword, &args, schema);
+            return None;
+        };
+        let body = match shape {
+            Shape::Flag | Shape::Optional | Shape::Required => Body::None,
+            Shape::Entries => Body::Entries(self.entries(&keyword, &args)),
+            Shape::Words => Body::Words(self.entries(&keyword, &args).into_iter().flatten().collect()),
+            Shape::Block(sub) => {
+                if !self.admit(&keyword, &args, sub) {
+                    self.skip();
+                    return None;
+                }
+                self.enter(&keyword);
+                Body::Block(self.block(sub))
+            }
+        };
+        Some(Node { keyword, args, body, broken })
+    }
+
+    fn unknown(&mut self, keyword: &Word, args: &[Word], schema: &'static dyn Schema) {
+        let Some(kind) = known::find(schema.block(), keyword.as_str()) else {
+            let mut problem = unknown_keyword(keyword, args, schema);
+            if matches!(self.lines.as_slice().first(), Some(Line::Open(_))) {
+                problem = problem.keepalived(
+                    "ignores the line, reads the lines of its block as lines of the block around it, and ends that at the block's `}`",
+                );
+            }
+            self.report(problem);
+            return;
+        };
+        self.report(not_yet(keyword, schema));
+        if kind == known::Kind::Block {
+            self.virtual_servers += usize::from(keyword.text == "virtual_server");
+            self.skip();
+        }
+    }
+
+    /// Whether a block's name is in order.
+    fn admit(&mut self, keyword: &Word, args: &[Word], schema: &'static dyn Schema) -> bool {
+        match (schema.naming(), args) {
+            (Naming::None, _) => true,
+            (Naming::Required, []) => {
+                self.report(missing_argument(keyword, "NAME {"));
+                true
+            }
+            (Naming::Required, _) => true,
+            (Naming::Unique, [name]) => self.admit_name(keyword, name, schema.block()),
+            (Naming::Unique, other) => {
+                let span = other.last().map_or(keyword.span, |last| keyword.span.to(last.span));
+                let message = format!("`{keyword}` takes exactly one name");
+                let problem = Diagnostic::error("block-name", span, message)
+                    .classic(format!("{keyword} must have a name"))
+                    .label("the whole block is skipped")
+                    .help("a name with blanks in it goes in double quotes");
+                self.report(problem);
+                false
+            }
+        }
+    }
+
+    fn admit_name(&mut self, keyword: &Word, name: &Word, block: &'static str) -> bool {
+        let Some(first) = self.names.get(&(block, name.text.clone())).copied() else {
+            self.names.insert((block, name.text.clone()), name.span);
+            return true;
+        };
+        let problem =
+            Diagnostic::error("duplicate-name", name.span, format!("there are two `{keyword} {name}`"))
+                .classic(format!("{} {name} already defined", block.replace('_', " ")))
+                .label("this whole block is skipped")
+                .related(first, "first defined here");
+        self.report(problem);
+        false
+    }
+
+    /// Takes the `{` of a keyword block.
+    fn enter(&mut self, keyword: &Word) {
+        self.open.push(keyword.span);
+        if matches!(self.lines.as_slice().first(), Some(Line::Open(_))) {
+            self.lines.next();
+            return;
+        }
+        let problem =
+            Diagnostic::error("missing-open-brace", keyword.span, format!("`{keyword}` needs a `{{`"))
+                .classic("Missing '{' at beginning of configuration block")
+                .label("read as if one stood here");
+        self.report(problem);
+    }
+
+    /// The entries of a value block or a list of words.
+    fn entries(&mut self, keyword: &Word, args: &[Word]) -> Vec<Vec<Word>> {
+        self.open.push(keyword.span);
+        if let [first, ..] = args {
+            let message = format!("words between `{keyword}` and `{{` mean nothing");
+            let problem = Diagnostic::warning("block-arguments", first.span, message)
+                .classic(format!("Block {keyword} has extra parameters {first} ..."));
+            self.report(problem);
+        }
+        if matches!(self.lines.as_slice().first(), Some(Line::Open(_))) {
+            self.lines.next();
+        } else {
+            let problem =
+                Diagnostic::warning("missing-open-brace", keyword.span, format!("`{keyword}` needs a `{{`"))
+                    .class(Class::Harmless)
+                    .classic(format!("'{{' missing from beginning of block {keyword}"))
+                    .label("lines up to the next `}` are read as its entries");
+            self.report(problem);
+        }
+        let mut entries = Vec::new();
+        loop {
+            match self.lines.next() {
+                Some(Line::Words { words, .. }) => entries.push(words),
+                Some(Line::Open(span)) => self.unexpected_open(span),
+                Some(Line::Close(_)) => {
+                    self.open.pop();
+                    return entries;
+                }
+                None => {
+                    self.end_of_file();
+                    return entries;
+                }
+            }
+        }
+    }
+
+    /// Leaves out a block by counting braces; a keyword that turns out to have none costs its line only.
+    fn skip(&mut self) {
+        if !matches!(self.lines.as_slice().first(), Some(Line::Open(_))) {
+            return;
+        }
+        let mut opened = Vec::new();
+        for line in self.lines.by_ref() {
+            match line {
+                Line::Open(span) => opened.push(span),
+                Line::Close(_) => {
+                    opened.pop();
+                    if opened.is_empty() {
+                        return;
+                    }
+                }
+                Line::Words { .. } => {}
+            }
+        }
+        self.open.extend(opened);
+        self.end_of_file();
+    }
+
+    fn unexpected_open(&mut self, span: Span) {
+        let problem = Diagnostic::error("unexpected-brace", span, "a `{` that opens nothing")
+            .classic("Unexpected '{' - ignoring")
+            .label("nothing before it takes a block")
+            .keepalived("ignores the brace; its `}` then ends the block around it");
+        self.report(problem);
+    }
+
+    fn extra_close(&mut self, span: Span) {
+        self.by_parent = true;
+        let problem = Diagnostic::error("extra-close-brace", span, "a `}` that closes nothing")
+            .classic("Extra '}' found")
+            .classic("Unknown keyword '}'")
+            .label("every block is closed already");
+        self.report(problem);
+        self.unbalanced += 1;
+    }
+
+    /// Closes what the file left open; said once, by the innermost block.
+    fn end_of_file(&mut self) {
+        let open = std::mem::take(&mut self.open);
+        let Some(innermost) = open.last().copied() else { return };
+        let count = open.len();
+        let message = match count {
+            1 => "a `{` is never closed".to_owned(),
+            _ => format!("{count} blocks are never closed"),
+        };
+        let mut problem = Diagnostic::error("missing-close-brace", innermost, message)
+            .classic(format!("There are {count} missing '}}'s or extra '{{'s"))
+            .label("the `}` of this block is missing")
+            .keepalived("closes every open block at the end of the file and runs what it has")
+            .at_completion();
+        for outer in open.iter().rev().skip(1) {
+            problem = problem.related(*outer, "and of this one");
+        }
+        debug_assert!(problem.consequence == Consequence::GoesOn);
+        self.diagnostics.push(problem);
+    }
+}

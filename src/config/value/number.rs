@@ -1,0 +1,200 @@
+//! Numbers, the way keepalived reads them.
+//!
+//! Most keywords are lenient when the daemon runs and strict under `-t`: `10x` is reported and 10 is
+//! used. What is returned here is what runs.
+
+use crate::config::diagnostic::Diagnostic;
+use crate::config::lexer::Word;
+use crate::config::schema::Context;
+use std::ops::RangeInclusive;
+
+/// What keepalived makes of digits with something behind them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::config) enum Junk {
+    /// The digits count.
+    Tolerated,
+    /// The value is refused.
+    Refused,
+}
+
+/// What becomes of the line when its value is no good.
+pub(in crate::config) struct Otherwise {
+    /// keepalived's second line about it.
+    pub(in crate::config) classic: String,
+    /// In plain words.
+    pub(in crate::config) effect: &'static str,
+}
+
+impl Otherwise {
+    pub(in crate::config) fn ignored(classic: impl Into<String>) -> Self {
+        Self { classic: classic.into(), effect: "this line is ignored" }
+    }
+
+    pub(in crate::config) fn replaced(classic: impl Into<String>, effect: &'static str) -> Self {
+        Self { classic: classic.into(), effect }
+    }
+}
+
+/// Digits at the start of a text and whether something follows them.
+fn leading_integer(text: &str) -> (Option<i64>, bool) {
+    let trimmed = text.trim_start();
+    let digits = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
+    let count = digits.bytes().take_while(u8::is_ascii_digit).count();
+    let magnitude = digits[..count]
+        .bytes()
+        .try_fold(0i64, |sum, digit| sum.checked_mul(10)?.checked_add(i64::from(digit - b'0')));
+    let value = if trimmed.starts_with('-') { magnitude.map(|n| -n) } else { magnitude };
+    (value, count < digits.len())
+}
+
+impl Context<'_> {
+    /// An integer of `range`; `None` when it is reported and not used.
+    pub(in crate::config) fn integer(
+        &mut self,
+        word: &Word,
+        range: RangeInclusive<i64>,
+        junk: Junk,
+        otherwise: Otherwise,
+    ) -> Option<i64> {
+        let (value, has_junk) = leading_integer(word.as_str());
+        let (min, max) = (*range.start(), *range.end());
+        if has_junk {
+            return self.junk(word, value.unwrap_or(0), &range, junk, otherwise);
+        }
+        match value.filter(|value| range.contains(value)) {
+            Some(value) => Some(value),
+            None => {
+                let problem = Diagnostic::error(
+                    "number-out-of-range",
+                    word.span,
+                    format!("`{word}` is not from {min} to {max}"),
+                )
+                .classic(format!("number '{word}' outside range [{min}, {max}]"));
+                self.report(finish(problem, otherwise));
+                None
+            }
+        }
+    }
+
+    fn junk(
+        &mut self,
+        word: &Word,
+        value: i64,
+        range: &RangeInclusive<i64>,
+        junk: Junk,
+        otherwise: Otherwise,
+    ) -> Option<i64> {
+        let problem = Diagnostic::error("bad-number", word.span, format!("`{word}` is not a number"))
+            .classic(format!("invalid number '{word}'"));
+        if junk == Junk::Tolerated && range.contains(&value) {
+            let label = format!("{value} is used");
+            let note = "takes the digits at the start when it runs, and refuses the value under `-t`";
+            self.report(problem.classic(otherwise.classic).label(label).keepalived(note));
+            return Some(value);
+        }
+        self.report(finish(problem, otherwise));
+        None
+    }
+
+    /// keepalived's rule for counts and times that cannot be nothing: 0 becomes 1, and that is said.
+    pub(in crate::config) fn at_least_one(&mut self, word: &Word, value: i64, what: &str) -> i64 {
+        if value > 0 {
+            return value;
+        }
+        let problem = Diagnostic::warning("number-out-of-range", word.span, "0 is too little")
+            .classic(format!("{what} must be greater than 0, setting to 1"))
+            .label("1 is used");
+        self.report(problem);
+        1
+    }
+
+    /// A decimal number of `10^-places` units; `range` is in those units.
+    pub(in crate::config) fn decimal(
+        &mut self,
+        word: &Word,
+        places: u32,
+        range: RangeInclusive<u64>,
+        otherwise: Otherwise,
+    ) -> Option<u64> {
+        let text = word.as_str().trim_start();
+        let Some((value, exact)) = decimal_units(text.strip_prefix('+').unwrap_or(text), places) else {
+            let to_i64 = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+            let units = to_i64(*range.start())..=to_i64(*range.end());
+            let digits = leading_integer(text).0.unwrap_or(0);
+            let used = self.junk(word, digits, &units, Junk::Tolerated, otherwise)?;
+            return u64::try_from(used).ok();
+        };
+        if !range.contains(&value) {
+            let (min, max) = (show_units(*range.start(), places), show_units(*range.end(), places));
+            let problem = Diagnostic::error(
+                "number-out-of-range",
+                word.span,
+                format!("`{word}` is not from {min} to {max}"),
+            )
+            .classic(format!("number '{word}' outside range [{min}, {max}]"));
+            self.report(finish(problem, otherwise));
+            return None;
+        }
+        if !exact {
+            let message = format!("`{word}` has more than {places} decimal places");
+            let problem = Diagnostic::warning("too-many-decimals", word.span, message)
+                .classic(format!("number '{word}' has too many decimal places"))
+                .label(format!("{} is used", show_units(value, places)));
+            self.report(problem);
+        }
+        Some(value)
+    }
+}
+
+fn finish(problem: Diagnostic, otherwise: Otherwise) -> Diagnostic {
+    let problem = if otherwise.classic.is_empty() { problem } else { problem.classic(otherwise.classic) };
+    problem.label(otherwise.effect)
+}
+
+/// `12.345` in units of `10^-places`, rounded half up, and whether nothing was rounded off.
+fn decimal_units(text: &str, places: u32) -> Option<(u64, bool)> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if !all_digits(whole) || !all_digits(fraction) || text == "." {
+        return None;
+    }
+    let digit = |index: u32| u64::from(fraction.as_bytes().get(index as usize).map_or(0, |b| b - b'0'));
+    let mut units =
+        whole.bytes().fold(0u64, |sum, b| sum.saturating_mul(10).saturating_add(u64::from(b - b'0')));
+    for place in 0..places {
+        units = units.saturating_mul(10).saturating_add(digit(place));
+    }
+    let exact = fraction.bytes().skip(places as usize).all(|b| b == b'0');
+    Some((units.saturating_add(u64::from(digit(places) >= 5)), exact))
+}
+
+fn show_units(units: u64, places: u32) -> String {
+    let one = 10u64.pow(places);
+    format!("{}.{:0width$}", units / one, units % one, width = places as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// oracle: keepalived 2.2.7 under `-t`, values read back from its dump.
+    #[test]
+    fn decimals_may_omit_either_side_and_round_half_up() {
+        assert_eq!(decimal_units(".5", 6), Some((500_000, true)));
+        assert_eq!(decimal_units("1.", 6), Some((1_000_000, true)));
+        assert_eq!(decimal_units("0.0000015", 6), Some((2, false)));
+        assert_eq!(decimal_units("1e3", 6), None);
+        assert_eq!(decimal_units(".", 6), None);
+        assert_eq!(decimal_units("99999999999999999999999", 6), Some((u64::MAX, true)));
+    }
+
+    #[test]
+    fn digits_at_the_start_are_found_and_no_number_is_too_long() {
+        assert_eq!(leading_integer("10x"), (Some(10), true));
+        assert_eq!(leading_integer(" -7"), (Some(-7), false));
+        assert_eq!(leading_integer("x"), (Some(0), true));
+        assert_eq!(leading_integer(""), (Some(0), false));
+        assert_eq!(leading_integer("99999999999999999999").0, None);
+        assert_eq!(leading_integer("0x50"), (Some(0), true));
+    }
+}
