@@ -64,7 +64,10 @@ fn matching_entries(directory: &Path, pattern: &str) -> Vec<PathBuf> {
     let listed = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     let Ok(entries) = std::fs::read_dir(listed) else { return Vec::new() };
     let names = entries.flatten().map(|entry| entry.file_name());
-    names.filter(|name| glob::matches(pattern, &name.to_string_lossy())).map(|name| directory.join(name)).collect()
+    names
+        .filter(|name| glob::matches(pattern, &name.to_string_lossy()))
+        .map(|name| directory.join(name))
+        .collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod child;
+pub mod files;
 pub mod logging;
 pub mod options;
 pub mod runner;
