@@ -9,8 +9,11 @@
 pub mod child;
 pub mod files;
 pub mod logging;
+pub mod notify;
 pub mod options;
 pub mod runner;
+pub mod script_security;
+pub mod scripts;
 pub mod signals;
 
 pub use child::ChildContext;

@@ -134,6 +134,18 @@ pub fn try_wait(pid: u32) -> io::Result<Option<Exit>> {
     Ok(wait_with(pid.cast_signed(), libc::WNOHANG)?.map(|(_, exit)| exit))
 }
 
+/// Whether a child has ended, without collecting it.
+#[must_use]
+pub fn has_ended(pid: u32) -> bool {
+    // SAFETY: all fields of `siginfo_t` are integers; `waitid` fills it in, or leaves the zeroes
+    // when the child still runs.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        libc::waitid(libc::P_PID, pid, &raw mut info, options) == 0 && info.si_pid() != 0
+    }
+}
+
 /// Collects any one child that has ended; `None` when there is none.
 ///
 /// # Errors

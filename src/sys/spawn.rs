@@ -3,6 +3,7 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use nix::unistd::{Gid, Pid, Uid};
 
@@ -21,6 +22,7 @@ const NOT_INHERITED: [&str; 4] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH", "NOTIF
 /// A program about to be started.
 #[derive(Debug)]
 pub struct Program {
+    file: CString,
     argv: Vec<CString>,
     shell: Vec<CString>,
     environment: Vec<CString>,
@@ -28,18 +30,16 @@ pub struct Program {
 }
 
 impl Program {
-    /// `argv[0]` is a path; the search through `PATH` is not done here.
+    /// `file` is what is executed, `argv` what it is told, its own name first.
     ///
     /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] when there is no word, or one with a NUL byte.
-    pub fn new(argv: &[OsString], account: Account) -> io::Result<Self> {
-        if argv.is_empty() {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
+    /// [`io::ErrorKind::InvalidInput`] when a word has a NUL byte.
+    pub fn new(file: &Path, argv: &[OsString], account: Account) -> io::Result<Self> {
         let c_string = |word: &OsStr| CString::new(word.as_bytes()).map_err(io::Error::from);
         let argv: Vec<CString> = argv.iter().map(|word| c_string(word)).collect::<Result<_, _>>()?;
-        let mut shell = vec![c_string(OsStr::new("/bin/sh"))?];
-        shell.extend_from_slice(&argv);
+        let file = c_string(file.as_os_str())?;
+        let mut shell = vec![c_string(OsStr::new("/bin/sh"))?, file.clone()];
+        shell.extend(argv.iter().skip(1).cloned());
         let environment = std::env::vars_os()
             .filter(|(name, _)| !NOT_INHERITED.iter().any(|dropped| name == dropped))
             .map(|(name, value)| {
@@ -49,7 +49,7 @@ impl Program {
                 c_string(&pair)
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { argv, shell, environment, account })
+        Ok(Self { file, argv, shell, environment, account })
     }
 
     /// Starts it in a process group of its own, as its user and only in its group, with all
@@ -80,7 +80,7 @@ impl Program {
     /// Returns only when it fails.
     fn replace_process(&self, parent: u32) -> io::Error {
         let error = match self.prepare(parent) {
-            Ok(()) => nix::unistd::execve(&self.argv[0], &self.argv, &self.environment),
+            Ok(()) => nix::unistd::execve(&self.file, &self.argv, &self.environment),
             Err(error) => return error,
         };
         match error {

@@ -32,7 +32,7 @@ pub struct Tracking {
 }
 
 /// What the switchboard is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SwitchInput {
     /// A run has begun, as this process.
     ScriptStarted(RunId, u32),

@@ -5,6 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 
 use crate::sys::account::Account;
 use crate::sys::process::Exit;
@@ -13,7 +14,9 @@ use crate::sys::seqpacket::SeqPacket;
 /// Something to run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Command {
-    /// A path and arguments; never empty.
+    /// The file to execute.
+    pub file: PathBuf,
+    /// What it is told: its name, then arguments.
     pub argv: Vec<OsString>,
     /// Who runs it.
     pub account: Account,
@@ -45,12 +48,12 @@ impl Order {
     pub fn encode(&self) -> Option<Vec<u8>> {
         let mut frame = Vec::new();
         match self {
-            Self::Run(id, Command { argv, account }) => {
+            Self::Run(id, Command { file, argv, account }) => {
                 frame.push(b'R');
                 frame.extend(id.to_le_bytes());
                 frame.extend(account.uid.to_le_bytes());
                 frame.extend(account.gid.to_le_bytes());
-                for word in argv {
+                for word in std::iter::once(file.as_os_str()).chain(argv.iter().map(OsString::as_os_str)) {
                     if word.as_bytes().contains(&0) {
                         return None;
                     }
@@ -77,9 +80,10 @@ impl Order {
                 let (uid, rest) = number(rest)?;
                 let (gid, rest) = number(rest)?;
                 let words = rest.strip_suffix(&[0])?.split(|byte| *byte == 0);
-                let argv = words.map(|word| OsString::from_vec(word.to_vec())).collect();
+                let mut words = words.map(|word| OsString::from_vec(word.to_vec()));
+                let file = PathBuf::from(words.next()?);
                 let account = Account { uid: u32::from_le_bytes(uid), gid: u32::from_le_bytes(gid) };
-                Some(Self::Run(id, Command { argv, account }))
+                Some(Self::Run(id, Command { file, argv: words.collect(), account }))
             }
             b'K' => match number(rest)? {
                 (signal, []) => Some(Self::Kill(id, i32::from_le_bytes(signal))),
@@ -150,7 +154,8 @@ mod tests {
 
     fn run(words: &[&str]) -> Order {
         let argv = words.iter().map(OsString::from).collect();
-        Order::Run(0x0102_0304_0506_0708, Command { argv, account: Account { uid: 33, gid: 4_294_967_294 } })
+        let account = Account { uid: 33, gid: 4_294_967_294 };
+        Order::Run(0x0102_0304_0506_0708, Command { file: PathBuf::from("/usr/bin/a"), argv, account })
     }
 
     #[test]
@@ -175,7 +180,7 @@ mod tests {
         let order = run(&["/bin/a", "b"]).encode().unwrap();
         for end in 0..order.len() {
             let cut = Order::decode(&order[..end]);
-            assert!(cut.is_none() || end == order.len() - 2, "{end}: {cut:?}");
+            assert!(cut.is_none() || order[end - 1] == 0, "{end}: {cut:?}");
         }
         let report = Report::NotStarted(3).encode();
         for end in 0..report.len() {

@@ -10,9 +10,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGCHLD, SIGKILL, SIGTERM};
 
 use super::frame::{Command, Order, Report};
-use crate::sys::process;
+use crate::sys::process::{self, Exit};
 use crate::sys::seqpacket::{Received, SeqPacket};
-use crate::sys::spawn::Program;
+use crate::sys::spawn::{NOT_FOUND, Program};
 
 /// Between TERM and KILL of a command whose client is gone.
 const ORPHAN_GRACE: Duration = Duration::from_secs(2);
@@ -52,10 +52,16 @@ struct Server {
 struct Client {
     socket: SeqPacket,
     /// Process ids of what runs for it.
-    running: BTreeMap<u64, u32>,
+    running: BTreeMap<u64, Run>,
     /// What it has not read yet: at most two for each order of its own.
     unsent: VecDeque<Report>,
     gone: bool,
+}
+
+struct Run {
+    pid: u32,
+    /// It was told to end.
+    signalled: bool,
 }
 
 /// A command whose client is gone.
@@ -134,13 +140,13 @@ impl Server {
     fn bury(&mut self) {
         let now = Instant::now();
         for client in self.clients.extract_if(.., |client| client.gone) {
-            for pid in client.running.into_values() {
+            for Run { pid, .. } in client.running.into_values() {
                 signal(pid, SIGTERM);
                 self.orphans.push(Orphan { pid, kill_at: now + ORPHAN_GRACE });
             }
         }
         self.orphans.retain_mut(|orphan| {
-            if !matches!(process::try_wait(orphan.pid), Ok(None)) {
+            if reap(orphan.pid, true).is_some() {
                 return false;
             }
             if orphan.kill_at <= now {
@@ -180,7 +186,7 @@ impl Client {
             Order::Run(id, command) => {
                 let report = match start(&command) {
                     Ok(pid) => {
-                        self.running.insert(id, pid);
+                        self.running.insert(id, Run { pid, signalled: false });
                         Report::Started(id, pid)
                     }
                     Err(error) => {
@@ -191,22 +197,19 @@ impl Client {
                 self.unsent.push_back(report);
             }
             Order::Kill(id, number) => {
-                if let Some(pid) = self.running.get(&id) {
-                    signal(*pid, number);
+                if let Some(run) = self.running.get_mut(&id) {
+                    run.signalled = true;
+                    signal(run.pid, number);
                 }
             }
         }
     }
 
     fn reap(&mut self) {
-        self.running.retain(|id, pid| match process::try_wait(*pid) {
-            Ok(None) => true,
-            Ok(Some(exit)) => {
+        self.running.retain(|id, run| match reap(run.pid, run.signalled) {
+            None => true,
+            Some(exit) => {
                 self.unsent.push_back(Report::Ended(*id, exit));
-                false
-            }
-            Err(_) => {
-                self.unsent.push_back(Report::NotStarted(*id));
                 false
             }
         });
@@ -227,9 +230,19 @@ impl Client {
 }
 
 fn start(command: &Command) -> io::Result<u32> {
-    Program::new(&command.argv, command.account)?.start(|error| {
+    Program::new(&command.file, &command.argv, command.account)?.start(|error| {
         tracing::error!("Error exec-ing command {}: {error}", command.quoted());
     })
+}
+
+/// Collects a command that has ended. One that was told to end takes what is left of its process
+/// group along: until it is collected nobody else can have that group's number.
+fn reap(pid: u32, signalled: bool) -> Option<Exit> {
+    if signalled && process::has_ended(pid) {
+        signal(pid, SIGKILL);
+    }
+    // Nobody else collects our children, so a failure can only mean that there is none to wait for.
+    process::try_wait(pid).unwrap_or(Some(Exit::Status(i32::from(NOT_FOUND))))
 }
 
 fn signal(group: u32, number: i32) {

@@ -36,7 +36,7 @@ impl Fixture {
 
     fn run(&self, id: u64, path: &Path, argument: &Path) {
         let argv = vec![path.into(), OsString::from(argument)];
-        self.order(&Order::Run(id, Command { argv, account: Account::current() }));
+        self.order(&Order::Run(id, Command { file: path.to_owned(), argv, account: Account::current() }));
     }
 
     fn order(&self, order: &Order) {
@@ -192,8 +192,7 @@ fn nonsense_is_survived() {
         runner.client.send(nonsense, None).unwrap();
     }
     runner.order(&Order::Kill(99, 9));
-    let argv = vec![OsString::from("/bin/true")];
-    runner.order(&Order::Run(5, Command { argv, account: Account::current() }));
+    runner.run(5, Path::new("/bin/true"), Path::new("x"));
     runner.started(5);
     assert_eq!(runner.report(), Report::Ended(5, Exit::Status(0)));
 }

@@ -1,0 +1,135 @@
+//! Which notify script runs when: the queue between events and commands.
+//!
+//! keepalived starts notify scripts and looks away, so that two quick transitions overlap or
+//! overtake each other, and the script that ends last decides what the node believes. Here each
+//! instance has two lanes, one for its `notify_STATE` scripts and one for `notify`; within a lane
+//! a script starts when its predecessor has ended. The two lanes run side by side, as in
+//! keepalived. A lane that falls behind keeps the last events, so the last state always arrives.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::config::block::NotifyScripts;
+use crate::config::value::ScriptCommand;
+use crate::vrrp::{Event, Notification};
+
+/// Events that wait in a lane at most. Of a router that flaps faster than its script runs the
+/// events between are the ones to leave out.
+const LANE_LIMIT: usize = 8;
+
+/// A script to start now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Call {
+    /// The script.
+    pub command: ScriptCommand,
+    /// What is appended to its words.
+    pub arguments: Vec<String>,
+    /// To be handed to [`Notifier::ended`].
+    pub ticket: Ticket,
+}
+
+/// Names the lane that a call belongs to.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Ticket(usize);
+
+/// All lanes of all instances.
+#[derive(Debug, Default)]
+pub struct Notifier {
+    lanes: Vec<Lane>,
+    by_name: BTreeMap<(String, LaneKind), usize>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum LaneKind {
+    State,
+    Any,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    waiting: VecDeque<(ScriptCommand, Vec<String>)>,
+    busy: bool,
+}
+
+impl Notifier {
+    /// Notes an event of an instance for the scripts that it has for that.
+    pub fn push(&mut self, instance: &str, scripts: &NotifyScripts, notification: Notification) {
+        if let Some(command) = state_script(scripts, notification.event) {
+            self.queue(instance, LaneKind::State, notification, command.clone(), Vec::new());
+        }
+        if let Some(command) = scripts.any.as_ref().filter(|_| notification.event != Event::MasterRxLowerPri)
+        {
+            let Notification { event, priority } = notification;
+            let arguments =
+                vec!["INSTANCE".to_owned(), instance.to_owned(), event.to_string(), priority.to_string()];
+            self.queue(instance, LaneKind::Any, notification, command.clone(), arguments);
+        }
+    }
+
+    /// A script that may start now: in keepalived's order, state script before the general one.
+    pub fn next_call(&mut self) -> Option<Call> {
+        let (number, lane) =
+            self.lanes.iter_mut().enumerate().find(|(_, lane)| !lane.busy && !lane.waiting.is_empty())?;
+        let (command, arguments) = lane.waiting.pop_front()?;
+        lane.busy = true;
+        Some(Call { command, arguments, ticket: Ticket(number) })
+    }
+
+    /// The script of that call has ended, or could not be started.
+    pub fn ended(&mut self, ticket: Ticket) {
+        self.lanes[ticket.0].busy = false;
+    }
+
+    /// Whether another script waits for that call to end.
+    #[must_use]
+    pub fn holds_up(&self, ticket: Ticket) -> bool {
+        !self.lanes[ticket.0].waiting.is_empty()
+    }
+
+    /// Whether any script waits for another to end.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.waiting.is_empty())
+    }
+
+    /// Whether nothing runs and nothing waits.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.lanes.iter().all(|lane| !lane.busy && lane.waiting.is_empty())
+    }
+
+    fn queue(
+        &mut self,
+        instance: &str,
+        kind: LaneKind,
+        notification: Notification,
+        command: ScriptCommand,
+        arguments: Vec<String>,
+    ) {
+        let number = *self.by_name.entry((instance.to_owned(), kind)).or_insert_with(|| {
+            self.lanes.push(Lane::default());
+            self.lanes.len() - 1
+        });
+        let waiting = &mut self.lanes[number].waiting;
+        if notification.event == Event::Stop {
+            // There is no time for what it overrules.
+            waiting.clear();
+        } else if waiting.len() == LANE_LIMIT {
+            waiting.pop_front();
+            tracing::warn!("({instance}) notify scripts are slower than events; one event was left out");
+        }
+        waiting.push_back((command, arguments));
+    }
+}
+
+fn state_script(scripts: &NotifyScripts, event: Event) -> Option<&ScriptCommand> {
+    match event {
+        Event::Master => scripts.master.as_ref(),
+        Event::Backup => scripts.backup.as_ref(),
+        Event::Fault => scripts.fault.as_ref(),
+        Event::Stop => scripts.stop.as_ref(),
+        Event::MasterRxLowerPri => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

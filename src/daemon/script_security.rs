@@ -1,0 +1,302 @@
+//! Which commands of a configuration may run, and as what file.
+//!
+//! keepalived's rules (`check_script_secure`, seen on 2.2.7): a name without `/` is looked for in
+//! `PATH`; symbolic links are resolved, and the resolved file is what is judged and executed; with
+//! `enable_script_security` a command that root would run is refused when anybody else could have
+//! changed it, which is asked of the file and of every directory above it. A check script that is
+//! refused is dropped: it counts neither as good nor as bad.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::config::value::ScriptCommand;
+use crate::daemon::runner::Command;
+use crate::sys::account::{self, Account};
+
+const SET_UID: u32 = 0o4000;
+const STICKY: u32 = 0o1000;
+const GROUP_WRITE: u32 = 0o020;
+const OTHER_WRITE: u32 = 0o002;
+
+/// What may be run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Approved {
+    /// For the script runner.
+    pub command: Command,
+    /// It was not given as a path, but found here.
+    pub found_in_path: Option<PathBuf>,
+    /// Somebody other than root could change it, and nobody asked us to mind.
+    pub weakness: Option<Weakness>,
+}
+
+/// A component of a path through which somebody other than root can change what root runs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Weakness {
+    /// The file or directory.
+    pub component: PathBuf,
+    /// Its owner.
+    pub owner: Account,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+/// Why a command may not run.
+#[derive(Debug)]
+pub enum Refusal {
+    /// No directory of `PATH` holds it.
+    NotInPath(OsString),
+    /// Its path leads nowhere.
+    Inaccessible(PathBuf, io::Error),
+    /// It is a directory, a socket…
+    NotAFile(PathBuf),
+    /// Its mode does not let the account execute it.
+    NotExecutable(PathBuf, Account),
+    /// Somebody other than root could change it.
+    Insecure(PathBuf, Weakness),
+}
+
+impl Refusal {
+    /// keepalived's reason in `Disabling track script … `, which knows only two.
+    fn disabling(&self) -> &'static str {
+        match self {
+            Self::NotInPath(_) | Self::Inaccessible(..) => "since not found/accessible",
+            Self::NotAFile(_) | Self::NotExecutable(..) | Self::Insecure(..) => "due to insecure",
+        }
+    }
+
+    /// What to do about it, where keepalived's line does not say.
+    fn advice(&self) -> Option<String> {
+        match self {
+            Self::Insecure(_, weakness) => Some(weakness.to_string()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// keepalived's words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInPath(name) => write!(f, "Cannot find script {} in path - disabling", name.display()),
+            Self::Inaccessible(path, error) => {
+                write!(f, "Script {} cannot be accessed - {}", path.display(), reason(error))
+            }
+            Self::NotAFile(path) => write!(f, "Wrong file type found in script path '{}'.", path.display()),
+            Self::NotExecutable(path, Account { uid, gid }) => {
+                write!(
+                    f,
+                    "WARNING - script '{}' is not executable for uid:gid {uid}:{gid} - disabling.",
+                    path.display()
+                )
+            }
+            Self::Insecure(path, _) => {
+                write!(f, "Unsafe permissions found for script '{}' - disabling.", path.display())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Weakness {
+    /// Names the component, its owner and mode, and the remedy.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { component, owner, mode } = self;
+        let path = component.display();
+        let (user, group) = (account::user_label(owner.uid), account::group_label(owner.gid));
+        write!(f, "  `{path}` belongs to {user}:{group} and has mode {mode:04o}, so ")?;
+        if owner.uid != 0 {
+            write!(f, "{user} can change what root runs; mend it with `chown root {path}`")
+        } else if mode & OTHER_WRITE != 0 {
+            write!(f, "anybody can change what root runs; mend it with `chmod o-w {path}`")
+        } else {
+            write!(f, "group {group} can change what root runs; mend it with `chmod g-w {path}`")
+        }
+    }
+}
+
+/// Judges a command; `strict` is `enable_script_security`.
+///
+/// # Errors
+/// Why it may not run.
+pub fn judge(command: &ScriptCommand, strict: bool) -> Result<Approved, Refusal> {
+    let account = Account { uid: command.uid.unwrap_or(0), gid: command.gid.unwrap_or(0) };
+    let mut argv: Vec<OsString> = command.argv.iter().map(OsString::from).collect();
+    let name = argv.first().cloned().unwrap_or_default();
+    let found_in_path = if name.as_encoded_bytes().contains(&b'/') {
+        None
+    } else {
+        Some(search_path(&name, account).ok_or(Refusal::NotInPath(name.clone()))?)
+    };
+    let path = found_in_path.clone().unwrap_or_else(|| PathBuf::from(&name));
+    let inaccessible = |error| Refusal::Inaccessible(path.clone(), error);
+    let file = std::fs::canonicalize(&path).map_err(inaccessible)?;
+    let metadata = std::fs::metadata(&file).map_err(inaccessible)?;
+    if !metadata.is_file() {
+        return Err(Refusal::NotAFile(path));
+    }
+    let as_root = account.uid == 0 || (metadata.mode() & SET_UID != 0 && metadata.uid() == 0);
+    let weakness = if as_root { weakest(&file).map_err(inaccessible)? } else { None };
+    if let Some(weakness) = weakness.as_ref().filter(|_| strict) {
+        return Err(Refusal::Insecure(path, weakness.clone()));
+    }
+    if !is_executable(&metadata, account) {
+        return Err(Refusal::NotExecutable(path, account));
+    }
+    if let Some(word) = argv.first_mut() {
+        *word = path.into_os_string();
+    }
+    Ok(Approved { command: Command { file, argv, account }, found_in_path, weakness })
+}
+
+fn search_path(name: &OsStr, account: Account) -> Option<PathBuf> {
+    let directories = std::env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into());
+    std::env::split_paths(&directories)
+        .filter(|directory| directory.is_absolute())
+        .map(|directory| directory.join(name))
+        .find(|path| {
+            std::fs::metadata(path).is_ok_and(|file| file.is_file() && is_executable(&file, account))
+        })
+}
+
+/// The topmost component that somebody other than root can change.
+fn weakest(file: &Path) -> io::Result<Option<Weakness>> {
+    let mut components: Vec<&Path> = file.ancestors().collect();
+    components.reverse();
+    for component in components {
+        let metadata = std::fs::metadata(component)?;
+        if is_weak(&metadata) {
+            let owner = Account { uid: metadata.uid(), gid: metadata.gid() };
+            let mode = metadata.mode() & 0o7777;
+            return Ok(Some(Weakness { component: component.to_owned(), owner, mode }));
+        }
+    }
+    Ok(None)
+}
+
+/// Who may write to a sticky directory still cannot replace what is root's in it.
+fn is_weak(metadata: &Metadata) -> bool {
+    let mode = metadata.mode();
+    let writable = mode & OTHER_WRITE != 0 || (mode & GROUP_WRITE != 0 && metadata.gid() != 0);
+    metadata.uid() != 0 || (writable && !(metadata.is_dir() && mode & STICKY != 0))
+}
+
+fn is_executable(metadata: &Metadata, account: Account) -> bool {
+    let bits = if account.uid == 0 {
+        0o111
+    } else if account.uid == metadata.uid() {
+        0o100
+    } else if account.gid == metadata.gid() {
+        0o010
+    } else {
+        0o001
+    };
+    metadata.mode() & bits != 0
+}
+
+/// What the operating system calls an error, without Rust's `(os error 2)`.
+fn reason(error: &io::Error) -> String {
+    error
+        .raw_os_error()
+        .map_or_else(|| error.to_string(), |code| nix::errno::Errno::from_raw(code).desc().to_owned())
+}
+
+/// What became of a configuration's commands.
+#[derive(Debug)]
+pub struct Vetted {
+    /// The configuration without what may not run.
+    pub config: Config,
+    /// What to tell the operator, in keepalived's words, then ours.
+    pub lines: Vec<String>,
+    /// Something was refused.
+    pub refused: bool,
+    /// Scripts run, and `enable_script_security` is off. keepalived's `-t` calls that a violation.
+    pub unguarded: bool,
+}
+
+/// Drops from a configuration the commands that may not run.
+#[must_use]
+pub fn vet(mut config: Config) -> Vetted {
+    let mut vetting = Vetting { strict: config.global.enable_script_security, ..Vetting::default() };
+    config.scripts.retain(|script| {
+        let refusal = vetting.ask(&script.command);
+        if let Some(refusal) = &refusal
+            && !matches!(refusal, Refusal::NotExecutable(..))
+        {
+            vetting.lines.push(format!("Disabling track script {} {}", script.name, refusal.disabling()));
+        }
+        vetting.advise(refusal.as_ref());
+        refusal.is_none()
+    });
+    let names: Vec<&str> = config.scripts.iter().map(|script| script.name.as_str()).collect();
+    for instance in &mut config.instances {
+        let instance = Arc::make_mut(instance);
+        instance.track_scripts.retain(|reference| names.contains(&reference.script.as_str()));
+        let notify = &mut instance.notify;
+        for slot in
+            [&mut notify.master, &mut notify.backup, &mut notify.fault, &mut notify.stop, &mut notify.any]
+        {
+            let refusal = slot.as_ref().and_then(|command| vetting.ask(command));
+            vetting.advise(refusal.as_ref());
+            if refusal.is_some() {
+                *slot = None;
+            }
+        }
+    }
+    let unguarded = vetting.any && !vetting.strict;
+    if unguarded {
+        let insecure = if vetting.weak { " There are insecure scripts." } else { "" };
+        vetting.lines.push(format!(
+            "SECURITY VIOLATION - scripts are being executed but script_security not enabled.{insecure}"
+        ));
+    }
+    Vetted { config, lines: vetting.lines, refused: vetting.refused, unguarded }
+}
+
+#[derive(Default)]
+struct Vetting {
+    strict: bool,
+    lines: Vec<String>,
+    any: bool,
+    weak: bool,
+    refused: bool,
+}
+
+impl Vetting {
+    fn ask(&mut self, command: &ScriptCommand) -> Option<Refusal> {
+        match judge(command, self.strict) {
+            Ok(approved) => {
+                self.any = true;
+                if let Some(path) = approved.found_in_path {
+                    self.lines.push(format!(
+                        "WARNING - script `{}` resolved by path search to `{}`. Please specify full path.",
+                        command.argv[0],
+                        path.display()
+                    ));
+                }
+                if let Some(weakness) = approved.weakness {
+                    self.weak = true;
+                    self.lines.push(format!("Unsafe permissions found for script '{}'.", command.argv[0]));
+                    self.lines.push(weakness.to_string());
+                }
+                None
+            }
+            Err(refusal) => {
+                self.refused = true;
+                self.lines.push(refusal.to_string());
+                Some(refusal)
+            }
+        }
+    }
+
+    fn advise(&mut self, refusal: Option<&Refusal>) {
+        self.lines.extend(refusal.and_then(Refusal::advice));
+    }
+}
+
+#[cfg(test)]
+mod tests;
