@@ -84,6 +84,15 @@ impl<'a> Packet<'a> {
         Ipv4Addr::from(array::<4>(self.bytes, field::DESTINATION))
     }
 
+    /// Whether the header's checksum is right. The kernel drops packets where it is not, so only those
+    /// that have not been through one need this.
+    #[must_use]
+    pub fn header_checksum_is_valid(self) -> bool {
+        let mut checksum = Checksum::default();
+        checksum.add(&self.bytes[..self.header_len()]);
+        checksum.finish() == 0
+    }
+
     /// Every byte after the header, whatever the total length says.
     #[must_use]
     pub fn payload(self) -> &'a [u8] {

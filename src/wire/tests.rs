@@ -52,6 +52,7 @@ fn check_ipv4(captured: &Captured) {
     let packet = ipv4::Packet::new(&frame[ETHERNET_LEN..]).unwrap();
     assert_eq!((packet.header_len(), usize::from(packet.total_len())), (20, frame.len() - ETHERNET_LEN));
     assert_eq!((packet.ttl(), packet.protocol()), (255, PROTOCOL_VRRP));
+    assert!(packet.header_checksum_is_valid());
     assert_eq!(
         (IpAddr::from(packet.source()), IpAddr::from(packet.destination())),
         (ip("10.99.0.1"), ip(captured.destination))

@@ -1,0 +1,67 @@
+//! At rest the best router is master, and only those that should be are in FAULT.
+
+use super::{Checker, Scene};
+use crate::config::block::Preempt;
+use crate::sim::lan::Host;
+use crate::track::{Contribution, Verdict, contribution};
+use crate::types::{Priority, State};
+
+/// Nobody who preempts has a higher effective priority than the master (between equals, whoever was
+/// first stays: only two masters are parted by their addresses, and [`super::yields`] sees to that).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BestWins;
+
+impl Checker for BestWins {
+    fn name(&self) -> &'static str {
+        "best-wins"
+    }
+
+    fn at_rest(&mut self, scene: &Scene<'_>) -> Result<(), String> {
+        for instance in 0..scene.instances() {
+            let name = instance + 1;
+            for (host, node) in scene.nodes.iter().enumerate().filter(|(_, node)| node.is_alive()) {
+                let (fault, state) = (effective(scene, host, instance).is_none(), node.state(instance));
+                if fault != (state == State::Fault) {
+                    return Err(format!("node {host} is {state} in VI_{name}; is there a fault? {fault}"));
+                }
+            }
+            let Some(master) = scene.master(instance) else { continue };
+            let best = effective(scene, master, instance);
+            for host in scene.hosts_in(instance, State::Backup) {
+                let preempts = scene.nodes[host].config(instance).preempt != Preempt::Never;
+                let theirs = effective(scene, host, instance);
+                if preempts && theirs > best {
+                    return Err(format!(
+                        "node {master} is master of VI_{name} with {best:?}, but node {host} has {theirs:?}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The priority that scripts and links as they are at rest give; `None`: a fault.
+fn effective(scene: &Scene<'_>, host: Host, instance: usize) -> Option<Priority> {
+    let node = &scene.nodes[host];
+    let config = node.config(instance);
+    let verdict = |good: bool| if good { Verdict::Good } else { Verdict::Bad };
+    let scripts = config.track_scripts.iter().map(|tracked| {
+        let number = node.plan.config.scripts.iter().position(|script| script.name == tracked.script);
+        let good = number.is_some_and(|number| node.plan.scripts_end_good[number]);
+        contribution(tracked.weight, verdict(good))
+    });
+    let links = config
+        .track_interfaces
+        .iter()
+        .map(|tracked| contribution(tracked.weight, verdict(node.kernel.is_up(&tracked.interface))));
+    let own_link_down = config.track_primary && !node.kernel.is_up(&config.interface);
+    let mut weight = 0;
+    for contribution in scripts.chain(links).chain(own_link_down.then_some(Contribution::Fault)) {
+        match contribution {
+            Contribution::Weight(more) => weight += more,
+            Contribution::Fault | Contribution::Hold => return None,
+        }
+    }
+    Some(config.priority.effective(weight))
+}

@@ -1,0 +1,65 @@
+//! Whoever waits for a master takes over in time.
+
+use std::collections::BTreeMap;
+
+use super::{Checker, Scene, Step};
+use crate::sim::border::Machine;
+use crate::types::{Instant, State};
+
+/// Once faults have stopped, no virtual router that has a backup is without a master for longer than
+/// that backup's Master_Down_Interval.
+#[derive(Debug, Default)]
+pub(super) struct Liveness {
+    /// Since when an instance has no master; absent while it has one.
+    masterless_since: BTreeMap<usize, Instant>,
+    /// Since when a machine is backup.
+    backup_since: BTreeMap<Machine, Instant>,
+}
+
+impl Liveness {
+    fn check(&self, scene: &Scene<'_>) -> Result<(), String> {
+        let Some(calm) = scene.calm_since else { return Ok(()) };
+        for (machine, backup_since) in &self.backup_since {
+            let Some(masterless) = self.masterless_since.get(&machine.instance) else { continue };
+            let since = calm.max(*masterless).max(*backup_since);
+            let patience = scene.plan.longest_master_down(machine.instance);
+            if scene.now > since + patience + scene.slack(patience) {
+                let Machine { node, instance } = machine;
+                return Err(format!(
+                    "node {node} is backup and VI_{} has no master since {since}",
+                    instance + 1
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Checker for Liveness {
+    fn name(&self) -> &'static str {
+        "liveness"
+    }
+
+    fn on_step(&mut self, scene: &Scene<'_>, step: &Step<'_>) -> Result<(), String> {
+        // Looked at before this step counts, or a late takeover would excuse itself.
+        self.check(scene)?;
+        match step.after {
+            State::Backup => {
+                self.backup_since.entry(step.machine).or_insert(scene.now);
+            }
+            State::Init | State::Master | State::Fault => {
+                self.backup_since.remove(&step.machine);
+            }
+        }
+        if scene.hosts_in(step.machine.instance, State::Master).is_empty() {
+            self.masterless_since.entry(step.machine.instance).or_insert(scene.now);
+        } else {
+            self.masterless_since.remove(&step.machine.instance);
+        }
+        Ok(())
+    }
+
+    fn at_rest(&mut self, scene: &Scene<'_>) -> Result<(), String> {
+        self.check(scene)
+    }
+}

@@ -1,0 +1,310 @@
+//! What the daemon's tasks do, done by the world: machines are driven and their effects carried out.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::border::Machine;
+use super::check::{Cause, Step, advert_priority};
+use super::fault::Behaviour;
+use super::kernel::Operation;
+use super::lan::Host;
+use super::node::Daemon;
+use super::world::{Event, World};
+use crate::config::block::VrrpScript;
+use crate::track::{ExitStatus, Signal};
+use crate::types::{IfName, Instant, State};
+use crate::vrrp::{
+    Datagram, Effect, Input, Instance, Leftovers, RunId, Start, SwitchEffect, SwitchInput, Switchboard,
+};
+
+const SIGTERM: i32 = 15;
+const SIGKILL: i32 = 9;
+
+impl World {
+    // Life and death.
+
+    pub(super) fn start(&mut self, host: Host, adopt: bool) {
+        let node = &mut self.nodes[host];
+        if node.is_alive() {
+            return;
+        }
+        let now = node.local(self.now);
+        let config = self.border.config(host, Arc::clone(&node.plan.config));
+        let switchboard = Switchboard::new(now, &config, node.kernel.links());
+        node.life += 1;
+        node.daemon = Some(Daemon {
+            config: Arc::clone(&config),
+            switchboard,
+            instances: Vec::new(),
+            runs: Default::default(),
+        });
+        let leftovers = if adopt { Leftovers::Adopt } else { Leftovers::Remove };
+        for (index, config) in config.instances.iter().enumerate() {
+            let node = &mut self.nodes[host];
+            let source = node.source(config);
+            let Some(daemon) = &mut node.daemon else { return };
+            let start = Start { tracking: daemon.switchboard.tracking(&config.name), source, leftovers };
+            daemon.instances.push(Instance::new(now, Arc::clone(config), start));
+            let machine = Machine { node: host, instance: index };
+            self.carry_out(machine, State::Init, Cause::Started);
+        }
+        self.pump(host);
+    }
+
+    pub(super) fn kill(&mut self, host: Host) {
+        let node = &mut self.nodes[host];
+        let Some(daemon) = node.daemon.take() else { return };
+        node.life += 1;
+        node.kernel.forget_work();
+        node.kernel_scheduled = false;
+        node.paused_until = None;
+        if let Some((_, ticket)) = node.wake.take() {
+            self.queue.cancel(ticket);
+        }
+        for (instance, dead) in daemon.instances.iter().enumerate() {
+            let machine = Machine { node: host, instance };
+            let step = Step {
+                machine,
+                before: dead.state(),
+                after: State::Init,
+                cause: Cause::Killed,
+                effects: &[],
+            };
+            self.check(|checker, scene| checker.on_step(scene, &step));
+        }
+    }
+
+    /// The daemon waits for its kernel's work, then it is gone.
+    pub(super) fn stop(&mut self, host: Host) {
+        for machine in self.machines(host) {
+            self.handle(machine, Input::Stop, Cause::Stopped);
+        }
+        let trouble = std::mem::take(&mut self.nodes[host].kernel_trouble);
+        while self.nodes[host].kernel.is_busy() {
+            self.nodes[host].kernel.work();
+        }
+        self.nodes[host].kernel_trouble = trouble;
+        self.kill(host);
+    }
+
+    pub(super) fn reload(&mut self, host: Host) {
+        let Some(daemon) = &self.nodes[host].daemon else { return };
+        // A new value, as a parser would make it: that nothing has changed is for the machines to find.
+        let config = Arc::new((*daemon.config).clone());
+        let config = self.border.config(host, config);
+        for machine in self.machines(host) {
+            let instance = Arc::new((*config.instances[machine.instance]).clone());
+            self.handle(machine, Input::Reconfigure(instance), Cause::Reloaded);
+        }
+        self.deliver_switch_input(host, SwitchInput::Reconfigure(config));
+    }
+
+    // Inputs.
+
+    pub(super) fn receive(&mut self, host: Host, datagram: Datagram, genuine: bool) {
+        let vrid = datagram.message.get(1).copied();
+        let v4 = datagram.source.is_ipv4();
+        for machine in self.machines(host) {
+            let config = self.nodes[host].config(machine.instance);
+            if Some(config.vrid.get()) != vrid || (config.family.bits() == 32) != v4 {
+                continue;
+            }
+            let now = self.nodes[host].local(self.now);
+            if let Some(passed_on) = self.border.packet(machine, now, datagram.clone()) {
+                let cause = Cause::Packet { datagram: datagram.clone(), genuine };
+                self.handle(machine, Input::Packet(passed_on), cause);
+            }
+        }
+        self.rearm(host);
+    }
+
+    pub(super) fn lose_address(&mut self, host: Host, address: IpAddr, link: &IfName) {
+        for machine in self.machines(host) {
+            self.handle(machine, Input::AddressLost(address, link.clone()), Cause::AddressLost);
+        }
+        self.rearm(host);
+    }
+
+    pub(super) fn on_wake(&mut self, host: Host) {
+        self.nodes[host].wake = None;
+        let now = self.nodes[host].local(self.now);
+        for machine in self.machines(host) {
+            if self.deadline(machine).is_some_and(|deadline| deadline <= now) {
+                let before = self.nodes[host].state(machine.instance);
+                self.instance(machine, |instance| instance.handle_timeout(now));
+                self.carry_out(machine, before, Cause::Timer);
+            }
+        }
+        if let Some(daemon) = &mut self.nodes[host].daemon
+            && daemon.switchboard.poll_timeout().is_some_and(|deadline| deadline <= now)
+        {
+            daemon.switchboard.handle_timeout(now);
+        }
+        self.pump(host);
+    }
+
+    /// When a machine is to be woken, as far as the border lets it.
+    fn deadline(&mut self, machine: Machine) -> Option<Instant> {
+        let deadline = self.nodes[machine.node].instance(machine.instance)?.poll_timeout()?;
+        Some(self.border.deadline(machine, deadline))
+    }
+
+    fn rearm(&mut self, host: Host) {
+        let machines: Vec<_> = self.machines(host).filter_map(|machine| self.deadline(machine)).collect();
+        let node = &mut self.nodes[host];
+        let switchboard = node.daemon.as_ref().and_then(|daemon| daemon.switchboard.poll_timeout());
+        let next = machines.into_iter().chain(switchboard).min();
+        let at = next.map(|local| node.plan.clock.world(local).max(self.now));
+        if node.wake.map(|(at, _)| at) == at {
+            return;
+        }
+        if let Some((_, ticket)) = node.wake.take() {
+            self.queue.cancel(ticket);
+        }
+        node.wake = at.map(|at| (at, self.queue.push(at, Event::Wake(host))));
+    }
+
+    fn instance(&mut self, machine: Machine, act: impl FnOnce(&mut Instance)) {
+        let daemon = self.nodes[machine.node].daemon.as_mut();
+        if let Some(instance) = daemon.and_then(|daemon| daemon.instances.get_mut(machine.instance)) {
+            act(instance);
+        }
+    }
+
+    fn handle(&mut self, machine: Machine, input: Input, cause: Cause) {
+        let now = self.nodes[machine.node].local(self.now);
+        let before = self.nodes[machine.node].state(machine.instance);
+        self.instance(machine, |instance| instance.handle(now, input));
+        self.carry_out(machine, before, cause);
+    }
+
+    // Effects.
+
+    fn carry_out(&mut self, machine: Machine, before: State, cause: Cause) {
+        let mut effects = Vec::new();
+        self.instance(machine, |instance| effects.extend(std::iter::from_fn(|| instance.poll_effect())));
+        let host = machine.node;
+        let after = self.nodes[host].state(machine.instance);
+        self.border.effects(machine, after, &mut effects);
+        let step = Step { machine, before, after, cause, effects: &effects };
+        self.journal.record(self.now, format_args!("{step}"));
+        for effect in &effects {
+            let operation = match effect {
+                Effect::Send(transmit) => {
+                    self.transmit(host, transmit);
+                    continue;
+                }
+                Effect::Addresses(change) => Operation::Addresses(change.clone()),
+                Effect::Announce(announce) => Operation::Announce(announce.clone()),
+                Effect::Notice(_) | Effect::Notify(_) => continue,
+            };
+            if let Some(operation) = self.border.operation(host, operation) {
+                self.nodes[host].kernel.submit(operation);
+            }
+        }
+        self.schedule_kernel(host);
+        self.check(|checker, scene| checker.on_step(scene, &step));
+    }
+
+    /// Carries out what the switchboard wants, and sees to the next wake-up.
+    pub(super) fn pump(&mut self, host: Host) {
+        while let Some(effect) =
+            self.nodes[host].daemon.as_mut().and_then(|daemon| daemon.switchboard.poll_effect())
+        {
+            match effect {
+                SwitchEffect::StartScript(run, script) => self.start_script(host, run, &script),
+                SwitchEffect::SignalScript(run, signal) => self.signal_script(host, run, signal),
+                SwitchEffect::Tracking(name, tracking) => {
+                    self.record(format_args!("n{host} {name} tracking {tracking:?}"));
+                    let named = |machine: &Machine| self.nodes[host].config(machine.instance).name == name;
+                    if let Some(machine) = self.machines(host).find(named) {
+                        self.handle(machine, Input::Tracking(tracking), Cause::Tracking);
+                    }
+                }
+                SwitchEffect::Notice(notice) => self.record(format_args!("n{host} {notice}")),
+            }
+        }
+        self.rearm(host);
+    }
+
+    fn start_script(&mut self, host: Host, run: RunId, script: &VrrpScript) {
+        let node = &mut self.nodes[host];
+        let Some(daemon) = &mut node.daemon else { return };
+        let number = daemon.config.scripts.iter().position(|known| known.name == script.name).unwrap_or(0);
+        let behaviour = node.behaviours[number];
+        daemon.runs.insert(run, (number, behaviour));
+        let status = match behaviour {
+            Behaviour::Good => ExitStatus::Exited(0),
+            Behaviour::Bad => ExitStatus::Exited(1),
+            Behaviour::Hanging | Behaviour::Stubborn => return,
+        };
+        self.schedule_script_end(host, run, status, script.interval / 20);
+    }
+
+    fn schedule_script_end(&mut self, host: Host, run: RunId, status: ExitStatus, after: Duration) {
+        let life = self.nodes[host].life;
+        self.queue.push(self.now + after, Event::ScriptEnded { host, life, run, status });
+    }
+
+    fn signal_script(&mut self, host: Host, run: RunId, signal: Signal) {
+        let runs = self.nodes[host].daemon.as_ref().map(|daemon| &daemon.runs);
+        let Some((_, behaviour)) = runs.and_then(|runs| runs.get(&run)) else { return };
+        let status = match (behaviour, signal) {
+            (Behaviour::Stubborn, Signal::Term) => return,
+            (_, Signal::Term) => ExitStatus::Signalled(SIGTERM),
+            (_, Signal::Kill) => ExitStatus::Signalled(SIGKILL),
+        };
+        self.schedule_script_end(host, run, status, Duration::ZERO);
+    }
+
+    pub(super) fn end_script(&mut self, host: Host, run: RunId, status: ExitStatus) {
+        let ended = self.nodes[host].daemon.as_mut().and_then(|daemon| daemon.runs.remove(&run));
+        if ended.is_some() {
+            self.deliver_switch_input(host, SwitchInput::ScriptEnded(run, status));
+        }
+    }
+
+    /// Runs that would hang for ever end as their script ends from now on.
+    pub(super) fn end_hanging_scripts(&mut self, host: Host) {
+        let node = &self.nodes[host];
+        let Some(daemon) = &node.daemon else { return };
+        let hanging = |(_, (_, behaviour)): &(&RunId, &(usize, Behaviour))| {
+            matches!(behaviour, Behaviour::Hanging | Behaviour::Stubborn)
+        };
+        let status = |number: usize| match node.behaviours[number] {
+            Behaviour::Good => ExitStatus::Exited(0),
+            _ => ExitStatus::Exited(1),
+        };
+        let ends: Vec<_> =
+            daemon.runs.iter().filter(hanging).map(|(run, (number, _))| (*run, status(*number))).collect();
+        for (run, status) in ends {
+            self.schedule_script_end(host, run, status, Duration::ZERO);
+        }
+    }
+}
+
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Machine { node, instance } = self.machine;
+        write!(f, "n{node} VI_{} {:<6} {}", instance + 1, self.after.to_string(), self.cause)?;
+        for effect in self.effects {
+            match effect {
+                Effect::Send(transmit) => {
+                    let priority = advert_priority(transmit).unwrap_or_default();
+                    write!(f, " | advert {priority} to {}", transmit.destination)?;
+                }
+                Effect::Addresses(change) => {
+                    write!(f, " | +{} -{} addresses", change.install.len(), change.remove.len())?;
+                }
+                Effect::Announce(announce) => {
+                    write!(f, " | announce {}x{}", announce.targets.len(), announce.rounds)?;
+                }
+                Effect::Notice(notice) => write!(f, " | {}", notice.kind)?,
+                Effect::Notify(notification) => write!(f, " | notify {}", notification.event)?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! What can go wrong, and a random storm of it.
+
+use std::time::Duration;
+
+use super::lan::Host;
+use super::plan::{Names, Plan};
+use super::random::Random;
+use crate::types::{IfName, Instant};
+
+/// Something that happens to the world.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// Frames of one host no longer reach another.
+    Cut(Host, Host),
+    /// A node is alone on the LAN.
+    Isolate(Host),
+    /// All partitions end.
+    Heal,
+    /// A cable is plugged in (`true`) or pulled.
+    Link(Host, IfName, bool),
+    /// The daemon is killed; what is in the kernel stays.
+    Kill(Host),
+    /// The machine loses power; everything is gone.
+    PowerOff(Host),
+    /// The daemon is told to stop.
+    Stop(Host),
+    /// The daemon starts, unless it runs.
+    Start(Host),
+    /// The daemon reads its configuration again, in which nothing has changed.
+    Reload(Host),
+    /// Check scripts of that number behave like this from now on.
+    Script(Host, usize, Behaviour),
+    /// The node does nothing for a while.
+    Pause(Host, Duration),
+    /// Somebody removes one of the virtual addresses that a node has.
+    RemoveAddress(Host),
+    /// The kernel refuses to change addresses, until it does not.
+    KernelTrouble(Host, bool),
+    /// Somebody sends bad packets that look like adverts: so many, so far apart.
+    Stranger(u32, Duration),
+}
+
+/// How a check script behaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Behaviour {
+    /// Exits with 0.
+    Good,
+    /// Exits with 1.
+    Bad,
+    /// Does not end by itself.
+    Hanging,
+    /// Does not even end when told to.
+    Stubborn,
+}
+
+/// Random faults until the plan's calm, at most one for every interval or so. Whatever breaks for a
+/// while is mended at the latest when the calm begins.
+pub(super) fn storm(random: &mut Random, plan: &Plan, interval: Duration) -> Vec<(Instant, Fault)> {
+    let mut faults = Vec::new();
+    let mut at = Instant::ZERO;
+    let mean = random.pick(&[1, 3, 10]);
+    loop {
+        at = at + random.duration(Duration::ZERO..=interval * 2 * mean);
+        if at >= plan.calm_at {
+            return faults;
+        }
+        let host = random.index(plan.nodes.len());
+        let later = at + random.duration(interval / 10..=interval * 8);
+        for (at, fault) in breakdown(random, plan, host, interval, (at, later)) {
+            if at < plan.calm_at {
+                faults.push((at, fault));
+            }
+        }
+    }
+}
+
+/// Something that breaks now and, where it can be mended, is mended later.
+fn breakdown(
+    random: &mut Random,
+    plan: &Plan,
+    host: Host,
+    interval: Duration,
+    (now, later): (Instant, Instant),
+) -> Vec<(Instant, Fault)> {
+    let names = Names::default();
+    let scripts = plan.nodes[host].config.scripts.len();
+    match random.within(0..=12) {
+        0 => {
+            let other = random.index(plan.nodes.len());
+            vec![(now, Fault::Cut(host, other)), (later, Fault::Heal)]
+        }
+        1 => vec![(now, Fault::Isolate(host)), (later, Fault::Heal)],
+        2 => vec![
+            (now, Fault::Link(host, names.lan.clone(), false)),
+            (later, Fault::Link(host, names.lan, true)),
+        ],
+        3 => vec![
+            (now, Fault::Link(host, names.uplink.clone(), false)),
+            (later, Fault::Link(host, names.uplink, true)),
+        ],
+        4 => vec![(now, Fault::Kill(host)), (later, Fault::Start(host))],
+        5 => vec![(now, Fault::PowerOff(host)), (later, Fault::Start(host))],
+        6 => vec![(now, Fault::Stop(host)), (later, Fault::Start(host))],
+        7 => vec![(now, Fault::Reload(host))],
+        8 | 9 if scripts > 0 => {
+            use Behaviour::{Bad, Good, Hanging, Stubborn};
+            let script = random.index(scripts);
+            let behaviour = random.pick(&[Bad, Bad, Hanging, Stubborn]);
+            vec![(now, Fault::Script(host, script, behaviour)), (later, Fault::Script(host, script, Good))]
+        }
+        8 | 9 => vec![(now, Fault::Reload(host))],
+        10 => vec![(now, Fault::Pause(host, random.duration(interval / 10..=interval * 6)))],
+        11 if random.chance(500) => vec![(now, Fault::RemoveAddress(host))],
+        11 => vec![(now, Fault::KernelTrouble(host, true)), (later, Fault::KernelTrouble(host, false))],
+        _ => {
+            let packets = random.within(1..=30) as u32;
+            vec![(now, Fault::Stranger(packets, random.duration(interval / 20..=interval / 3)))]
+        }
+    }
+}

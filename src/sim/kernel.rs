@@ -1,0 +1,109 @@
+//! A node's kernel, as far as VRRP sees it, with the queue of work that the daemon has given it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+
+use crate::types::IfName;
+use crate::vrrp::{AddressChange, Announce};
+
+/// Work that is done in order, some time after it was given.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Operation {
+    /// Change addresses.
+    Addresses(AddressChange),
+    /// Send announcements.
+    Announce(Announce),
+}
+
+/// Links, the addresses on them, and what the daemon still wants changed.
+#[derive(Clone, Debug, Default)]
+pub struct Kernel {
+    links: BTreeMap<IfName, bool>,
+    addresses: BTreeSet<(IfName, IpAddr)>,
+    queue: VecDeque<Operation>,
+}
+
+impl Kernel {
+    /// A kernel with these links, all up.
+    #[must_use]
+    pub fn new(links: impl IntoIterator<Item = IfName>) -> Self {
+        Self { links: links.into_iter().map(|link| (link, true)).collect(), ..Self::default() }
+    }
+
+    /// Puts an address on a link, as an administrator does.
+    pub fn add(&mut self, link: IfName, address: IpAddr) {
+        self.addresses.insert((link, address));
+    }
+
+    /// Takes an address away, as a stranger does; whether it was there.
+    pub fn remove(&mut self, link: &IfName, address: IpAddr) -> bool {
+        self.addresses.remove(&(link.clone(), address))
+    }
+
+    /// Whether an address is on a link.
+    #[must_use]
+    pub fn has(&self, link: &IfName, address: IpAddr) -> bool {
+        self.addresses.contains(&(link.clone(), address))
+    }
+
+    /// The addresses of a link.
+    pub fn addresses<'a>(&'a self, link: &'a IfName) -> impl Iterator<Item = IpAddr> + 'a {
+        self.addresses.iter().filter(move |(on, _)| on == link).map(|(_, address)| *address)
+    }
+
+    /// Whether a link is there, up and running.
+    #[must_use]
+    pub fn is_up(&self, link: &IfName) -> bool {
+        self.links.get(link).copied().unwrap_or(false)
+    }
+
+    /// Plugs a cable in or pulls it; whether that changed anything.
+    pub fn set_link(&mut self, link: &IfName, up: bool) -> bool {
+        self.links.insert(link.clone(), up) != Some(up)
+    }
+
+    /// Every link.
+    pub fn links(&self) -> impl Iterator<Item = (IfName, bool)> + '_ {
+        self.links.iter().map(|(link, up)| (link.clone(), *up))
+    }
+
+    /// Queues work. An address that is to go is no longer announced, even if that was queued before.
+    pub fn submit(&mut self, operation: Operation) {
+        if let Operation::Addresses(change) = &operation {
+            let gone = |target: &(IfName, IpAddr)| {
+                change.remove.iter().any(|vip| (&vip.dev, vip.net.address) == (&target.0, target.1))
+            };
+            for queued in &mut self.queue {
+                if let Operation::Announce(announce) = queued {
+                    announce.targets.retain(|target| !gone(target));
+                }
+            }
+        }
+        self.queue.push_back(operation);
+    }
+
+    /// Whether there is work.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Does the next piece of work; announcements are the caller's to put on the wire.
+    pub fn work(&mut self) -> Option<Announce> {
+        match self.queue.pop_front()? {
+            Operation::Announce(announce) => Some(announce),
+            Operation::Addresses(change) => {
+                self.addresses.extend(change.install.into_iter().map(|vip| (vip.dev, vip.net.address)));
+                for vip in change.remove {
+                    self.addresses.remove(&(vip.dev, vip.net.address));
+                }
+                None
+            }
+        }
+    }
+
+    /// The daemon dies: what it has not yet asked for never happens.
+    pub fn forget_work(&mut self) {
+        self.queue.clear();
+    }
+}

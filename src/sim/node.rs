@@ -1,0 +1,111 @@
+//! A machine with a kernel, and on it, most of the time, a daemon.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::fault::Behaviour;
+use super::kernel::Kernel;
+use super::plan::{Names, NodePlan};
+use super::queue::Ticket;
+use crate::config::Config;
+use crate::config::block::VrrpInstance;
+use crate::types::{Instant, IpNet, State};
+use crate::vrrp::{Instance, LinkAddress, RunId, Switchboard, primary_source};
+
+/// One node of the world.
+#[derive(Debug)]
+pub struct Node {
+    /// What it was given.
+    pub plan: NodePlan,
+    /// Its kernel.
+    pub kernel: Kernel,
+    pub(super) daemon: Option<Daemon>,
+    /// How each check script behaves now.
+    pub(super) behaviours: Vec<Behaviour>,
+    pub(super) paused_until: Option<Instant>,
+    pub(super) kernel_trouble: bool,
+    /// Whether the kernel's next piece of work is in the queue of events.
+    pub(super) kernel_scheduled: bool,
+    pub(super) wake: Option<(Instant, Ticket)>,
+    /// Counts daemons, so that what was meant for an earlier one can be told.
+    pub(super) life: u32,
+}
+
+/// The machines of a daemon.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    pub(super) config: Arc<Config>,
+    pub(super) switchboard: Switchboard,
+    pub(super) instances: Vec<Instance>,
+    /// Runs of scripts that have not ended, with the script's number and what the run does.
+    pub(super) runs: BTreeMap<RunId, (usize, Behaviour)>,
+}
+
+impl Node {
+    /// A machine that is on, with its own addresses and no daemon yet.
+    #[must_use]
+    pub fn new(plan: NodePlan) -> Self {
+        let behaviours = vec![Behaviour::Good; plan.config.scripts.len()];
+        let mut node = Self {
+            kernel: Kernel::default(),
+            daemon: None,
+            behaviours,
+            paused_until: None,
+            kernel_trouble: false,
+            kernel_scheduled: false,
+            wake: None,
+            life: 0,
+            plan,
+        };
+        node.boot();
+        node
+    }
+
+    /// Forgets everything that does not survive a loss of power.
+    pub(super) fn boot(&mut self) {
+        let names = Names::default();
+        self.kernel = Kernel::new([names.lan.clone(), names.uplink]);
+        for address in &self.plan.addresses {
+            self.kernel.add(names.lan.clone(), *address);
+        }
+    }
+
+    /// Whether a daemon runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.daemon.is_some()
+    }
+
+    /// An instance, while the daemon runs.
+    #[must_use]
+    pub fn instance(&self, instance: usize) -> Option<&Instance> {
+        self.daemon.as_ref()?.instances.get(instance)
+    }
+
+    /// The state of an instance; INIT while no daemon runs.
+    #[must_use]
+    pub fn state(&self, instance: usize) -> State {
+        self.instance(instance).map_or(State::Init, Instance::state)
+    }
+
+    /// The configuration of an instance, as it was meant.
+    #[must_use]
+    pub fn config(&self, instance: usize) -> &VrrpInstance {
+        &self.plan.config.instances[instance]
+    }
+
+    /// The node's clock at a moment of the world.
+    #[must_use]
+    pub fn local(&self, world: Instant) -> Instant {
+        self.plan.clock.local(world)
+    }
+
+    /// The address that an instance of this configuration sends from.
+    #[must_use]
+    pub(super) fn source(&self, config: &VrrpInstance) -> Option<std::net::IpAddr> {
+        let addresses = self.kernel.addresses(&config.interface);
+        let listed: Vec<_> =
+            addresses.map(|address| LinkAddress { net: IpNet::host(address), tentative: false }).collect();
+        primary_source(config, &listed)
+    }
+}

@@ -1,0 +1,391 @@
+//! What a seed stands for: nodes with valid configurations, and a storm of faults.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::fault::{Fault, storm};
+use super::lan::Weather;
+use super::random::Random;
+use crate::config::Config;
+use crate::config::block::{
+    Announcements, Auth, Delivery, GlobalDefs, NotifyScripts, Preempt, TrackedInterface, TrackedScript,
+    VrrpInstance, VrrpScript,
+};
+use crate::config::value::{ScriptCommand, VirtualAddress, Weight};
+use crate::types::{
+    AdvertInt, Family, IfName, Instant, IpNet, MacAddr, Priority, Secret, State, Version, Vrid,
+    master_down_interval,
+};
+
+/// A whole run, decided beforehand.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The nodes; all have the same instances in the same order.
+    pub nodes: Vec<NodePlan>,
+    /// Faults by the world's time, all before [`Self::calm_at`].
+    pub faults: Vec<(Instant, Fault)>,
+    /// Frames fare like this until [`Self::calm_at`].
+    pub stormy: Weather,
+    /// And like this from then on.
+    pub calm: Weather,
+    /// When faults stop: every partition heals, every cable is in, every node runs.
+    pub calm_at: Instant,
+    /// After this long without faults everything must have settled.
+    pub settle: Duration,
+    /// Whether a node that was paused looks at its timers before its packets.
+    pub timers_first: bool,
+    /// For everything that is decided on the way.
+    pub random: Random,
+}
+
+/// One node.
+#[derive(Clone, Debug)]
+pub struct NodePlan {
+    /// What its daemon runs.
+    pub config: Arc<Config>,
+    /// Its clock.
+    pub clock: Clock,
+    /// Its network card.
+    pub mac: MacAddr,
+    /// Its own addresses on [`Names::lan`].
+    pub addresses: Vec<IpAddr>,
+    /// The most that its kernel takes for one piece of work.
+    pub kernel_latency: Duration,
+    /// Whether each script succeeds once faults have stopped.
+    pub scripts_end_good: Vec<bool>,
+}
+
+/// The links of every node.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The link that all nodes share.
+    pub lan: IfName,
+    /// A link that is only watched.
+    pub uplink: IfName,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        let name = |name| IfName::new(name).expect("a valid name");
+        Self { lan: name("eth0"), uplink: name("eth1") }
+    }
+}
+
+impl Plan {
+    /// The plan of a seed for this many nodes (2 to 50).
+    #[must_use]
+    pub fn new(seed: u64, nodes: usize) -> Self {
+        let mut random = Random::new(seed);
+        let pace = random.pick(&[Pace::Fast, Pace::Usual, Pace::Usual, Pace::Slow]);
+        let routers: Vec<_> =
+            (0..random.within(1..=2)).map(|i| Router::random(&mut random, pace, i)).collect();
+        let intervals = routers.iter().flat_map(|router| &router.intervals);
+        let interval = intervals.max().copied().unwrap_or(AdvertInt::DEFAULT).duration();
+        let scripts = random.within(0..=2) as usize;
+        let nodes: Vec<_> =
+            (0..nodes).map(|n| node(&mut random, n, nodes, &routers, scripts, interval)).collect();
+        let calm = Weather { latency: random.duration(Duration::ZERO..=interval / 20), ..Weather::default() };
+        let calm = Weather { jitter: random.duration(Duration::ZERO..=interval / 20), ..calm };
+        let stormy = Weather {
+            latency: calm.latency,
+            jitter: random.duration(Duration::ZERO..=interval / 2),
+            loss: random.pick(&[0, 10, 100, 400]),
+            duplication: random.pick(&[0, 50]),
+            corruption: random.pick(&[0, 50]),
+        };
+        let calm_at = Instant::ZERO + interval * random.within(15..=40) as u32;
+        let settle = settling_time(&nodes, interval, calm);
+        let mut plan = Self {
+            faults: Vec::new(),
+            stormy,
+            calm,
+            calm_at,
+            settle,
+            timers_first: random.chance(500),
+            random: random.fork(),
+            nodes,
+        };
+        plan.faults = storm(&mut random, &plan, interval);
+        plan
+    }
+
+    /// The longest interval that any router of an instance advertises with.
+    #[must_use]
+    pub fn longest_interval(&self, instance: usize) -> Duration {
+        let interval = |node: &NodePlan| node.config.instances[instance].advert_int.duration();
+        self.nodes.iter().map(interval).max().unwrap_or_default()
+    }
+
+    /// The most that a master-down timer of an instance can take, whatever its priority.
+    #[must_use]
+    pub fn longest_master_down(&self, instance: usize) -> Duration {
+        longest_master_down(&self.nodes, instance)
+    }
+
+    /// The most that a frame takes once faults have stopped.
+    #[must_use]
+    pub fn frame_time(&self) -> Duration {
+        self.calm.latency + self.calm.jitter
+    }
+}
+
+fn longest_master_down(nodes: &[NodePlan], instance: usize) -> Duration {
+    let configs = || nodes.iter().map(|node| &node.config.instances[instance]);
+    let interval = configs().map(|config| config.advert_int).max().unwrap_or(AdvertInt::DEFAULT);
+    let down = |config: &Arc<VrrpInstance>| {
+        master_down_interval(config.version, Priority::new(1), interval, config.down_timer_adverts)
+    };
+    configs().map(down).max().unwrap_or_default()
+}
+
+/// Scripts must come to their verdict, delays of preemption must end, and then the election takes at
+/// most a few master-down times: one to wake, one to be preempted.
+fn settling_time(nodes: &[NodePlan], interval: Duration, calm: Weather) -> Duration {
+    let scripts = nodes.iter().flat_map(|node| &node.config.scripts);
+    let verdict =
+        |script: &Arc<VrrpScript>| (script.interval + script.timeout) * (script.rise + script.fall + 1);
+    let scripts = scripts.map(verdict).max().unwrap_or_default();
+    let instances = nodes.iter().flat_map(|node| &node.config.instances);
+    let delay = |instance: &Arc<VrrpInstance>| match instance.preempt {
+        Preempt::After(delay) => delay,
+        Preempt::Never => Duration::ZERO,
+    };
+    let delays = instances.map(delay).max().unwrap_or_default();
+    let count = nodes.first().map_or(0, |node| node.config.instances.len());
+    let down = (0..count).map(|i| longest_master_down(nodes, i)).max().unwrap_or_default();
+    let kernel = nodes.iter().map(|node| node.kernel_latency).max().unwrap_or_default();
+    scripts + delays + down * 3 + kernel * 10 + (calm.latency + calm.jitter) * 4 + interval
+}
+
+/// How long advertisement intervals are. Those of one plan are alike, or one virtual router's adverts
+/// would fill the whole run.
+#[derive(Clone, Copy)]
+enum Pace {
+    Fast,
+    Usual,
+    Slow,
+}
+
+impl Pace {
+    fn version_and_centis(self, random: &mut Random) -> (Version, &'static [u16]) {
+        match (self, random.chance(500)) {
+            (Self::Fast, _) => (Version::V3, &[1, 2, 3]),
+            (Self::Usual, true) => (Version::V3, &[50, 70, 100, 150]),
+            (Self::Usual, false) => (Version::V2, &[100, 100, 200]),
+            (Self::Slow, true) => (Version::V3, &[1000, 2000, 4095]),
+            (Self::Slow, false) => (Version::V2, &[1000, 3000]),
+        }
+    }
+}
+
+/// What all nodes have in common of one virtual router.
+struct Router {
+    name: String,
+    vrid: Vrid,
+    family: Family,
+    version: Version,
+    /// Each node has one of these.
+    intervals: Vec<AdvertInt>,
+    auth: Auth,
+    unicast: bool,
+    adverts: u8,
+    vips: Vec<IpAddr>,
+    excluded: Vec<IpAddr>,
+    garp: Announcements,
+    owner: Option<u64>,
+}
+
+impl Router {
+    fn random(random: &mut Random, pace: Pace, index: u64) -> Self {
+        let family = random.pick(&[Family::V4, Family::V4, Family::V6]);
+        let (version, centis) = pace.version_and_centis(random);
+        // Only in version 3 may routers differ in their intervals.
+        let differ = version == Version::V3 && random.chance(150);
+        let intervals: Vec<_> = (0..if differ { 2 } else { 1 })
+            .map(|_| AdvertInt::from_centis(random.pick(centis)).unwrap_or(AdvertInt::DEFAULT))
+            .collect();
+        let longest = intervals.iter().max().copied().unwrap_or(AdvertInt::DEFAULT).duration();
+        let auth = if version == Version::V2 && family == Family::V4 && random.chance(500) {
+            Auth::Pass(Secret::new(b"s3cr3t\0\0".to_vec()))
+        } else {
+            Auth::None
+        };
+        let virtual_address = |n: u64| match family {
+            Family::V4 => IpAddr::from([10, 99, index as u8 + 1, n as u8]),
+            Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0x99, index as u16, 0, 0, 0, n as u16).into(),
+        };
+        let vips = (0..random.within(1..=3)).map(|n| virtual_address(100 + n)).collect();
+        let excluded = (0..random.within(0..=1)).map(|n| virtual_address(200 + n)).collect();
+        Self {
+            name: format!("VI_{}", index + 1),
+            vrid: Vrid::new(51 + index as u8).expect("not 0"),
+            family,
+            version,
+            auth,
+            unicast: random.chance(300),
+            adverts: random.pick(&[3, 3, 3, 2, 5]),
+            vips,
+            excluded,
+            garp: announcements(random, longest),
+            intervals,
+            owner: random.chance(100).then(|| random.bits()),
+        }
+    }
+}
+
+fn announcements(random: &mut Random, interval: Duration) -> Announcements {
+    let mut up_to = |intervals: u32| match random.chance(300) {
+        true => Duration::ZERO,
+        false => random.duration(interval..=interval * intervals),
+    };
+    Announcements {
+        master_delay: up_to(6),
+        master_refresh: up_to(10),
+        lower_prio_delay: up_to(6),
+        master_repeat: random.within(1..=3) as u32,
+        master_refresh_repeat: 1,
+        lower_prio_repeat: random.within(0..=2) as u32,
+    }
+}
+
+fn node(
+    random: &mut Random,
+    n: usize,
+    nodes: usize,
+    routers: &[Router],
+    scripts: usize,
+    interval: Duration,
+) -> NodePlan {
+    let scripts: Vec<_> = (0..scripts).map(|i| Arc::new(script(random, i, interval))).collect();
+    let instances =
+        routers.iter().map(|router| Arc::new(instance(random, router, n, nodes, &scripts))).collect();
+    let scripts_end_good = scripts.iter().map(|_| random.chance(800)).collect();
+    let config = Config { global: GlobalDefs::default(), scripts, instances, virtual_servers: 0 };
+    let drift_ppm = random.within(0..=2_000) as i32 - 1_000;
+    NodePlan {
+        config: Arc::new(config),
+        clock: Clock::new(Instant::from_nanos(random.within(0..=1 << 50)), drift_ppm),
+        mac: MacAddr([0x02, 0, 0, 0, 0, 0x0a + n as u8]),
+        addresses: vec![own(n, Family::V4), own(n, Family::V6), global_v6(n)],
+        kernel_latency: random.duration(Duration::ZERO..=interval / 5),
+        scripts_end_good,
+    }
+}
+
+fn own(n: usize, family: Family) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::new(10, 99, 0, 1 + n as u8).into(),
+        Family::V6 => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, 0x0a + n as u16).into(),
+    }
+}
+
+fn global_v6(n: usize) -> IpAddr {
+    Ipv6Addr::new(0x2001, 0xdb8, 0x99, 0xff, 0, 0, 0, 1 + n as u16).into()
+}
+
+fn script(random: &mut Random, index: usize, interval: Duration) -> VrrpScript {
+    let interval = random.duration(interval / 2..=interval * 3).max(Duration::from_millis(1));
+    VrrpScript {
+        name: format!("chk_{index}"),
+        command: ScriptCommand { argv: vec!["/usr/bin/check".into()], uid: None, gid: None },
+        interval,
+        timeout: interval * random.within(1..=2) as u32,
+        weight: weight(random),
+        rise: random.within(1..=2) as u32,
+        fall: random.within(1..=3) as u32,
+        init_fail: random.chance(200),
+    }
+}
+
+fn weight(random: &mut Random) -> Weight {
+    let value = random.pick(&[0, 0, 2, 10, 100, 253, -2, -10, -100, -253]);
+    Weight { value, reverse: value != 0 && random.chance(100) }
+}
+
+fn instance(
+    random: &mut Random,
+    router: &Router,
+    n: usize,
+    nodes: usize,
+    scripts: &[Arc<VrrpScript>],
+) -> VrrpInstance {
+    let names = Names::default();
+    let owner = router.owner.is_some_and(|owner| owner % nodes as u64 == n as u64);
+    let priority = match owner {
+        true => Priority::OWNER,
+        false => Priority::new(random.pick(&[1, 50, 99, 100, 100, 101, 150, 200, 254])),
+    };
+    let interval = random.pick(&router.intervals);
+    let preempt = match random.within(0..=5) {
+        _ if owner => Preempt::After(Duration::ZERO),
+        0 | 1 => Preempt::Never,
+        2 => Preempt::After(random.duration(Duration::ZERO..=interval.duration() * 5)),
+        _ => Preempt::After(Duration::ZERO),
+    };
+    let unicast_address = |n| if router.family == Family::V4 { own(n, Family::V4) } else { global_v6(n) };
+    let delivery = match router.unicast {
+        true => Delivery::Unicast {
+            peers: (0..nodes).filter(|&peer| peer != n).map(unicast_address).collect(),
+            ttl: None,
+            check_source: random.chance(500),
+        },
+        false => Delivery::Multicast { group: router.family.vrrp_group() },
+    };
+    let track_scripts = scripts
+        .iter()
+        .filter(|_| !owner && random.chance(700))
+        .map(|script| TrackedScript { script: script.name.clone(), weight: script.weight })
+        .collect();
+    let track_interfaces = (0..random.within(0..=1))
+        .filter(|_| !owner)
+        .map(|_| TrackedInterface { interface: names.uplink.clone(), weight: weight(random) })
+        .collect();
+    let virtual_address = |address: &IpAddr| virtual_address(*address, &names.lan);
+    VrrpInstance {
+        name: router.name.clone(),
+        wanted_state: if n == 0 { State::Master } else { State::Backup },
+        interface: names.lan.clone(),
+        vrid: router.vrid,
+        family: router.family,
+        version: router.version,
+        priority,
+        advert_int: interval,
+        auth: router.auth.clone(),
+        source: router.unicast.then(|| unicast_address(n)),
+        delivery,
+        vips: router.vips.iter().map(virtual_address).collect(),
+        excluded_vips: router.excluded.iter().map(virtual_address).collect(),
+        preempt,
+        garp: router.garp,
+        down_timer_adverts: router.adverts,
+        track_primary: random.chance(900),
+        track_interfaces,
+        track_scripts,
+        notify: NotifyScripts::default(),
+        smtp_alert: false,
+        lower_prio_no_advert: random.chance(200),
+        higher_prio_send_advert: random.chance(200),
+        skip_check_adv_addr: random.chance(200),
+        debug: 0,
+    }
+}
+
+fn virtual_address(address: IpAddr, dev: &IfName) -> VirtualAddress {
+    VirtualAddress {
+        net: IpNet::host(address),
+        dev: dev.clone(),
+        scope: 0,
+        label: None,
+        broadcast: None,
+        peer: None,
+        preferred_lft: None,
+        home: false,
+        dad: false,
+        mngtmpaddr: false,
+        noprefixroute: false,
+        autojoin: false,
+        no_track: false,
+    }
+}

@@ -1,0 +1,77 @@
+//! The simulator's seeds, and the bugs that its checkers must catch.
+//!
+//! `VRRPD_SEED=n` runs one seed and prints all of it; `VRRPD_SEEDS=n` runs that many.
+
+mod mutants;
+
+use vrrpd::sim::check::{self, Violation};
+use vrrpd::sim::{Border, Faithful, Keep, Plan, World};
+
+const NODES: usize = 3;
+const SEEDS: u64 = 2_000;
+/// Lines of the log that a failing seed prints.
+const TAIL: usize = 60;
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
+
+fn world(seed: u64, border: Box<dyn Border>, keep: Keep) -> World {
+    World::new(Plan::new(seed, NODES), border, check::all(), keep)
+}
+
+/// Runs a seed a second time, to show how it ends.
+fn explain(seed: u64, violation: &Violation, lines: usize) -> String {
+    let mut again = world(seed, Box::new(Faithful), Keep { lines: true, frames: false });
+    assert_eq!(again.run().as_ref(), Err(violation), "seed {seed} fails differently the second time");
+    let all = again.journal().lines();
+    let tail = all[all.len().saturating_sub(lines)..].join("\n");
+    format!("{tail}\nseed {seed}: {violation}\nVRRPD_SEED={seed} shows all of it")
+}
+
+fn run(seed: u64, lines: usize) -> u32 {
+    let mut world = world(seed, Box::new(Faithful), Keep::default());
+    if let Err(violation) = world.run() {
+        panic!("{}", explain(seed, &violation, lines));
+    }
+    world.events()
+}
+
+#[test]
+fn every_seed_keeps_every_rule() {
+    if let Some(seed) = number("VRRPD_SEED") {
+        let mut world = world(seed, Box::new(Faithful), Keep { lines: true, frames: false });
+        let outcome = world.run();
+        println!("{}", world.journal().lines().join("\n"));
+        outcome.unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
+        return;
+    }
+    let seeds = number("VRRPD_SEEDS").unwrap_or(SEEDS);
+    let events: u32 = (0..seeds).map(|seed| run(seed, TAIL)).sum();
+    println!("{seeds} seeds, {events} events");
+}
+
+#[test]
+fn a_seed_gives_the_same_run_every_time() {
+    for seed in 0..20 {
+        let hash = |seed| {
+            let mut world = world(seed, Box::new(Faithful), Keep::default());
+            world.run().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
+            world.journal().hash()
+        };
+        assert_eq!(hash(seed), hash(seed), "seed {seed}");
+        assert_ne!(hash(seed), hash(seed + 1000), "seeds {seed} and {}", seed + 1000);
+    }
+}
+
+#[test]
+fn two_nodes_and_five_keep_the_rules_too() {
+    for seed in 0..50 {
+        for nodes in [2, 5] {
+            let mut world =
+                World::new(Plan::new(seed, nodes), Box::new(Faithful), check::all(), Keep::default());
+            world.run().unwrap_or_else(|violation| panic!("{nodes} nodes, seed {seed}: {violation}"));
+        }
+    }
+}

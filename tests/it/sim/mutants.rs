@@ -1,0 +1,245 @@
+//! Bugs planted at the border between machines and world: every checker must catch one.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use vrrpd::config::Config;
+use vrrpd::config::block::{Preempt, VrrpInstance};
+use vrrpd::sim::{Border, Keep, Machine, Operation};
+use vrrpd::types::{Instant, Priority, State};
+use vrrpd::vrrp::{Datagram, Effect, Timer};
+
+/// A bug that shows itself at all does so within so many seeds.
+const SEEDS: u64 = 100;
+
+/// Some seed must break the rule of that name.
+fn assert_caught(checker: &str, plant: impl Fn() -> Box<dyn Border>) {
+    let mut caught = BTreeMap::<&str, u64>::new();
+    for seed in 0..SEEDS {
+        if let Err(violation) = super::world(seed, plant(), Keep::default()).run() {
+            if violation.checker == checker {
+                return;
+            }
+            *caught.entry(violation.checker).or_default() += 1;
+        }
+    }
+    panic!("{checker} did not notice in {SEEDS} seeds; others did: {caught:?}");
+}
+
+/// The configuration with its instances changed.
+fn with_instances(config: &Config, change: impl Fn(&mut VrrpInstance)) -> Arc<Config> {
+    let mut config = config.clone();
+    for instance in &mut config.instances {
+        change(Arc::make_mut(instance));
+    }
+    Arc::new(config)
+}
+
+/// A kernel that loses the removal of addresses.
+struct LosesRemovals;
+
+impl Border for LosesRemovals {
+    fn operation(&mut self, node: usize, operation: Operation) -> Option<Operation> {
+        match operation {
+            Operation::Addresses(change) if node == 0 && !change.remove.is_empty() => None,
+            other => Some(other),
+        }
+    }
+}
+
+#[test]
+fn a_kernel_that_keeps_addresses_is_caught() {
+    assert_caught("addresses", || Box::new(LosesRemovals));
+}
+
+/// An executor that never announces.
+struct Mute;
+
+impl Border for Mute {
+    fn operation(&mut self, _node: usize, operation: Operation) -> Option<Operation> {
+        match operation {
+            Operation::Announce(_) => None,
+            other => Some(other),
+        }
+    }
+}
+
+#[test]
+fn an_executor_that_does_not_announce_is_caught() {
+    assert_caught("neighbours", || Box::new(Mute));
+}
+
+/// keepalived's own bug: any packet with our VRID puts the next advert off by an interval.
+#[derive(Default)]
+struct RearmsOnAnyPacket {
+    /// When each machine last heard anything.
+    heard: BTreeMap<Machine, Instant>,
+}
+
+impl Border for RearmsOnAnyPacket {
+    fn packet(&mut self, machine: Machine, now: Instant, datagram: Datagram) -> Option<Datagram> {
+        self.heard.insert(machine, now);
+        Some(datagram)
+    }
+
+    fn deadline(&mut self, machine: Machine, (deadline, timer): (Instant, Timer)) -> Instant {
+        let put_off = self.heard.get(&machine).map(|heard| *heard + Duration::from_millis(10));
+        match timer {
+            Timer::Advert => deadline.max(put_off.unwrap_or(deadline)),
+            Timer::MasterDown | Timer::Burst | Timer::Refresh => deadline,
+        }
+    }
+}
+
+#[test]
+fn a_master_that_any_packet_silences_is_caught() {
+    assert_caught("rhythm", || Box::new(RearmsOnAnyPacket::default()));
+}
+
+/// A node that counts a hundred missed adverts instead of three.
+struct TooPatient;
+
+impl Border for TooPatient {
+    fn config(&mut self, _node: usize, config: Arc<Config>) -> Arc<Config> {
+        with_instances(&config, |instance| instance.down_timer_adverts = 100)
+    }
+}
+
+#[test]
+fn a_backup_that_waits_too_long_is_caught() {
+    assert_caught("liveness", || Box::new(TooPatient));
+}
+
+/// Nodes that preempt whatever their configuration says.
+struct IgnoresNopreempt;
+
+impl Border for IgnoresNopreempt {
+    fn config(&mut self, _node: usize, config: Arc<Config>) -> Arc<Config> {
+        with_instances(&config, |instance| instance.preempt = Preempt::After(Duration::ZERO))
+    }
+}
+
+#[test]
+fn a_backup_that_preempts_in_spite_of_nopreempt_is_caught() {
+    assert_caught("patience", || Box::new(IgnoresNopreempt));
+}
+
+/// Nodes that never preempt whatever their configuration says.
+struct NeverPreempts;
+
+impl Border for NeverPreempts {
+    fn config(&mut self, _node: usize, config: Arc<Config>) -> Arc<Config> {
+        with_instances(&config, |instance| instance.preempt = Preempt::Never)
+    }
+}
+
+#[test]
+fn a_better_router_that_never_preempts_is_caught() {
+    assert_caught("best-wins", || Box::new(NeverPreempts));
+}
+
+/// A node to which no packet gets through.
+struct Deaf;
+
+impl Border for Deaf {
+    fn packet(&mut self, machine: Machine, _now: Instant, datagram: Datagram) -> Option<Datagram> {
+        (machine.node != 0).then_some(datagram)
+    }
+}
+
+#[test]
+fn a_second_master_is_caught() {
+    assert_caught("one-master", || Box::new(Deaf));
+}
+
+/// A node that goes on repeating its last advert when it is no longer master.
+#[derive(Default)]
+struct Echo {
+    last: BTreeMap<Machine, Effect>,
+}
+
+impl Border for Echo {
+    fn effects(&mut self, machine: Machine, state: State, effects: &mut Vec<Effect>) {
+        let sent = effects.iter().find(|effect| matches!(effect, Effect::Send(_)));
+        match (state, sent, self.last.get(&machine)) {
+            (State::Master, Some(sent), _) => {
+                self.last.insert(machine, sent.clone());
+            }
+            (State::Backup, None, Some(last)) => effects.push(last.clone()),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_backup_that_speaks_is_caught() {
+    assert_caught("silence", || Box::new(Echo::default()));
+}
+
+/// Senders seem to have the highest of all addresses.
+struct MisreadsSenders;
+
+impl Border for MisreadsSenders {
+    fn packet(&mut self, _machine: Machine, _now: Instant, mut datagram: Datagram) -> Option<Datagram> {
+        if datagram.source.is_ipv4() {
+            datagram.source = IpAddr::from(Ipv4Addr::BROADCAST);
+        }
+        Some(datagram)
+    }
+}
+
+#[test]
+fn a_master_that_gives_way_to_a_lower_address_is_caught() {
+    assert_caught("yields", || Box::new(MisreadsSenders));
+}
+
+/// Packets that have crossed a router look as if they had not.
+struct HidesTtl;
+
+impl Border for HidesTtl {
+    fn packet(&mut self, _machine: Machine, _now: Instant, datagram: Datagram) -> Option<Datagram> {
+        Some(Datagram { ttl: 255, ..datagram })
+    }
+}
+
+#[test]
+fn a_receiver_that_lets_strangers_in_is_caught() {
+    assert_caught("doorkeeper", || Box::new(HidesTtl));
+}
+
+/// A node that hears nothing every other five seconds.
+struct Dozes;
+
+impl Border for Dozes {
+    fn packet(&mut self, machine: Machine, now: Instant, datagram: Datagram) -> Option<Datagram> {
+        let awake = (now.nanos() / 5_000_000_000).is_multiple_of(2);
+        (machine.node != 0 || awake).then_some(datagram)
+    }
+}
+
+#[test]
+fn an_election_that_never_ends_is_caught() {
+    assert_caught("stable", || Box::new(Dozes));
+}
+
+/// A reload that finds another priority in the same file.
+#[derive(Default)]
+struct FickleReload {
+    started: BTreeMap<usize, u32>,
+}
+
+impl Border for FickleReload {
+    fn config(&mut self, node: usize, config: Arc<Config>) -> Arc<Config> {
+        let times = self.started.entry(node).or_default();
+        *times += 1;
+        let priority = Priority::new(10 + *times as u8 % 200);
+        with_instances(&config, |instance| instance.priority = priority)
+    }
+}
+
+#[test]
+fn a_reload_that_changes_something_is_caught() {
+    assert_caught("quiet-reload", || Box::new(FickleReload::default()));
+}
