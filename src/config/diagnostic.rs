@@ -96,6 +96,8 @@ pub struct Diagnostic {
     /// What keepalived does with the line, where that is not what its author meant.
     pub keepalived: Option<String>,
     classic: Vec<String>,
+    /// Where keepalived's reader stood when it said so, if not at `span`.
+    classic_span: Option<Span>,
     speaker: Speaker,
 }
 
@@ -113,6 +115,7 @@ impl Diagnostic {
             help: None,
             keepalived: None,
             classic: Vec::new(),
+            classic_span: None,
             speaker: Speaker::Child,
         }
     }
@@ -136,6 +139,13 @@ impl Diagnostic {
     #[must_use]
     pub fn classic(mut self, text: impl Into<String>) -> Self {
         self.classic.push(text.into());
+        self
+    }
+
+    /// keepalived says it at the end of the block, and names that line.
+    #[must_use]
+    pub fn said_at(mut self, span: Option<Span>) -> Self {
+        self.classic_span = span;
         self
     }
 
@@ -206,7 +216,7 @@ impl Diagnostic {
     pub fn classic_lines(&self, sources: &SourceMap) -> Vec<String> {
         let own = [self.message.clone()];
         let texts = if self.classic.is_empty() { &own[..] } else { &self.classic };
-        let place = match self.span {
+        let place = match self.classic_span.or(self.span) {
             Some(span) if self.speaker != Speaker::Completion => {
                 let line = sources.position(span).0;
                 if self.speaker == Speaker::Parent && sources.files().len() == 1 {

@@ -168,8 +168,7 @@ impl<'a> Reader<'a> {
         if paths.is_empty() {
             let message = format!("no file matches `{pattern}`");
             let problem = Diagnostic::note("include-missing", span, message);
-            self.diagnostics
-                .push(problem.classic(format!("No config files matched '{pattern}'.")).by_parent());
+            self.diagnostics.push(problem.classic(format!("Config files missing '{pattern}'.")).by_parent());
         }
         for path in paths {
             self.include_file(span, pattern, path);

@@ -442,9 +442,10 @@ fn settle_interfaces(
 }
 
 fn ignored_own_interface(draft: &InstanceDraft, name: &IfName, span: Span, cx: &mut Context<'_>) {
-    let message = format!("`{name}` is the instance's own interface and tracked as it is");
-    let problem =
-        Diagnostic::note("own-interface-tracked", span, message).label("this entry changes nothing");
+    let message = format!("`{name}` is the interface of the instance and always tracked");
+    let problem = Diagnostic::note("own-interface-tracked", span, message)
+        .class(Class::Config)
+        .label("this entry changes nothing");
     cx.report(about(draft, problem, &format!("Ignoring track_interface {name} since own interface")));
 }
 
@@ -464,7 +465,7 @@ fn settle_scripts(
         let message =
             format!("the owner of the addresses has no weights: script `{}` is ignored", tracked.script);
         let problem = Diagnostic::warning("owner-with-weights", draft.name.span, message);
-        let text = format!("ignoring tracked script {} with weights due to address owner", tracked.script);
+        let text = format!("ignoring tracked script {} with weights due to address_owner", tracked.script);
         cx.report(about(draft, problem, &text));
         false
     });

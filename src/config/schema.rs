@@ -219,6 +219,11 @@ impl Node {
         self.args.first().unwrap_or(&self.keyword)
     }
 
+    /// The `}` of its block, or the keyword where there is none.
+    pub(super) fn end(&self) -> Span {
+        self.end.unwrap_or(self.keyword.span)
+    }
+
     /// From the keyword to the last argument.
     pub(super) fn span(&self) -> Span {
         self.args.last().map_or(self.keyword.span, |last| self.keyword.span.to(last.span))

@@ -4,7 +4,7 @@
 //! the lines of its block are read as lines of the current one and its `}` ends that. The builder
 //! follows this to the letter, because the meaning of a broken file depends on it.
 
-use super::diagnostic::{Class, Consequence, Diagnostic};
+use super::diagnostic::{Class, Diagnostic};
 use super::known;
 use super::lexer::Word;
 use super::reader::Line;
@@ -23,6 +23,8 @@ pub(super) struct Node {
     pub body: Body,
     /// Arguments were lost to a lonely quote.
     pub broken: bool,
+    /// The `}` of its block.
+    pub end: Option<Span>,
 }
 
 /// What stands in the braces of a keyword.
@@ -42,15 +44,18 @@ pub(super) enum Body {
 pub(super) struct Builder {
     lines: std::vec::IntoIter<Line>,
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// Opening lines of the blocks that are open.
+    /// Keywords of the blocks that are open.
     open: Vec<Span>,
+    /// Every `{` without its `}` so far: the brace, or the keyword whose block it opens. In a broken
+    /// file these are not the blocks that are open.
+    braces: Vec<Span>,
+    /// The last `}`.
+    last_close: Option<Span>,
     /// Names of blocks that must not be given twice.
     names: BTreeMap<(&'static str, String), Span>,
     /// How many `virtual_server` blocks were skipped.
     pub(super) virtual_servers: usize,
     by_parent: bool,
-    /// `}` that closed nothing, and blocks that the end of the file closed.
-    unbalanced: i32,
 }
 
 impl Builder {
@@ -59,17 +64,18 @@ impl Builder {
             lines: lines.into_iter(),
             diagnostics: Vec::new(),
             open: Vec::new(),
+            braces: Vec::new(),
+            last_close: None,
             names: BTreeMap::new(),
             virtual_servers: 0,
             by_parent: true,
-            unbalanced: 0,
         }
     }
 
     /// The whole file.
     pub(super) fn build(&mut self, root: &'static dyn Schema) -> Vec<Node> {
         let nodes = self.block(root);
-        debug_assert!(self.open.is_empty(), "every block that was opened was closed");
+        self.end_of_file();
         nodes
     }
 
@@ -77,21 +83,54 @@ impl Builder {
         self.diagnostics.push(if self.by_parent { diagnostic.by_parent() } else { diagnostic });
     }
 
+    /// The next line, with its brace counted.
+    fn next(&mut self) -> Option<Line> {
+        let line = self.lines.next()?;
+        match line {
+            Line::Open(span) => self.braces.push(span),
+            Line::Close(span) => {
+                self.last_close = Some(span);
+                if self.braces.pop().is_none() {
+                    self.extra_close(span);
+                }
+            }
+            Line::Words { .. } => {}
+        }
+        Some(line)
+    }
+
+    /// Takes the `{` that a block begins with, if it is there.
+    fn take_open(&mut self, keyword: &Word) -> bool {
+        if !self.open_follows() {
+            return false;
+        }
+        self.next();
+        if let Some(brace) = self.braces.last_mut() {
+            *brace = keyword.span;
+        }
+        true
+    }
+
+    fn open_follows(&self) -> bool {
+        matches!(self.lines.as_slice().first(), Some(Line::Open(_)))
+    }
+
     /// Lines up to the `}` of the current block, or all of them at the top level.
     fn block(&mut self, schema: &'static dyn Schema) -> Vec<Node> {
         let mut nodes = Vec::new();
-        while let Some(line) = self.lines.next() {
+        while let Some(line) = self.next() {
             match line {
                 Line::Close(_) if !self.open.is_empty() => {
                     self.open.pop();
                     return nodes;
                 }
-                Line::Close(span) => self.extra_close(span),
+                Line::Close(span) => self.stray_close(span),
                 Line::Open(span) => self.unexpected_open(span),
                 Line::Words { words, broken } => nodes.extend(self.statement(words, broken, schema)),
             }
         }
-        self.end_of_file();
+        self.open.pop();
+        self.last_close = None;
         nodes
     }
 
@@ -112,20 +151,25 @@ impl Builder {
             Shape::Words => Body::Words(self.entries(&keyword, &args).into_iter().flatten().collect()),
             Shape::Block(sub) => {
                 if !self.admit(&keyword, &args, sub) {
-                    self.skip();
+                    self.skip(&keyword);
                     return None;
                 }
                 self.enter(&keyword);
                 Body::Block(self.block(sub))
             }
         };
-        Some(Node { keyword, args, body, broken })
+        let end = if matches!(body, Body::None) { None } else { self.last_close };
+        Some(Node { keyword, args, body, broken, end })
     }
 
     fn unknown(&mut self, keyword: &Word, args: &[Word], schema: &'static dyn Schema) {
         let Some(kind) = known::find(schema.block(), keyword.as_str()) else {
             let mut problem = unknown_keyword(keyword, args, schema);
-            if matches!(self.lines.as_slice().first(), Some(Line::Open(_))) {
+            if let Some(block) = self.open.last().filter(|_| opens_at_top_level(keyword)) {
+                problem = problem
+                    .label("this belongs at the top level: a `}` is missing above")
+                    .related(*block, "this block is still open");
+            } else if self.open_follows() {
                 problem = problem.keepalived(
                     "ignores the line, reads the lines of its block as lines of the block around it, and ends that at the block's `}`",
                 );
@@ -136,7 +180,7 @@ impl Builder {
         self.report(not_yet(keyword, schema));
         if kind == known::Kind::Block {
             self.virtual_servers += usize::from(keyword.text == "virtual_server");
-            self.skip();
+            self.skip(keyword);
         }
     }
 
@@ -180,73 +224,67 @@ impl Builder {
     /// Takes the `{` of a keyword block.
     fn enter(&mut self, keyword: &Word) {
         self.open.push(keyword.span);
-        if matches!(self.lines.as_slice().first(), Some(Line::Open(_))) {
-            self.lines.next();
+        if self.take_open(keyword) {
             return;
         }
         let problem =
             Diagnostic::error("missing-open-brace", keyword.span, format!("`{keyword}` needs a `{{`"))
+                .said_at(self.next_span())
                 .classic("Missing '{' at beginning of configuration block")
                 .label("read as if one stood here");
         self.report(problem);
     }
 
+    fn next_span(&self) -> Option<Span> {
+        self.lines.as_slice().first().and_then(|line| match line {
+            Line::Words { words, .. } => words.first().map(|word| word.span),
+            Line::Open(span) | Line::Close(span) => Some(*span),
+        })
+    }
+
     /// The entries of a value block or a list of words.
     fn entries(&mut self, keyword: &Word, args: &[Word]) -> Vec<Vec<Word>> {
-        self.open.push(keyword.span);
         if let [first, ..] = args {
             let message = format!("words between `{keyword}` and `{{` mean nothing");
             let problem = Diagnostic::warning("block-arguments", first.span, message)
                 .classic(format!("Block {keyword} has extra parameters {first} ..."));
             self.report(problem);
         }
-        if matches!(self.lines.as_slice().first(), Some(Line::Open(_))) {
-            self.lines.next();
-        } else {
+        if !self.take_open(keyword) {
             let problem =
                 Diagnostic::warning("missing-open-brace", keyword.span, format!("`{keyword}` needs a `{{`"))
                     .class(Class::Harmless)
+                    .said_at(self.next_span())
                     .classic(format!("'{{' missing from beginning of block {keyword}"))
                     .label("lines up to the next `}` are read as its entries");
             self.report(problem);
         }
         let mut entries = Vec::new();
-        loop {
-            match self.lines.next() {
-                Some(Line::Words { words, .. }) => entries.push(words),
-                Some(Line::Open(span)) => self.unexpected_open(span),
-                Some(Line::Close(_)) => {
-                    self.open.pop();
-                    return entries;
-                }
-                None => {
-                    self.end_of_file();
-                    return entries;
-                }
+        while let Some(line) = self.next() {
+            match line {
+                Line::Words { words, .. } => entries.push(words),
+                Line::Open(span) => self.unexpected_open(span),
+                Line::Close(_) => return entries,
             }
         }
+        self.last_close = None;
+        entries
     }
 
     /// Leaves out a block by counting braces; a keyword that turns out to have none costs its line only.
-    fn skip(&mut self) {
-        if !matches!(self.lines.as_slice().first(), Some(Line::Open(_))) {
+    fn skip(&mut self, keyword: &Word) {
+        if !self.take_open(keyword) {
             return;
         }
-        let mut opened = Vec::new();
-        for line in self.lines.by_ref() {
-            match line {
-                Line::Open(span) => opened.push(span),
-                Line::Close(_) => {
-                    opened.pop();
-                    if opened.is_empty() {
-                        return;
-                    }
-                }
-                Line::Words { .. } => {}
+        let mut depth = 1;
+        while depth > 0 {
+            match self.next() {
+                Some(Line::Open(_)) => depth += 1,
+                Some(Line::Close(_)) => depth -= 1,
+                Some(Line::Words { .. }) => {}
+                None => return,
             }
         }
-        self.open.extend(opened);
-        self.end_of_file();
     }
 
     fn unexpected_open(&mut self, span: Span) {
@@ -257,21 +295,39 @@ impl Builder {
         self.report(problem);
     }
 
+    /// A `}` without a `{` before it.
     fn extra_close(&mut self, span: Span) {
-        self.by_parent = true;
-        let problem = Diagnostic::error("extra-close-brace", span, "a `}` that closes nothing")
-            .classic("Extra '}' found")
-            .classic("Unknown keyword '}'")
-            .label("every block is closed already");
-        self.report(problem);
-        self.unbalanced += 1;
+        if self.open.is_empty() {
+            self.by_parent = true;
+        }
+        let problem =
+            Diagnostic::error("extra-close-brace", span, "a `}` without its `{`").classic("Extra '}' found");
+        self.report(match self.open.last() {
+            Some(block) => problem.label("it ends the block that is open").related(*block, "this one"),
+            None => problem.label("every block is closed already"),
+        });
     }
 
-    /// Closes what the file left open; said once, by the innermost block.
+    /// A `}` at the top level: an extra one, or that of a block whose keyword is unknown.
+    fn stray_close(&mut self, span: Span) {
+        self.by_parent = true;
+        let said =
+            self.diagnostics.last().is_some_and(|d| d.id == "extra-close-brace" && d.span == Some(span));
+        if said {
+            let extra = self.diagnostics.pop();
+            self.diagnostics.extend(extra.map(|problem| problem.classic("Unknown keyword '}'")));
+            return;
+        }
+        let problem = Diagnostic::error("extra-close-brace", span, "a `}` that ends no block")
+            .classic("Unknown keyword '}'")
+            .label("its `{` opened none");
+        self.report(problem);
+    }
+
+    /// Says which blocks the file left open.
     fn end_of_file(&mut self) {
-        let open = std::mem::take(&mut self.open);
-        let Some(innermost) = open.last().copied() else { return };
-        let count = open.len();
+        let Some(innermost) = self.braces.pop() else { return };
+        let count = self.braces.len() + 1;
         let message = match count {
             1 => "a `{` is never closed".to_owned(),
             _ => format!("{count} blocks are never closed"),
@@ -281,10 +337,19 @@ impl Builder {
             .label("the `}` of this block is missing")
             .keepalived("closes every open block at the end of the file and runs what it has")
             .at_completion();
-        for outer in open.iter().rev().skip(1) {
+        for outer in self.braces.iter().rev().take(MOST_RELATED) {
             problem = problem.related(*outer, "and of this one");
         }
-        debug_assert!(problem.consequence == Consequence::GoesOn);
         self.diagnostics.push(problem);
     }
+}
+
+/// Nobody reads a list of ten thousand braces.
+const MOST_RELATED: usize = 8;
+
+/// Whether a keyword begins a block of the top level, and of nothing else.
+fn opens_at_top_level(keyword: &Word) -> bool {
+    let ours = super::block::ROOT.shape(keyword.as_str()).is_some();
+    (ours || known::find("", keyword.as_str()) == Some(known::Kind::Block))
+        && !keyword.text.starts_with("track_")
 }

@@ -1,6 +1,6 @@
 //! `global_defs { … }`.
 
-use crate::config::diagnostic::Diagnostic;
+use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::tree::{Body, Node};
@@ -171,6 +171,13 @@ impl GlobalDraft {
     pub(in crate::config) fn new(script_account: DefaultAccount) -> Self {
         Self { defs: GlobalDefs::default(), script_account }
     }
+
+    /// With `enable_script_security`, root is no default: only `script_user` or keepalived_script is.
+    pub(in crate::config) fn complete(&mut self, cx: &Context<'_>) {
+        if self.defs.enable_script_security && self.defs.script_user.is_none() {
+            self.script_account = cx.secure_account();
+        }
+    }
 }
 
 fn secs(n: i64) -> Duration {
@@ -199,6 +206,7 @@ fn notification_email(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     let Body::Words(words) = &node.body else { return };
     if words.is_empty() {
         let problem = Diagnostic::warning("empty-block", node.keyword.span, "no recipient is named")
+            .said_at(node.end)
             .classic("Warning - empty notification_email block");
         cx.report(problem);
     }
@@ -207,11 +215,12 @@ fn notification_email(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
 
 fn notification_email_from(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     if let [_, extra, ..] = node.args.as_slice() {
-        let problem = Diagnostic::error("extra-words", extra.span, "a sender is one word")
-            .classic("email_from contains blanks - ignoring")
-            .label("this line is ignored")
-            .help("put the whole address in double quotes");
-        return cx.report(problem);
+        let problem = Diagnostic::warning("extra-words", extra.span, "a sender is one word")
+            .class(Class::Harmless)
+            .label("ignored from here on")
+            .help("put the whole address in double quotes")
+            .keepalived("2.2 uses the first word, 2.4 ignores the line");
+        cx.report(problem);
     }
     let from = text(node, cx, "emailfrom missing - ignoring");
     d.defs.notification_email_from = from.or(d.defs.notification_email_from.take());

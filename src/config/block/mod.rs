@@ -14,7 +14,7 @@ pub use vrrp_script::VrrpScript;
 pub(super) use global_defs::{GLOBAL_DEFS, GlobalDraft};
 pub(super) use root::{ROOT, RootDraft};
 pub(super) use vrrp_instance::{AuthType, InstanceDraft, VRRP_INSTANCE};
-pub(super) use vrrp_script::{ScriptDraft, VRRP_SCRIPT};
+pub(super) use vrrp_script::{ScriptDraft, ScriptReference, VRRP_SCRIPT};
 
 use super::known;
 use super::schema::Schema;

@@ -29,21 +29,22 @@ impl RootDraft {
         for node in nodes.iter().filter(|node| node.keyword.text == GLOBAL_DEFS.block) {
             GLOBAL_DEFS.apply(&mut self.global, node.children(), cx);
         }
+        self.global.complete(cx);
         cx.by_parent = false;
     }
 }
 
 fn vrrp_script(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
     let Some(name) = node.args.first() else { return };
-    let mut draft = ScriptDraft::new(name, root.global.script_account);
+    let mut draft = ScriptDraft::new(name, &root.global);
     VRRP_SCRIPT.apply(&mut draft, node.children(), cx);
-    draft.complete(cx);
+    draft.complete(node.end(), cx);
     root.scripts.push(draft);
 }
 
 fn vrrp_instance(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
     let Some(name) = node.args.first() else { return };
-    let scripts = root.scripts.iter().filter_map(ScriptDraft::reference).collect();
+    let scripts = root.scripts.iter().map(ScriptDraft::reference).collect();
     let mut draft = InstanceDraft::new(name, &root.global, scripts);
     VRRP_INSTANCE.apply(&mut draft, node.children(), cx);
     root.instances.push(draft);

@@ -1,12 +1,13 @@
 //! `vrrp_script NAME { … }`: a check that moves priorities.
 
+use super::GlobalDraft;
 use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::environment::Account;
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::source::Span;
 use crate::config::tree::Node;
-use crate::config::value::{DefaultAccount, Junk, Otherwise, ScriptCommand, Weight};
+use crate::config::value::{CUSTOMARY_USER, DefaultAccount, Junk, Otherwise, ScriptCommand, Weight};
 use std::time::Duration;
 
 /// A check script, run again and again for as long as the daemon lives.
@@ -34,6 +35,8 @@ pub struct VrrpScript {
 pub(in crate::config) struct ScriptDraft {
     pub(in crate::config) name: Word,
     default_account: DefaultAccount,
+    /// There is no `script_user`.
+    secure_default: bool,
     /// `script` was given, well or not.
     command: Option<Option<Vec<String>>>,
     /// `user` was given; `Err`: it names nobody.
@@ -51,8 +54,10 @@ pub(in crate::config) struct ScriptDraft {
 /// What a `track_script` entry has to know of a script.
 #[derive(Clone, Debug)]
 pub(in crate::config) struct ScriptReference {
-    pub(in crate::config) name: String,
+    pub(in crate::config) name: Word,
     pub(in crate::config) weight: Weight,
+    /// It was not removed.
+    pub(in crate::config) runs: bool,
 }
 
 keywords! {
@@ -72,10 +77,11 @@ keywords! {
 const LONGEST_MS: u64 = 4_294_000;
 
 impl ScriptDraft {
-    pub(in crate::config) fn new(name: &Word, default_account: DefaultAccount) -> Self {
+    pub(in crate::config) fn new(name: &Word, global: &GlobalDraft) -> Self {
         Self {
             name: name.clone(),
-            default_account,
+            default_account: global.script_account,
+            secure_default: global.defs.script_user.is_none(),
             command: None,
             user: None,
             interval: Duration::from_secs(1),
@@ -89,31 +95,21 @@ impl ScriptDraft {
     }
 
     /// What the end of the block decides: whether there is a script at all.
-    pub(in crate::config) fn complete(&mut self, cx: &mut Context<'_>) {
-        let name = self.name.clone();
+    pub(in crate::config) fn complete(&mut self, end: Span, cx: &mut Context<'_>) {
         let argv = match self.command.take() {
             Some(Some(argv)) => argv,
-            Some(None) => return self.removed(cx, name.span, "its command cannot be read"),
-            None => return self.removed(cx, name.span, "it has no `script`"),
+            Some(None) => return self.removed(cx, end, "its command cannot be read"),
+            None => return self.removed(cx, end, "it has no `script`"),
         };
         let account = match (self.user, self.default_account) {
             (Some(Ok(account)), _) | (None, DefaultAccount::Usable(account)) => account,
-            (Some(Err(())), _) => return self.removed(cx, name.span, "its user does not exist"),
-            (None, DefaultAccount::Unusable) => {
-                let problem = Diagnostic::error(
-                    "script-removed",
-                    name.span,
-                    format!("there is nobody to run script `{name}`"),
-                )
-                .classic(format!("Unable to set default user for vrrp script {name} - removing"))
-                .label("`script_user` does not exist: the script is not run")
-                .keepalived("drops it from everything that tracks it");
-                return cx.report(problem);
-            }
+            // That has been said where the user is named.
+            (Some(Err(())), _) => return,
+            (None, DefaultAccount::Unusable) => return self.nobody(cx, end),
         };
         let command = ScriptCommand { argv, uid: account.map(|a| a.uid), gid: account.map(|a| a.gid) };
         self.finished = Some(VrrpScript {
-            name: name.text,
+            name: self.name.text.clone(),
             command,
             interval: self.interval,
             timeout: self.timeout.unwrap_or(self.interval),
@@ -124,17 +120,45 @@ impl ScriptDraft {
         });
     }
 
-    fn removed(&self, cx: &mut Context<'_>, span: Span, why: &str) {
+    /// As keepalived writes it: each word in single quotes.
+    fn command_text(&self) -> String {
+        let words = self.command.iter().flatten().flatten().map(|word| format!("'{word}'"));
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    fn nobody(&self, cx: &mut Context<'_>, end: Span) {
         let name = &self.name;
-        let problem = Diagnostic::error("script-removed", span, format!("script `{name}` is not run: {why}"))
-            .classic(format!("No script set for vrrp_script {name} - removing"))
+        let problem =
+            Diagnostic::error("script-removed", name.span, format!("there is nobody to run script `{name}`"));
+        let problem = if self.secure_default {
+            problem
+                .classic(format!("Unable to set default user {CUSTOMARY_USER} for script"))
+                .label(format!(
+                    "not run: with `enable_script_security` there must be a user `{CUSTOMARY_USER}`"
+                ))
+                .help("name a `user` in this block, or a `script_user` in `global_defs`")
+        } else {
+            problem.label("not run: the `script_user` does not exist")
+        };
+        let problem = problem
+            .said_at(Some(end))
+            .classic(format!("Unable to set default user for vrrp script {name} - removing"))
             .keepalived("drops it from everything that tracks it");
         cx.report(problem);
     }
 
-    pub(in crate::config) fn reference(&self) -> Option<ScriptReference> {
-        let script = self.finished.as_ref()?;
-        Some(ScriptReference { name: script.name.clone(), weight: script.weight })
+    fn removed(&self, cx: &mut Context<'_>, end: Span, why: &str) {
+        let name = &self.name;
+        let problem =
+            Diagnostic::error("script-removed", name.span, format!("script `{name}` is not run: {why}"))
+                .said_at(Some(end))
+                .classic(format!("No script set for vrrp_script {name} - removing"))
+                .keepalived("drops it from everything that tracks it");
+        cx.report(problem);
+    }
+
+    pub(in crate::config) fn reference(&self) -> ScriptReference {
+        ScriptReference { name: self.name.clone(), weight: self.weight, runs: self.finished.is_some() }
     }
 }
 
@@ -229,7 +253,7 @@ fn user(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
     let account = cx.account(node.arg(), node.args.get(1));
     if let Err(reason) = &account {
         let problem = Diagnostic::error("no-such-user", node.span(), reason.clone())
-            .classic(format!("Unable to set uid/gid for script {}", d.name))
+            .classic(format!("Unable to set uid/gid for script {}", d.command_text()))
             .label("the script is not run");
         cx.report(problem);
     }

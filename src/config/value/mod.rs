@@ -11,6 +11,6 @@ pub use virtual_address::VirtualAddress;
 pub use weight::Weight;
 
 pub(super) use number::{Junk, Otherwise};
-pub(super) use script::DefaultAccount;
+pub(super) use script::{CUSTOMARY_USER, DefaultAccount};
 pub(super) use virtual_address::AddressDraft;
 pub(super) use weight::TrackKind;

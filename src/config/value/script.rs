@@ -120,12 +120,13 @@ fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, radix: u32, firs
 pub(in crate::config) enum DefaultAccount {
     /// `script_user`, `keepalived_script`, or root; `None` for ids that nobody looked up.
     Usable(Option<Account>),
-    /// `script_user` names nobody: scripts that rely on it are dropped.
+    /// `script_user` names nobody, or `enable_script_security` is on and there is neither it nor
+    /// keepalived_script: scripts that rely on it are dropped.
     Unusable,
 }
 
 /// keepalived's account for scripts, used when it exists and nothing else is said.
-const CUSTOMARY_USER: &str = "keepalived_script";
+pub(in crate::config) const CUSTOMARY_USER: &str = "keepalived_script";
 const ROOT: Account = Account { uid: 0, gid: 0 };
 
 impl Context<'_> {
@@ -136,6 +137,15 @@ impl Context<'_> {
             Fact::Absent => Some(ROOT),
             Fact::Known(account) => Some(account),
         })
+    }
+
+    /// The default account of a configuration with `enable_script_security` and without `script_user`.
+    pub(in crate::config) fn secure_account(&self) -> DefaultAccount {
+        match self.environment.user(CUSTOMARY_USER) {
+            Fact::Unchecked => DefaultAccount::Usable(None),
+            Fact::Absent => DefaultAccount::Unusable,
+            Fact::Known(account) => DefaultAccount::Usable(Some(account)),
+        }
     }
 
     /// `USER [[:]GROUP]`. `Err` holds keepalived's line about what does not exist.

@@ -335,12 +335,7 @@ impl<'l> LineReader<'l, '_, '_> {
 
     fn peer(&mut self, option: &Word) -> Result<(), Dropped> {
         let value = self.value(option)?;
-        let (text, prefix) =
-            value.as_str().split_once('/').map_or((value.as_str(), None), |(a, p)| (a, Some(p)));
-        let parsed = text.parse::<IpAddr>().ok().and_then(|address| match prefix {
-            None => Some(IpNet::host(address)),
-            Some(prefix) => IpNet::new(address, prefix.parse().ok()?),
-        });
+        let parsed = value.as_str().parse().ok().map(IpNet::host);
         let problem = match parsed {
             Some(net) if net.family() == self.draft.address.net.family() => {
                 self.draft.address.peer = Some(net);

@@ -14,12 +14,54 @@ pub struct Weight {
     pub reverse: bool,
 }
 
-/// How an entry of `track_script` or `track_interface` is called in messages.
-pub(in crate::config) struct TrackKind {
-    /// `track script`, in keepalived's lines about a bad weight.
-    pub(in crate::config) noun: &'static str,
-    /// `track_script NAME`, in its lines about unknown words.
-    pub(in crate::config) block: &'static str,
+/// What a tracker entry names; keepalived words its complaints differently for each.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::config) enum TrackKind {
+    Interface,
+    Script,
+}
+
+impl TrackKind {
+    fn unknown_option(self, instance: &str, name: &Word, option: &Word) -> String {
+        match self {
+            Self::Interface => {
+                format!("({instance}) unknown track_interface {name} option {option} - ignoring")
+            }
+            Self::Script => format!("({instance}) unknown track script option {option} - ignoring"),
+        }
+    }
+
+    fn no_value(self, instance: &str, name: &Word) -> String {
+        let what = match self {
+            Self::Interface => "track_interface",
+            Self::Script => "track script",
+        };
+        format!("({instance}) weight without value specified for {what} {name} - ignoring")
+    }
+
+    fn bad_weight(self, instance: &str, name: &Word, number: &Word) -> String {
+        match self {
+            Self::Interface => {
+                format!(
+                    "({instance}) weight {number} for {name} must be between [-253..253] inclusive. Ignoring..."
+                )
+            }
+            Self::Script => {
+                format!(
+                    "({instance}) track script {name}: weight must be between [-253..253] inclusive, ignoring..."
+                )
+            }
+        }
+    }
+
+    fn unknown_weight_option(self, instance: &str, name: &Word, option: &Word) -> String {
+        let what = match self {
+            // The misspelling is keepalived's.
+            Self::Interface => "track_interace",
+            Self::Script => "track_script",
+        };
+        format!("({instance}) unknown {what} {name} weight option {option} - ignoring")
+    }
 }
 
 impl Context<'_> {
@@ -29,7 +71,7 @@ impl Context<'_> {
     pub(in crate::config) fn tracker_weight(
         &mut self,
         instance: &str,
-        kind: &TrackKind,
+        kind: TrackKind,
         entry: &[Word],
         default: Weight,
     ) -> Result<Weight, ()> {
@@ -41,7 +83,7 @@ impl Context<'_> {
                 keyword.span,
                 format!("`{keyword}` is not an option of a tracked thing"),
             )
-            .classic(format!("({instance}) unknown {} {name} option {keyword} - ignoring", kind.noun))
+            .classic(kind.unknown_option(instance, name, keyword))
             .label("the whole entry is ignored")
             .help(format!("write `{name} weight N`"));
             self.report(problem);
@@ -49,18 +91,12 @@ impl Context<'_> {
         }
         let Some(number) = rest.get(1) else {
             let problem = Diagnostic::error("track-entry", keyword.span, "`weight` needs a number")
-                .classic(format!(
-                    "({instance}) weight without value specified for {} {name} - ignoring",
-                    kind.noun
-                ))
+                .classic(kind.no_value(instance, name))
                 .label("the whole entry is ignored");
             self.report(problem);
             return Err(());
         };
-        let text = format!(
-            "({instance}) {} {name}: weight must be between [-253..253] inclusive, ignoring...",
-            kind.noun
-        );
+        let text = kind.bad_weight(instance, name, number);
         let otherwise = Otherwise::replaced(text, "the default weight is used");
         let value = self.integer(number, -254..=254, Junk::Tolerated, otherwise);
         let mut weight = value.map_or(default, |value| Weight { value: value as i16, ..default });
@@ -81,10 +117,7 @@ impl Context<'_> {
                     word.span,
                     format!("`{word}` is not an option of a weight"),
                 )
-                .classic(format!(
-                    "({instance}) unknown {} {name} weight option {word} - ignoring",
-                    kind.block
-                ))
+                .classic(kind.unknown_weight_option(instance, name, word))
                 .label("this word is ignored")
                 .help("only `reverse` can follow the number");
                 self.report(problem);

@@ -1,0 +1,742 @@
+//! The keywords of `vrrp_instance` and `authentication`.
+
+use super::{Announcements, NotifyScripts, TrackedInterface, TrackedScript};
+use crate::config::block::GlobalDraft;
+use crate::config::block::ScriptReference;
+use crate::config::diagnostic::{Class, Consequence, Diagnostic};
+use crate::config::environment::Fact;
+use crate::config::lexer::Word;
+use crate::config::schema::{Context, keywords};
+use crate::config::source::{Span, encode};
+use crate::config::tree::Node;
+use crate::config::value::{AddressDraft, DefaultAccount, Junk, Otherwise, ScriptCommand, TrackKind, Weight};
+use crate::types::{Family, IfName, Priority, Secret, State, Version, Vrid};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// An instance while its block is read: what was given, and where.
+pub(in crate::config) struct InstanceDraft {
+    pub(in crate::config) name: Word,
+    pub(in crate::config) state: Option<(State, Span)>,
+    pub(in crate::config) interface: Option<(IfName, Span)>,
+    /// An `interface` line was refused, as reported.
+    pub(in crate::config) interface_refused: bool,
+    pub(in crate::config) vrid: Option<(Vrid, Span)>,
+    pub(in crate::config) priority: Option<Priority>,
+    /// Microseconds, 10 ms to 255 s.
+    pub(in crate::config) advert_int: Option<(u64, Span)>,
+    pub(in crate::config) version: Option<(Version, Span)>,
+    /// That of the first address.
+    pub(in crate::config) family: Option<(Family, Span)>,
+    pub(in crate::config) auth_type: Option<(AuthType, Span)>,
+    pub(in crate::config) auth_pass: Option<(Secret, Span)>,
+    pub(in crate::config) source: Option<IpAddr>,
+    pub(in crate::config) group: Option<(IpAddr, Span)>,
+    pub(in crate::config) peers: Vec<IpAddr>,
+    pub(in crate::config) ttl: Option<(u8, Span)>,
+    pub(in crate::config) check_source: bool,
+    /// The first keyword that makes sense for unicast only.
+    pub(in crate::config) unicast: Option<Span>,
+    pub(in crate::config) vips: Vec<AddressDraft>,
+    pub(in crate::config) excluded_vips: Vec<AddressDraft>,
+    pub(in crate::config) nopreempt: Option<Span>,
+    pub(in crate::config) preempt_delay: Option<(Duration, Span)>,
+    pub(in crate::config) garp: Announcements,
+    pub(in crate::config) down_timer_adverts: u8,
+    pub(in crate::config) track_primary: bool,
+    pub(in crate::config) track_interfaces: Vec<(TrackedInterface, Span)>,
+    pub(in crate::config) track_scripts: Vec<TrackedScript>,
+    pub(in crate::config) notify: NotifyScripts,
+    pub(in crate::config) smtp_alert: Option<bool>,
+    pub(in crate::config) lower_prio_no_advert: bool,
+    pub(in crate::config) higher_prio_send_advert: bool,
+    pub(in crate::config) skip_check_adv_addr: bool,
+    pub(in crate::config) debug: u8,
+    /// Scripts defined before this block.
+    scripts: Vec<ScriptReference>,
+    script_account: DefaultAccount,
+}
+
+/// `auth_type`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::config) enum AuthType {
+    /// A password in clear text.
+    Pass,
+    /// IPsec AH: known, not yet in this version.
+    Ah,
+}
+
+keywords! {
+    /// `vrrp_instance`.
+    VRRP_INSTANCE: InstanceDraft, "vrrp_instance", Unique;
+    "state" Required "MASTER|BACKUP" "" "MASTER with priority 255, else BACKUP" => state, "what this node is meant to be; every node starts as backup";
+    "interface" Required "INTERFACE" "" "required" => interface, "the link that adverts use and VIPs live on";
+    "virtual_router_id" Required "N" "1 to 255" "required" => virtual_router_id, "number of the virtual router, the same on all its nodes";
+    "priority" Required "N" "1 to 255" "100; 255 with `state MASTER`" => priority, "the highest becomes master; 255 owns the addresses";
+    "advert_int" Required "SECS" "0.01 to 255; whole seconds in version 2, at most 40.95 in 3" "1" => advert_int, "time between two adverts";
+    "version" Required "N" "2 or 3" "3 for IPv6, else `vrrp_version`" => version, "protocol version";
+    "native_ipv6" Flag "" "" "off" => native_ipv6, "deprecated: the family is that of the first address";
+    "authentication" Block(&AUTHENTICATION) "{…}" "" "none" => |d, node, cx| AUTHENTICATION.apply(d, node.children(), cx), "clear text password of VRRPv2";
+    "virtual_ipaddress" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "one family" "" => virtual_ipaddress, "addresses of the virtual router, advertised in this order";
+    "virtual_ipaddress_excluded" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "any family" "none" => virtual_ipaddress_excluded, "addresses that move along and are not advertised";
+    "mcast_src_ip" Required "ADDRESS" "" "first address of the interface" => mcast_src_ip, "source address of adverts";
+    "unicast_src_ip" Required "ADDRESS" "" "first address of the interface" => unicast_src_ip, "source address of adverts to peers";
+    "mcast_dst_ip" Required "ADDRESS" "multicast" "`vrrp_mcast_group4` or 6" => mcast_dst_ip, "group of this instance";
+    "unicast_peer" Entries "{ ADDRESS [min_ttl N] [max_ttl N] }" "one family" "multicast" => unicast_peer, "nodes that each get a copy of every advert";
+    "unicast_ttl" Required "N" "0 to 255" "255 for IPv4, 64 for IPv6" => unicast_ttl, "TTL or hop limit of unicast adverts";
+    "check_unicast_src" Flag "" "" "`vrrp_check_unicast_src`" => check_unicast_src, "accept adverts of configured peers only";
+    "nopreempt" Flag "" "" "off" => |d, node, _| d.nopreempt = Some(node.keyword.span), "do not take over from a lower master that works";
+    "preempt" Flag "" "" "on" => |d, _, _| d.nopreempt = None, "take over from a lower master";
+    "preempt_delay" Required "SECS" "0 to 1000" "0" => preempt_delay, "how long to hear a lower master before taking over";
+    "garp_master_delay" Required "SECS" "0 to 4294" "`vrrp_garp_master_delay`" => garp_master_delay, "from becoming master to the second burst";
+    "garp_master_repeat" Required "N" "1 to 4294967295" "`vrrp_garp_master_repeat`" => garp_master_repeat, "gratuitous ARPs in a burst";
+    "garp_master_refresh" Required "SECS" "0 to 4294967295" "`vrrp_garp_master_refresh`" => garp_master_refresh, "time between later bursts";
+    "garp_master_refresh_repeat" Required "N" "1 to 4294967295" "`vrrp_garp_master_refresh_repeat`" => garp_master_refresh_repeat, "gratuitous ARPs in a later burst";
+    "garp_lower_prio_delay" Required "SECS" "0 to 4294" "`vrrp_garp_lower_prio_delay`" => garp_lower_prio_delay, "the second burst after a lower advert";
+    "garp_lower_prio_repeat" Required "N" "0 to 2147483647" "`vrrp_garp_lower_prio_repeat`" => garp_lower_prio_repeat, "gratuitous ARPs after a lower advert";
+    "down_timer_adverts" Required "N" "1 to 100" "`vrrp_down_timer_adverts`" => down_timer_adverts, "adverts missed before taking over";
+    "lower_prio_no_advert" Optional "[BOOL]" "" "`vrrp_lower_prio_no_advert`" => lower_prio_no_advert, "do not answer a lower advert with one of ours";
+    "higher_prio_send_advert" Optional "[BOOL]" "" "`vrrp_higher_prio_send_advert`" => higher_prio_send_advert, "send an advert before giving way";
+    "skip_check_adv_addr" Optional "[BOOL]" "" "`vrrp_skip_check_adv_addr`" => skip_check_adv_addr, "do not compare the addresses of further adverts of one master";
+    "dont_track_primary" Flag "" "" "off" => |d, _, _| d.track_primary = false, "a dead interface is no fault";
+    "track_interface" Entries "{ INTERFACE [weight N [reverse]] }" "-253 to 253" "none" => track_interface, "further interfaces that must be up, or that move the priority";
+    "track_script" Entries "{ SCRIPT [weight N [reverse|noreverse]] }" "-253 to 253" "none" => track_script, "scripts that must succeed, or that move the priority";
+    "notify_master" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.master), "run on becoming master";
+    "notify_backup" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.backup), "run on becoming backup";
+    "notify_fault" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.fault), "run on a fault";
+    "notify_stop" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.stop), "run when the daemon stops";
+    "notify" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.any), "run on every transition, with its particulars as arguments";
+    "smtp_alert" Optional "[BOOL]" "" "`smtp_alert_vrrp`" => smtp_alert, "mail on transitions";
+    "debug" Required "N" "0 to 4" "0" => debug, "has no effect";
+}
+
+keywords! {
+    /// `authentication`.
+    AUTHENTICATION: InstanceDraft, "authentication", None;
+    "auth_type" Required "PASS|AH" "" "none" => auth_type, "kind of authentication";
+    "auth_pass" Required "PASSWORD" "1 to 8 bytes" "none" => auth_pass, "sent in clear text; the same on all nodes";
+}
+
+const MAX_SECS: i64 = 4294;
+/// keepalived's limit of a password on the wire (RFC 2338 §5.3.6).
+const PASSWORD_BYTES: usize = 8;
+
+impl InstanceDraft {
+    pub(in crate::config) fn new(name: &Word, global: &GlobalDraft, scripts: Vec<ScriptReference>) -> Self {
+        let defs = &global.defs;
+        let garp = &defs.garp;
+        Self {
+            name: name.clone(),
+            state: None,
+            interface: None,
+            interface_refused: false,
+            vrid: None,
+            priority: None,
+            advert_int: None,
+            version: None,
+            family: None,
+            auth_type: None,
+            auth_pass: None,
+            source: None,
+            group: None,
+            peers: Vec::new(),
+            ttl: None,
+            check_source: defs.vrrp_check_unicast_src,
+            unicast: None,
+            vips: Vec::new(),
+            excluded_vips: Vec::new(),
+            nopreempt: None,
+            preempt_delay: None,
+            garp: Announcements {
+                master_delay: garp.master_delay,
+                master_repeat: garp.master_repeat,
+                master_refresh: garp.master_refresh,
+                master_refresh_repeat: garp.master_refresh_repeat,
+                lower_prio_delay: garp.lower_prio_delay.unwrap_or(garp.master_delay),
+                lower_prio_repeat: garp.lower_prio_repeat.unwrap_or(garp.master_repeat),
+            },
+            down_timer_adverts: defs.vrrp_down_timer_adverts,
+            track_primary: true,
+            track_interfaces: Vec::new(),
+            track_scripts: Vec::new(),
+            notify: NotifyScripts::default(),
+            smtp_alert: None,
+            lower_prio_no_advert: defs.vrrp_lower_prio_no_advert,
+            higher_prio_send_advert: defs.vrrp_higher_prio_send_advert,
+            skip_check_adv_addr: defs.vrrp_skip_check_adv_addr,
+            debug: 0,
+            scripts,
+            script_account: global.script_account,
+        }
+    }
+
+    /// Whether an address has the family of the instance; the first one decides it.
+    fn same_family(&mut self, address: IpAddr, span: Span) -> bool {
+        let (family, _) = *self.family.get_or_insert((Family::of(address), span));
+        family == Family::of(address)
+    }
+
+    fn other_family(&self, span: Span, what: &str) -> Diagnostic {
+        let problem = Diagnostic::error(
+            "family-mismatch",
+            span,
+            format!("{what} is not of the family of the instance"),
+        );
+        match self.family {
+            Some((family, first)) => problem.related(first, format!("this makes it an {family} instance")),
+            None => problem,
+        }
+    }
+}
+
+fn secs(n: i64) -> Duration {
+    Duration::from_secs(n.unsigned_abs())
+}
+
+fn state(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let (name, word) = (&d.name, node.arg());
+    match word.as_str() {
+        "MASTER" => d.state = Some((State::Master, word.span)),
+        "BACKUP" => match d.state {
+            Some((State::Master, first)) => {
+                let problem =
+                    Diagnostic::error("conflicting-values", word.span, "`state` was given as MASTER before")
+                        .classic(format!("({name}) state previously set as MASTER - ignoring BACKUP"))
+                        .label("this line is ignored")
+                        .related(first, "given here");
+                cx.report(problem);
+            }
+            _ => d.state = Some((State::Backup, word.span)),
+        },
+        _ => {
+            let problem =
+                Diagnostic::error("bad-state", word.span, format!("`{word}` is not a state to start in"))
+                    .classic(format!("({name}) unknown state '{word}', defaulting to BACKUP"))
+                    .label("BACKUP is used")
+                    .help("write `state MASTER` or `state BACKUP`, in capitals");
+            cx.report(problem);
+            d.state = Some((State::Backup, word.span));
+        }
+    }
+}
+
+fn interface(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let (name, word) = (&d.name, node.arg());
+    let link = match IfName::new(word.as_str()) {
+        Ok(link) => link,
+        Err(error) => {
+            let problem = Diagnostic::error("bad-interface-name", word.span, error.to_string())
+                .classic(format!("Interface name '{word}' too long - ignoring"))
+                .label("this line is ignored");
+            d.interface_refused = true;
+            return cx.report(problem);
+        }
+    };
+    match cx.environment.link(&link) {
+        Fact::Known(facts) if facts.loopback => {
+            let problem = Diagnostic::error(
+                "loopback-interface",
+                word.span,
+                format!("no virtual router can run on `{word}`"),
+            )
+            .classic(format!("({name}) cannot use a loopback interface ({word}) for vrrp - ignoring"))
+            .label("this line is ignored");
+            d.interface_refused = true;
+            cx.report(problem);
+        }
+        Fact::Absent => {
+            cx.report(no_interface(
+                word,
+                format!("WARNING - interface {word} for vrrp_instance {name} doesn't exist"),
+            ));
+            d.interface = Some((link, word.span));
+        }
+        Fact::Known(_) | Fact::Unchecked => d.interface = Some((link, word.span)),
+    }
+}
+
+fn no_interface(word: &Word, classic: String) -> Diagnostic {
+    Diagnostic::error("no-such-interface", word.span, format!("there is no interface `{word}`"))
+        .classic(classic)
+        .label("it must exist when the daemon starts")
+        .consequence(Consequence::Refused)
+        .keepalived("exits 2: an interface of the configuration does not exist")
+}
+
+fn virtual_router_id(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    let text = format!("({}): VRID '{word}' not valid - must be between 1 & 255", d.name);
+    let n = cx.integer(word, 1..=255, Junk::Refused, Otherwise::ignored(text));
+    if let Some(vrid) = n.and_then(|n| u8::try_from(n).ok()).and_then(Vrid::new) {
+        d.vrid = Some((vrid, word.span));
+    }
+}
+
+fn priority(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    let text = format!("({}) Priority not valid! must be between 1 & 255. Using default 100", d.name);
+    let n = cx.integer(word, 1..=255, Junk::Refused, Otherwise::replaced(text, "100 is used"));
+    d.priority = Some(n.and_then(|n| u8::try_from(n).ok()).map_or(Priority::DEFAULT, Priority::new));
+}
+
+fn advert_int(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    let text = format!("({}) Advert interval ({word}) not valid! Must be > 0 - ignoring", d.name);
+    if let Some(micros) = cx.decimal(word, 6, 10_000..=255_000_000, Otherwise::ignored(text)) {
+        d.advert_int = Some((micros, word.span));
+    }
+}
+
+fn version(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    let text = format!("({}): Version must be either 2 or 3", d.name);
+    let version = match cx.integer(word, 2..=3, Junk::Tolerated, Otherwise::ignored(text)) {
+        Some(2) => Version::V2,
+        Some(_) => Version::V3,
+        None => return,
+    };
+    let deduced = matches!(d.family, Some((Family::V6, _))).then_some(Version::V3);
+    let conflict = match d.version {
+        Some((earlier, span)) => (earlier != version).then_some((Some(earlier), span)),
+        None if deduced.is_some_and(|v| v != version) => d.family.map(|(_, span)| (None, span)),
+        None => None,
+    };
+    let Some((earlier, span)) = conflict else {
+        d.version = Some((version, word.span));
+        return;
+    };
+    let number = earlier.map_or(0, Version::number);
+    let text = format!(
+        "({}) vrrp_version {version} conflicts with configured or deduced version {number}; ignoring.",
+        d.name
+    );
+    let because = if earlier.is_some() { "given here" } else { "an IPv6 address needs version 3" };
+    let problem = Diagnostic::error("conflicting-values", word.span, "the version is settled already")
+        .classic(text)
+        .label("this line is ignored")
+        .related(span, because);
+    cx.report(problem);
+}
+
+fn native_ipv6(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let span = node.keyword.span;
+    let (family, _) = *d.family.get_or_insert((Family::V6, span));
+    if family == Family::V6 {
+        return;
+    }
+    let problem = d
+        .other_family(span, "`native_ipv6`")
+        .classic(format!("({}) Cannot specify native_ipv6 with IPv4 addresses", d.name))
+        .label("this line is ignored");
+    cx.report(problem);
+}
+
+fn auth_type(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    match word.as_str() {
+        "PASS" => d.auth_type = Some((AuthType::Pass, word.span)),
+        "AH" => d.auth_type = Some((AuthType::Ah, word.span)),
+        other => {
+            let problem = Diagnostic::error(
+                "bad-auth-type",
+                word.span,
+                format!("`{word}` is not a kind of authentication"),
+            )
+            .classic(format!("({}) unknown authentication type '{word}'", d.name))
+            .label("this line is ignored")
+            .keepalived(format!("runs {} without authentication", d.name));
+            cx.report(match other.to_ascii_uppercase().as_str() {
+                upper @ ("PASS" | "AH") => problem.help(format!("write `auth_type {upper}`, in capitals")),
+                _ => problem.help("write `auth_type PASS`"),
+            });
+        }
+    }
+}
+
+fn auth_pass(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    let mut bytes = encode(word.as_str());
+    if bytes.len() > PASSWORD_BYTES {
+        let message = format!("a password has at most {PASSWORD_BYTES} bytes, this one has {}", bytes.len());
+        let problem = Diagnostic::warning("auth-pass-too-long", word.span, message)
+            .classic(format!("Truncating auth_pass to {PASSWORD_BYTES} characters"))
+            .label(format!("only the first {PASSWORD_BYTES} count"));
+        cx.report(problem);
+    }
+    bytes.resize(PASSWORD_BYTES, 0);
+    d.auth_pass = Some((Secret::new(bytes), word.span));
+}
+
+fn virtual_ipaddress(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    for entry in node.entries() {
+        let Some(address) = cx.address_line(entry) else { continue };
+        let ip = address.address.net.address;
+        if d.same_family(ip, address.span) {
+            d.vips.push(address);
+            continue;
+        }
+        let problem = d
+            .other_family(address.span, &format!("`{ip}`"))
+            .classic(format!(
+                "({}): address family must match VRRP instance [{}] - ignoring",
+                d.name, entry[0]
+            ))
+            .label("this entry is ignored")
+            .help("put it into `virtual_ipaddress_excluded`, or into an instance of its own");
+        cx.report(problem);
+    }
+}
+
+fn virtual_ipaddress_excluded(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    for entry in node.entries() {
+        d.excluded_vips.extend(cx.address_line(entry));
+    }
+}
+
+/// An address of which a prefix or the end of a range is cut off (keepalived: inet_stosockaddr).
+fn bare_address(word: &Word) -> Option<IpAddr> {
+    word.as_str().split(['/', '-']).next()?.parse().ok()
+}
+
+/// The argument of `mcast_src_ip` and `unicast_src_ip`.
+fn source(d: &mut InstanceDraft, word: &Word, cx: &mut Context<'_>) {
+    let Some(address) = bare_address(word) else {
+        let problem = Diagnostic::error("bad-address", word.span, format!("`{word}` is not an IP address"))
+            .classic(format!(
+                "Configuration error: VRRP instance[{}] malformed src address[{word}]. Skipping...",
+                d.name
+            ))
+            .label("this line is ignored")
+            .keepalived("sends from the first address of the interface");
+        return cx.report(problem);
+    };
+    if d.same_family(address, word.span) {
+        d.source = Some(address);
+        return;
+    }
+    let text = format!(
+        "Configuration error: VRRP instance[{}] and src address[{word}] MUST be of the same family !!! Skipping...",
+        d.name
+    );
+    let problem = d.other_family(word.span, &format!("`{word}`")).classic(text).label("this line is ignored");
+    cx.report(problem);
+}
+
+fn mcast_src_ip(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    source(d, node.arg(), cx);
+}
+
+fn unicast_src_ip(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    d.unicast.get_or_insert(node.keyword.span);
+    source(d, node.arg(), cx);
+}
+
+fn mcast_dst_ip(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let (name, word) = (d.name.clone(), node.arg());
+    let problem = match word.as_str().parse::<IpAddr>() {
+        Err(_) => Diagnostic::error("bad-address", word.span, format!("`{word}` is not an IP address"))
+            .classic(format!("({name}) malformed mcast dest address {word}. Skipping...")),
+        Ok(address) if !address.is_multicast() => {
+            Diagnostic::error("bad-address", word.span, format!("`{word}` is not a multicast address"))
+                .classic(format!("({name}) mcast_dst_ip {word} not multicast. Skipping..."))
+        }
+        Ok(address) if d.same_family(address, word.span) => {
+            d.group = Some((address, word.span));
+            return;
+        }
+        Ok(_) => d.other_family(word.span, &format!("`{word}`")).classic(format!(
+            "({name}) mcast dest address {word} MUST match VRRP instance family. Skipping..."
+        )),
+    };
+    cx.report(problem.label("this line is ignored"));
+}
+
+fn unicast_peer(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    d.unicast.get_or_insert(node.keyword.span);
+    for entry in node.entries() {
+        peer(d, entry, cx);
+    }
+}
+
+fn peer(d: &mut InstanceDraft, entry: &[Word], cx: &mut Context<'_>) {
+    let Some((word, options)) = entry.split_first() else { return };
+    let name = d.name.clone();
+
+    let Some(address) = bare_address(word) else {
+        let text = format!(
+            "Configuration error: VRRP instance[{name}] malformed unicast peer address[{word}]. Skipping..."
+        );
+        let problem = Diagnostic::error("bad-address", word.span, format!("`{word}` is not an IP address"))
+            .classic(text)
+            .label("this entry is ignored");
+        return cx.report(problem);
+    };
+    if !d.same_family(address, word.span) {
+        let text = format!(
+            "Configuration error: VRRP instance[{name}] and unicast peer address[{word}] MUST be of the same family !!! Skipping..."
+        );
+        let problem =
+            d.other_family(word.span, &format!("`{word}`")).classic(text).label("this entry is ignored");
+        return cx.report(problem);
+    }
+    if d.peers.contains(&address) {
+        let problem = Diagnostic::warning("duplicate-peer", word.span, format!("`{word}` is a peer already"))
+            .class(Class::Harmless)
+            .label("this entry is ignored")
+            .keepalived("2.2 sends two copies of every advert to it, 2.4 drops the second entry");
+        cx.report(problem);
+    } else {
+        d.peers.push(address);
+    }
+    if let Some(option) = options.first() {
+        peer_option(cx, &name, options, option);
+    }
+}
+
+/// `min_ttl N` and `max_ttl N` are not in this version; anything else is a mistake.
+fn peer_option(cx: &mut Context<'_>, name: &Word, options: &[Word], option: &Word) {
+    let problem = match (option.as_str(), options.len()) {
+        (_, 1) => {
+            Diagnostic::error("peer-option", option.span, format!("`{option}` is not an option of a peer"))
+                .classic(format!("({name}) {option} is missing a value"))
+                .label("ignored")
+                .help("each peer needs a line of its own")
+        }
+        ("min_ttl" | "max_ttl", _) => {
+            let message = format!("`{option}` is known, but not yet in this version");
+            Diagnostic::warning("not-yet-supported", option.span, message)
+                .class(Class::Harmless)
+                .label("adverts of this peer are accepted whatever their TTL")
+        }
+        _ => Diagnostic::error("peer-option", option.span, format!("`{option}` is not an option of a peer"))
+            .classic(format!("({name}) unknown unicast_peer option {option}"))
+            .label("ignored up to the end of the line"),
+    };
+    cx.report(problem);
+}
+
+fn unicast_ttl(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    let text = format!("({}): TTL '{word}' not valid - must be between 0 & 255", d.name);
+    let n = cx.integer(word, 0..=255, Junk::Refused, Otherwise::ignored(text));
+    if let Some(ttl) = n.and_then(|n| u8::try_from(n).ok()) {
+        d.ttl = Some((ttl, node.span()));
+    }
+}
+
+fn check_unicast_src(d: &mut InstanceDraft, node: &Node, _: &mut Context<'_>) {
+    d.unicast.get_or_insert(node.keyword.span);
+    d.check_source = true;
+}
+
+fn preempt_delay(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let word = node.arg();
+    let text = format!("({}) Preempt_delay not valid! must be between 0-1000", d.name);
+    let micros = cx.decimal(word, 6, 0..=1_000_000_000, Otherwise::replaced(text, "0 is used"));
+    d.preempt_delay = Some((Duration::from_micros(micros.unwrap_or(0)), node.span()));
+}
+
+fn garp_master_delay(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let text = format!("({}): garp_master_delay '{}' invalid - ignoring", d.name, node.arg());
+    if let Some(n) = cx.integer(node.arg(), 0..=MAX_SECS, Junk::Tolerated, Otherwise::ignored(text)) {
+        d.garp.master_delay = secs(n);
+    }
+}
+
+/// A count of gratuitous ARPs: 0 becomes 1.
+fn repeat(d: &InstanceDraft, node: &Node, cx: &mut Context<'_>) -> Option<u32> {
+    let (name, keyword, word) = (&d.name, &node.keyword, node.arg());
+    let otherwise = Otherwise::ignored(format!("({name}): {keyword} '{word}' invalid - ignoring"));
+    let n = cx.integer(word, 0..=i64::from(u32::MAX), Junk::Tolerated, otherwise)?;
+    u32::try_from(cx.at_least_one(word, n, &format!("({name}): {keyword}"))).ok()
+}
+
+fn garp_master_repeat(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    d.garp.master_repeat = repeat(d, node, cx).unwrap_or(d.garp.master_repeat);
+}
+
+fn garp_master_refresh_repeat(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    d.garp.master_refresh_repeat = repeat(d, node, cx).unwrap_or(d.garp.master_refresh_repeat);
+}
+
+fn garp_master_refresh(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let text = format!("({}): Invalid garp_master_refresh '{}' - ignoring", d.name, node.arg());
+    let otherwise = Otherwise::replaced(text, "0 is used");
+    let n = cx.integer(node.arg(), 0..=i64::from(u32::MAX), Junk::Tolerated, otherwise);
+    d.garp.master_refresh = secs(n.unwrap_or(0));
+}
+
+fn garp_lower_prio_delay(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let text = format!("({}): garp_lower_prio_delay '{}' invalid - ignoring", d.name, node.arg());
+    if let Some(n) = cx.integer(node.arg(), 0..=MAX_SECS, Junk::Tolerated, Otherwise::ignored(text)) {
+        d.garp.lower_prio_delay = secs(n);
+    }
+}
+
+fn garp_lower_prio_repeat(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let text = format!("({}): Invalid garp_lower_prio_repeat '{}'", d.name, node.arg());
+    let n = cx.integer(node.arg(), 0..=i64::from(i32::MAX), Junk::Tolerated, Otherwise::ignored(text));
+    d.garp.lower_prio_repeat = n.and_then(|n| u32::try_from(n).ok()).unwrap_or(d.garp.lower_prio_repeat);
+}
+
+fn down_timer_adverts(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let text = format!("({}): Invalid down_timer_adverts [1:100] '{}'", d.name, node.arg());
+    let n = cx.integer(node.arg(), 1..=100, Junk::Tolerated, Otherwise::ignored(text));
+    d.down_timer_adverts = n.and_then(|n| u8::try_from(n).ok()).unwrap_or(d.down_timer_adverts);
+}
+
+fn lower_prio_no_advert(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let value =
+        cx.boolean(&node.args, |w| format!("({}) invalid lower_prio_no_advert {w} specified", d.name));
+    d.lower_prio_no_advert = value.unwrap_or(d.lower_prio_no_advert);
+}
+
+fn higher_prio_send_advert(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let value =
+        cx.boolean(&node.args, |w| format!("({}) invalid higher_prio_send_advert {w} specified", d.name));
+    d.higher_prio_send_advert = value.unwrap_or(d.higher_prio_send_advert);
+}
+
+fn skip_check_adv_addr(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let value = cx.boolean(&node.args, |w| format!("({}) invalid skip_check_adv_addr {w} specified", d.name));
+    d.skip_check_adv_addr = value.unwrap_or(d.skip_check_adv_addr);
+    if value == Some(false) {
+        let problem =
+            Diagnostic::note("version-dependent", node.span(), "`skip_check_adv_addr` is turned off")
+                .keepalived("turns it on, whatever the argument says; vrrpd does not copy that");
+        cx.report(problem);
+    }
+}
+
+fn track_interface(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let kind = TrackKind::Interface;
+    for entry in node.entries() {
+        let (name, word) = (d.name.clone(), &entry[0]);
+        let Ok(interface) = IfName::new(word.as_str()) else {
+            let problem = no_interface(word, format!("({name}) tracked interface {word} doesn't exist"));
+            cx.report(problem);
+            continue;
+        };
+        if cx.environment.link(&interface) == Fact::Absent {
+            cx.report(no_interface(word, format!("({name}) tracked interface {word} doesn't exist")));
+            continue;
+        }
+        if d.track_interfaces.iter().any(|(tracked, _)| tracked.interface == interface) {
+            let problem =
+                Diagnostic::warning("duplicate-tracker", word.span, format!("`{word}` is tracked already"))
+                    .classic(format!("({name}) duplicate track_interface {word} - ignoring"))
+                    .label("this entry is ignored");
+            cx.report(problem);
+            continue;
+        }
+        if let Ok(weight) = cx.tracker_weight(name.as_str(), kind, entry, Weight::default()) {
+            d.track_interfaces.push((TrackedInterface { interface, weight }, word.span));
+        }
+    }
+}
+
+fn track_script(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let kind = TrackKind::Script;
+    for entry in node.entries() {
+        let (name, word) = (d.name.clone(), &entry[0]);
+        let Some(script) = d.scripts.iter().find(|script| script.runs && script.name.text == word.text)
+        else {
+            cx.report(unknown_script(d, word));
+            continue;
+        };
+        if d.track_scripts.iter().any(|tracked| tracked.script == word.text) {
+            let problem =
+                Diagnostic::warning("duplicate-tracker", word.span, format!("`{word}` is tracked already"))
+                    .classic(format!("({name}) duplicate track_script {word} - ignoring"))
+                    .label("this entry is ignored");
+            cx.report(problem);
+            continue;
+        }
+        if let Ok(weight) = cx.tracker_weight(name.as_str(), kind, entry, script.weight) {
+            d.track_scripts.push(TrackedScript { script: word.text.clone(), weight });
+        }
+    }
+}
+
+fn unknown_script(d: &InstanceDraft, word: &Word) -> Diagnostic {
+    let problem =
+        Diagnostic::error("unknown-script", word.span, format!("there is no script `{word}` at this point"))
+            .classic(format!("({}) track script {word} not found, ignoring...", d.name))
+            .label("nothing is tracked by this entry")
+            .keepalived(format!(
+                "runs {} without it: it neither moves the priority nor causes FAULT",
+                d.name
+            ));
+    if let Some(removed) = d.scripts.iter().find(|script| script.name.text == word.text) {
+        return problem.related(removed.name.span, "this script is not run, as said there");
+    }
+    let near = d.scripts.iter().map(|script| {
+        let name = script.name.as_str();
+        (strsim::damerau_levenshtein(name, word.as_str()), name)
+    });
+
+    match near.min() {
+        Some((distance, name)) if distance <= word.text.chars().count() / 3 => {
+            problem.help(format!("did you mean `{name}`?"))
+        }
+        _ => problem.help("a `vrrp_script` block must stand above the instances that track it"),
+    }
+}
+
+/// `notify*`: a command, and the account that runs it.
+fn notify(
+    d: &mut InstanceDraft,
+    node: &Node,
+    cx: &mut Context<'_>,
+    slot: fn(&mut NotifyScripts) -> &mut Option<ScriptCommand>,
+) {
+    let word = node.arg();
+    if slot(&mut d.notify).is_some() {
+        let text = format!("({}) {} script already specified - ignoring {word}", d.name, node.keyword);
+        let problem = Diagnostic::error(
+            "duplicate-value",
+            node.keyword.span,
+            format!("there are two `{}`", node.keyword),
+        )
+        .classic(text)
+        .label("this line is ignored");
+        return cx.report(problem);
+    }
+    let Some(argv) = cx.command(word, "nothing is run") else { return };
+    let account = match node.args.get(1) {
+        Some(user) => cx.account(user, node.args.get(2)).map_err(|reason| (user.span, reason)),
+        None => match d.script_account {
+            DefaultAccount::Usable(account) => Ok(account),
+            DefaultAccount::Unusable => Err((word.span, "there is no user to run scripts".to_owned())),
+        },
+    };
+    match account {
+        Ok(account) => {
+            let (uid, gid) = (account.map(|a| a.uid), account.map(|a| a.gid));
+            *slot(&mut d.notify) = Some(ScriptCommand { argv, uid, gid });
+        }
+        Err((span, reason)) => {
+            let classic = match node.args.get(1) {
+                Some(_) => reason.clone(),
+                None => format!("Failed to set default user for {} script {word} - ignoring", node.keyword),
+            };
+            let problem = Diagnostic::error("no-such-user", span, reason)
+                .class(Class::Harmless)
+                .classic(classic)
+                .label("nothing is run")
+                .help("words behind the command are its user and group; a command with arguments stands in quotes");
+            cx.report(problem);
+        }
+    }
+}
+
+fn smtp_alert(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let value = cx.boolean(&node.args, |word| format!("Invalid vrrp_instance smtp_alert parameter {word}"));
+    d.smtp_alert = value.or(d.smtp_alert);
+}
+
+fn debug(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    let text = format!("({}) Debug value '{}' not valid; must be between 0-4", d.name, node.arg());
+    let n = cx.integer(node.arg(), 0..=4, Junk::Tolerated, Otherwise::ignored(text));
+    d.debug = n.and_then(|n| u8::try_from(n).ok()).unwrap_or(d.debug);
+}
