@@ -14,6 +14,7 @@ pub mod sched;
 pub mod sd_notify;
 pub mod seqpacket;
 pub mod spawn;
+pub mod sysctl;
 pub mod vrrp_socket;
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 const PROTOCOL: i32 = 112;
@@ -129,23 +128,25 @@ impl VrrpSocket {
         Ok(())
     }
 
-    /// Waits until there may be something to receive.
+    /// Waits until something arrives. Readiness is told once: receive until there is nothing left
+    /// before waiting again.
     ///
     /// # Errors
     /// The runtime is shutting down.
     pub async fn readable(&self) -> io::Result<()> {
-        self.receive.readable().await.map(|mut guard| guard.retain_ready())
+        self.receive.readable().await.map(|mut guard| guard.clear_ready())
     }
 
-    /// Receives one packet; `None` when there is none left, after which [`Self::readable`] waits again.
+    /// Receives one packet without waiting; `None` when there is none left.
     ///
     /// # Errors
-    /// As recvmsg(2): the link went down, for instance.
+    /// As recvmsg(2): the link went down, for instance. The next call may succeed.
     pub fn receive<'a>(&self, buffer: &'a mut [u8]) -> io::Result<Option<Datagram<'a>>> {
-        let received = self.receive.try_io(Interest::READABLE, |socket| match self.family {
+        let socket = self.receive.get_ref();
+        let received = match self.family {
             Family::V4 => receive_ipv4(socket, buffer),
             Family::V6 => receive_ipv6(socket, buffer),
-        });
+        };
         match received {
             Ok(received) => Ok(Some(received)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),

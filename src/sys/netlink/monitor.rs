@@ -91,13 +91,11 @@ impl Monitor {
     /// # Errors
     /// No descriptor or no memory left.
     pub fn open() -> io::Result<Self> {
-        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
-        let (mut connection, handle, messages) = rtnetlink::new_multicast_connection(&groups)?;
-        connection.socket_mut().socket_mut().set_rx_buf_sz(RECEIVE_BUFFER)?;
+        let (handle, messages, connection) = connect()?;
         Ok(Self {
             handle,
-            messages: Box::pin(messages.map(|(message, _from)| message)),
-            connection: tokio::spawn(connection).abort_handle(),
+            messages,
+            connection,
             links: BTreeMap::new(),
             addresses: BTreeMap::new(),
             events: VecDeque::new(),
@@ -105,10 +103,22 @@ impl Monitor {
         })
     }
 
+    /// Subscribes anew after a failure; what was missed meanwhile is told as after an overrun.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn reopen(&mut self) -> io::Result<()> {
+        let (handle, messages, connection) = connect()?;
+        self.connection.abort();
+        (self.handle, self.messages, self.connection) = (handle, messages, connection);
+        self.synced = false;
+        Ok(())
+    }
+
     /// The next event; the first ones tell what is there, up to [`Event::Synced`]. Cancel safe.
     ///
     /// # Errors
-    /// The netlink socket failed: open another monitor.
+    /// The netlink socket failed: [`Self::reopen`] it.
     pub async fn next(&mut self) -> io::Result<Event> {
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -209,6 +219,14 @@ impl Monitor {
             self.events.push_back(Event::AddressRemoved(address));
         }
     }
+}
+
+fn connect() -> io::Result<(Handle, Messages, AbortHandle)> {
+    let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
+    let (mut connection, handle, messages) = rtnetlink::new_multicast_connection(&groups)?;
+    connection.socket_mut().socket_mut().set_rx_buf_sz(RECEIVE_BUFFER)?;
+    let messages = Box::pin(messages.map(|(message, _from)| message));
+    Ok((handle, messages, tokio::spawn(connection).abort_handle()))
 }
 
 impl Drop for Monitor {

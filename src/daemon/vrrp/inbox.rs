@@ -1,0 +1,77 @@
+//! Packets on their way from a shared socket to the instance that they are for.
+
+use crate::vrrp::Datagram;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use tokio::sync::Notify;
+
+/// Packets that wait at most. The receiving task hands over fewer than this between two turns of the
+/// instance, so that the bound only bites when an instance is stuck.
+const LIMIT: usize = 64;
+
+/// A bounded queue in which, once it is full, the newest packet of a sender replaces its oldest one,
+/// and a sender that has none waiting is turned away: strangers cannot push out the master.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    waiting: RefCell<VecDeque<Datagram>>,
+    dropped: Cell<u64>,
+    arrival: Notify,
+}
+
+impl Inbox {
+    /// Puts a packet in and wakes the instance.
+    pub(super) fn push(&self, datagram: Datagram) {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.len() >= LIMIT {
+            self.dropped.set(self.dropped.get() + 1);
+            match waiting.iter().position(|old| old.source == datagram.source) {
+                Some(oldest) => drop(waiting.remove(oldest)),
+                None => return,
+            }
+        }
+        waiting.push_back(datagram);
+        self.arrival.notify_one();
+    }
+
+    /// Takes the oldest packet.
+    pub(super) fn pop(&self) -> Option<Datagram> {
+        self.waiting.borrow_mut().pop_front()
+    }
+
+    /// Waits until a packet is put in, or has been since the last wait.
+    pub(super) async fn arrival(&self) {
+        self.arrival.notified().await;
+    }
+
+    /// How many packets were lost here.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::IpAddr;
+
+    fn from(last: u8, mark: u8) -> Datagram {
+        let source = IpAddr::from([192, 0, 2, last]);
+        Datagram { source, destination: [224, 0, 0, 18].into(), ttl: 255, message: vec![mark] }
+    }
+
+    #[test]
+    fn strangers_cannot_push_out_the_master_and_every_loss_is_counted() {
+        let inbox = Inbox::default();
+        inbox.push(from(1, 1));
+        for _ in 0..LIMIT - 1 {
+            inbox.push(from(2, 0));
+        }
+        inbox.push(from(3, 0));
+        inbox.push(from(1, 2));
+        assert_eq!(inbox.dropped(), 2);
+        let all: Vec<Datagram> = std::iter::from_fn(|| inbox.pop()).collect();
+        assert_eq!(all.len(), LIMIT);
+        assert_eq!(all.last(), Some(&from(1, 2)));
+        assert!(!all.contains(&from(3, 0)));
+    }
+}

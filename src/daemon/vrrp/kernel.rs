@@ -1,0 +1,142 @@
+//! The kernel threads: one writes addresses, one listens.
+//!
+//! Neither ever runs on the protocol thread: a thousand IPv6 addresses keep the kernel busy for a
+//! quarter of a second, and that inside the call.
+
+use crate::config::value::VirtualAddress;
+use crate::sys::netlink::{Address, Change, Event, Failure, Monitor, Writer};
+use crate::types::{Family, IfIndex};
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Requests that are answered by one `sendmsg` series at most: others wait for their turn.
+const MERGED_REQUESTS: usize = 64;
+
+/// Events that may wait for the protocol thread before the monitor waits for it.
+const WAITING_EVENTS: usize = 4096;
+
+const REOPEN_DELAY: Duration = Duration::from_secs(1);
+
+/// Tells the writer thread what to do. Requests are carried out in order.
+#[derive(Clone, Debug)]
+pub(super) struct Kernel {
+    requests: std::sync::mpsc::Sender<Request>,
+}
+
+/// Changes that belong together.
+#[derive(Debug)]
+struct Request {
+    changes: Vec<Change>,
+    number: u64,
+    done: mpsc::UnboundedSender<Done>,
+}
+
+/// A request was carried out.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// The number that the request was given.
+    pub(super) number: u64,
+    /// What the kernel refused.
+    pub(super) failures: Vec<(Change, Failure)>,
+}
+
+impl Kernel {
+    /// Starts the writer thread, in the network namespace of the caller.
+    pub(super) fn start() -> io::Result<Self> {
+        let writer = Writer::open()?;
+        let (requests, receiver) = std::sync::mpsc::channel();
+        std::thread::Builder::new().name("vrrp-writer".into()).spawn(move || write(writer, &receiver))?;
+        Ok(Self { requests })
+    }
+
+    /// Hands over changes; `done` hears when they have been made.
+    pub(super) fn apply(&self, changes: Vec<Change>, number: u64, done: &mpsc::UnboundedSender<Done>) {
+        let request = Request { changes, number, done: done.clone() };
+        if let Err(refused) = self.requests.send(request) {
+            tracing::error!("the thread that changes addresses is gone");
+            let _ = done.send(Done { number: refused.0.number, failures: Vec::new() });
+        }
+    }
+}
+
+fn write(mut writer: Writer, requests: &std::sync::mpsc::Receiver<Request>) {
+    while let Ok(first) = requests.recv() {
+        // What has gathered meanwhile goes along: two hundred changes cost one system call.
+        let mut batch = vec![first];
+        batch.extend(requests.try_iter().take(MERGED_REQUESTS - 1));
+        let changes: Vec<Change> = batch.iter().flat_map(|request| request.changes.iter().cloned()).collect();
+        let mut results = match writer.apply(&changes) {
+            Ok(results) => results,
+            Err(error) => {
+                tracing::error!("Netlink: cannot change addresses: {error}");
+                if let Ok(reopened) = Writer::open() {
+                    writer = reopened;
+                }
+                let failure = Failure { code: error.raw_os_error().unwrap_or(libc::EIO), text: None };
+                changes.iter().map(|_| Err(failure.clone())).collect()
+            }
+        }
+        .into_iter();
+        for Request { changes, number, done } in batch {
+            let failed = |(change, result): (Change, Result<(), Failure>)| Some((change, result.err()?));
+            let failures = changes.into_iter().zip(&mut results).filter_map(failed).collect();
+            // Whoever asked may be gone: a stopped instance does not wait for its last removals.
+            let _ = done.send(Done { number, failures });
+        }
+    }
+}
+
+/// Starts the monitor thread, in the network namespace of the caller.
+pub(super) fn watch() -> io::Result<mpsc::Receiver<Event>> {
+    let (events, receiver) = mpsc::channel(WAITING_EVENTS);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("vrrp-monitor".into()).spawn(move || {
+        if let Err(error) = runtime.block_on(listen(&events)) {
+            tracing::error!("Netlink: the monitor failed: {error}");
+        }
+    })?;
+    Ok(receiver)
+}
+
+/// Ends when nobody listens any more.
+async fn listen(events: &mpsc::Sender<Event>) -> io::Result<()> {
+    let mut monitor = Monitor::open()?;
+    loop {
+        match monitor.next().await {
+            Ok(event) => {
+                if events.send(event).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Err(error) => {
+                tracing::error!("Netlink: the monitor failed: {error}");
+                tokio::time::sleep(REOPEN_DELAY).await;
+                monitor.reopen()?;
+            }
+        }
+    }
+}
+
+/// A virtual address as the kernel wants it.
+pub(super) fn kernel_address(link: IfIndex, vip: &VirtualAddress) -> Address {
+    let broadcast = match vip.broadcast {
+        Some(IpAddr::V4(broadcast)) => Some(broadcast),
+        _ => None,
+    };
+    Address {
+        link,
+        net: vip.net,
+        peer: vip.peer,
+        broadcast,
+        scope: vip.scope,
+        label: vip.label.clone(),
+        preferred_lft: vip.preferred_lft,
+        nodad: vip.net.family() == Family::V6 && !vip.dad,
+        home: vip.home,
+        mngtmpaddr: vip.mngtmpaddr,
+        noprefixroute: vip.noprefixroute,
+        autojoin: vip.autojoin,
+    }
+}

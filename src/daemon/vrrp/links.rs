@@ -1,0 +1,83 @@
+//! What the monitor has told so far: links, and the addresses on each in the kernel's order.
+
+use crate::sys::netlink::{Event, LinkState, PresentAddress};
+use crate::types::{IfIndex, IfName, IpNet};
+use crate::vrrp::LinkAddress;
+
+/// The links of this network namespace.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    links: Vec<Link>,
+}
+
+#[derive(Debug)]
+struct Link {
+    state: LinkState,
+    /// In the kernel's order: which address is the first decides where adverts come from.
+    addresses: Vec<PresentAddress>,
+}
+
+impl Links {
+    /// Takes over what an event says.
+    pub(super) fn apply(&mut self, event: &Event) {
+        match event {
+            Event::LinkAdded(state) => {
+                self.links.retain(|link| link.state.index != state.index);
+                self.links.push(Link { state: state.clone(), addresses: Vec::new() });
+            }
+            Event::LinkChanged(state) => {
+                if let Some(link) = self.links.iter_mut().find(|link| link.state.index == state.index) {
+                    link.state = state.clone();
+                }
+            }
+            Event::LinkRemoved(state) => self.links.retain(|link| link.state.index != state.index),
+            Event::AddressAdded(address) | Event::AddressChanged(address) => {
+                let Some(link) = self.on(address.link) else { return };
+                match link.addresses.iter_mut().find(|known| known.net == address.net) {
+                    Some(known) => *known = *address,
+                    None => link.addresses.push(*address),
+                }
+            }
+            Event::AddressRemoved(address) => {
+                if let Some(link) = self.on(address.link) {
+                    link.addresses.retain(|known| known.net != address.net);
+                }
+            }
+            Event::Synced => {}
+        }
+    }
+
+    fn on(&mut self, index: IfIndex) -> Option<&mut Link> {
+        self.links.iter_mut().find(|link| link.state.index == index)
+    }
+
+    fn named(&self, name: &IfName) -> Option<&Link> {
+        self.links.iter().find(|link| link.state.name == *name)
+    }
+
+    /// The link of that name, if there is one now.
+    pub(super) fn get(&self, name: &IfName) -> Option<&LinkState> {
+        self.named(name).map(|link| &link.state)
+    }
+
+    /// The name of a link, by its number.
+    pub(super) fn name(&self, index: IfIndex) -> Option<&IfName> {
+        self.links.iter().find(|link| link.state.index == index).map(|link| &link.state.name)
+    }
+
+    /// The addresses on a link, in the kernel's order.
+    pub(super) fn addresses(&self, name: &IfName) -> Vec<LinkAddress> {
+        let usable = |address: &PresentAddress| LinkAddress { net: address.net, tentative: address.tentative };
+        self.named(name).map(|link| link.addresses.iter().map(usable).collect()).unwrap_or_default()
+    }
+
+    /// The address as it is on the link; `None` when it is not there.
+    pub(super) fn address(&self, name: &IfName, net: IpNet) -> Option<&PresentAddress> {
+        self.named(name)?.addresses.iter().find(|address| address.net == net)
+    }
+
+    /// Every link, and whether it is up.
+    pub(super) fn states(&self) -> impl Iterator<Item = (IfName, bool)> + '_ {
+        self.links.iter().map(|link| (link.state.name.clone(), link.state.up))
+    }
+}

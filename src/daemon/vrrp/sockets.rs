@@ -1,0 +1,186 @@
+//! The raw sockets, shared by all instances that need the same one.
+
+use super::inbox::Inbox;
+use super::ledger::InstanceId;
+use crate::config::block::{Delivery, VrrpInstance};
+use crate::sys::netlink::LinkState;
+use crate::sys::vrrp_socket::{self, Endpoint, VrrpSocket};
+use crate::types::{IfIndex, Vrid};
+use crate::vrrp::{Datagram, Transmit};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+use std::rc::{Rc, Weak};
+use tokio::task::AbortHandle;
+
+/// Packets taken from a socket before everybody else gets a turn; fewer than an inbox holds.
+const BATCH: usize = 32;
+
+/// Octets of a packet that are looked at: the longest advert, 255 IPv6 addresses, has 4 088 and its IP
+/// header. Of a longer packet the rest is cut off, and its length is as wrong as before.
+const PACKET_MAX: usize = 8192;
+
+/// What makes a socket shareable.
+type Key = (IfIndex, Endpoint);
+
+/// All open sockets; clones are the same table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sockets(Rc<RefCell<BTreeMap<Key, Weak<Shared>>>>);
+
+#[derive(Debug)]
+struct Shared {
+    key: Key,
+    socket: VrrpSocket,
+    members: RefCell<Vec<Member>>,
+    receiver: Cell<Option<AbortHandle>>,
+    table: Sockets,
+}
+
+/// An instance that listens on a socket.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) id: InstanceId,
+    pub(super) vrid: Vrid,
+    /// Whom it expects adverts from; empty: anybody.
+    pub(super) peers: Vec<IpAddr>,
+    pub(super) inbox: Rc<Inbox>,
+}
+
+/// An instance's part in a socket; dropping it leaves.
+#[derive(Debug)]
+pub(super) struct Membership {
+    shared: Rc<Shared>,
+    id: InstanceId,
+}
+
+/// The endpoint that an instance uses; `None` as long as a unicast one has no source.
+pub(super) fn endpoint(config: &VrrpInstance, source: Option<IpAddr>) -> Option<Endpoint> {
+    match config.delivery {
+        Delivery::Multicast { group } => Some(Endpoint::Multicast { group }),
+        Delivery::Unicast { .. } => source.map(|source| Endpoint::Unicast { source }),
+    }
+}
+
+impl Sockets {
+    /// Joins the socket of a link and endpoint, which is opened by the first to do so.
+    pub(super) fn join(&self, link: &LinkState, endpoint: &Endpoint, member: Member) -> io::Result<Membership> {
+        let key = (link.index, endpoint.clone());
+        let open = self.0.borrow().get(&key).and_then(Weak::upgrade);
+        let shared = match open {
+            Some(shared) => shared,
+            None => self.open(link, key, member.vrid)?,
+        };
+        let id = member.id;
+        shared.members.borrow_mut().push(member);
+        let membership = Membership { shared, id };
+        membership.shared.refresh_filter()?;
+        Ok(membership)
+    }
+
+    fn open(&self, link: &LinkState, key: Key, vrid: Vrid) -> io::Result<Rc<Shared>> {
+        let socket = VrrpSocket::open(link.index, &link.name, &key.1, &BTreeSet::from([vrid]))?;
+        let shared = Rc::new(Shared {
+            key: key.clone(),
+            socket,
+            members: RefCell::default(),
+            receiver: Cell::default(),
+            table: self.clone(),
+        });
+        let receiver = tokio::task::spawn_local(receive(Rc::downgrade(&shared)));
+        shared.receiver.set(Some(receiver.abort_handle()));
+        self.0.borrow_mut().insert(key, Rc::downgrade(&shared));
+        Ok(shared)
+    }
+}
+
+/// Hands over what arrives, for as long as anybody listens.
+async fn receive(shared: Weak<Shared>) {
+    // Leaving aborts this task, so holding on to the socket while it waits keeps nothing alive for long.
+    while let Some(shared) = shared.upgrade() {
+        if let Err(error) = shared.socket.readable().await {
+            tracing::error!("cannot wait for adverts: {error}");
+            return;
+        }
+        while shared.pump() == BATCH {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Shared {
+    fn refresh_filter(&self) -> io::Result<()> {
+        self.socket.set_vrids(&self.members.borrow().iter().map(|member| member.vrid).collect())
+    }
+
+    /// Takes at most [`BATCH`] packets; how many there were.
+    fn pump(&self) -> usize {
+        let mut buffer = [0; PACKET_MAX];
+        for taken in 0..BATCH {
+            match self.socket.receive(&mut buffer) {
+                Ok(Some(datagram)) => self.deliver(&datagram),
+                Ok(None) => return taken,
+                Err(error) => tracing::debug!("receiving an advert failed: {error}"),
+            }
+        }
+        BATCH
+    }
+
+    fn deliver(&self, datagram: &vrrp_socket::Datagram<'_>) {
+        let Some(vrid) = datagram.payload.get(1).copied() else { return };
+        let members = self.members.borrow();
+        let same = || members.iter().filter(|member| member.vrid.get() == vrid);
+        // Two unicast instances may share address and VRID if their peers differ.
+        let expecting = same().find(|member| member.peers.contains(&datagram.source));
+        if let Some(member) = expecting.or_else(|| same().next()) {
+            member.inbox.push(Datagram {
+                source: datagram.source,
+                destination: datagram.destination,
+                ttl: datagram.ttl,
+                message: datagram.payload.to_vec(),
+            });
+        }
+    }
+}
+
+impl Membership {
+    /// Whether this is the socket of that link and endpoint.
+    pub(super) fn is_for(&self, link: IfIndex, endpoint: &Endpoint) -> bool {
+        (self.shared.key.0, &self.shared.key.1) == (link, endpoint)
+    }
+
+    /// Sends an advert. Never blocks.
+    pub(super) fn send(&self, transmit: &Transmit) -> io::Result<()> {
+        match (transmit.source, transmit.destination) {
+            (IpAddr::V4(_), IpAddr::V4(to)) => self.shared.socket.send_ipv4(&transmit.bytes, to),
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                self.shared.socket.send_ipv6(&transmit.bytes, from, to, transmit.ttl)
+            }
+            _ => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+        }
+    }
+
+    /// Hands over what has arrived already, without a turn of the runtime.
+    pub(super) fn pump(&self) {
+        self.shared.pump();
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let mut members = self.shared.members.borrow_mut();
+        members.retain(|member| member.id != self.id);
+        if members.is_empty() {
+            self.shared.table.0.borrow_mut().remove(&self.shared.key);
+            if let Some(receiver) = self.shared.receiver.take() {
+                receiver.abort();
+            }
+            return;
+        }
+        drop(members);
+        // A filter that lets too much through costs a wake-up and nothing else.
+        if let Err(error) = self.shared.refresh_filter() {
+            tracing::debug!("cannot narrow the filter of a socket: {error}");
+        }
+    }
+}
