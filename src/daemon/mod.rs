@@ -15,6 +15,7 @@ pub mod runner;
 pub mod script_security;
 pub mod scripts;
 pub mod signals;
+mod vrrp;
 
 pub use child::ChildContext;
 pub use options::Options;

@@ -11,6 +11,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -71,7 +72,7 @@ impl Deadlines {
     ///
     /// # Errors
     /// The timer cannot be read or armed any more.
-    pub async fn run(&self) -> io::Result<()> {
+    pub async fn run(&self) -> io::Result<Infallible> {
         loop {
             let mut guard = self.0.timer.readable().await?;
             let expirations = guard.try_io(|timer| {

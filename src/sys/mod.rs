@@ -18,4 +18,4 @@ pub mod sysctl;
 pub mod vrrp_socket;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -7,7 +7,7 @@ use std::process::Command;
 /// `vb` (192.0.2.2/24) are the two ends of a veth pair, both up.
 ///
 /// Without the privilege to make one, says so and passes, except under `CI=true`, where it fails.
-pub(super) fn in_namespace(test: impl FnOnce() + Send + 'static) {
+pub(crate) fn in_namespace(test: impl FnOnce() + Send + 'static) {
     let outcome = std::thread::spawn(|| {
         if let Err(error) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
             eprintln!("not run: no network namespace without root ({error})");
@@ -34,19 +34,19 @@ pub(super) fn in_namespace(test: impl FnOnce() + Send + 'static) {
 }
 
 /// Runs `ip` with these words.
-pub(super) fn ip(words: &str) {
+pub(crate) fn ip(words: &str) {
     let status = Command::new("ip").args(words.split_whitespace()).status().expect("iproute2 is installed");
     assert!(status.success(), "ip {words}");
 }
 
 /// Number and name of a link that exists.
-pub(super) fn link(name: &str) -> (IfIndex, IfName) {
+pub(crate) fn link(name: &str) -> (IfIndex, IfName) {
     let index = nix::net::if_::if_nametoindex(name).unwrap();
     (IfIndex::new(index).unwrap(), IfName::new(name).unwrap())
 }
 
 /// Runs a future on a runtime of this thread, so that it stays in the thread's namespace.
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let limited = async { tokio::time::timeout(std::time::Duration::from_secs(20), future).await };
     runtime.block_on(limited).expect("within 20 s")

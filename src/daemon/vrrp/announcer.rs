@@ -12,6 +12,7 @@ use crate::wire::arp::GratuitousArp;
 use crate::wire::ndisc::UnsolicitedAdvert;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -95,7 +96,7 @@ impl Announcer {
     }
 
     /// Sends what waits, in its time; never ends.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(self) -> Infallible {
         loop {
             match self.0.send_due(clock::now()) {
                 Some(next) if next <= clock::now() => tokio::task::yield_now().await,

@@ -67,7 +67,8 @@ impl Links {
 
     /// The addresses on a link, in the kernel's order.
     pub(super) fn addresses(&self, name: &IfName) -> Vec<LinkAddress> {
-        let usable = |address: &PresentAddress| LinkAddress { net: address.net, tentative: address.tentative };
+        let usable =
+            |address: &PresentAddress| LinkAddress { net: address.net, tentative: address.tentative };
         self.named(name).map(|link| link.addresses.iter().map(usable).collect()).unwrap_or_default()
     }
 

@@ -1,13 +1,12 @@
 //! The raw sockets, shared by all instances that need the same one.
 
 use super::inbox::Inbox;
-use super::ledger::InstanceId;
 use crate::config::block::{Delivery, VrrpInstance};
 use crate::sys::netlink::LinkState;
 use crate::sys::vrrp_socket::{self, Endpoint, VrrpSocket};
 use crate::types::{IfIndex, Vrid};
 use crate::vrrp::{Datagram, Transmit};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
@@ -26,21 +25,27 @@ type Key = (IfIndex, Endpoint);
 
 /// All open sockets; clones are the same table.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sockets(Rc<RefCell<BTreeMap<Key, Weak<Shared>>>>);
+pub(super) struct Sockets(Rc<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    open: RefCell<BTreeMap<Key, Weak<Shared>>>,
+    next_number: Cell<u64>,
+}
 
 #[derive(Debug)]
 struct Shared {
     key: Key,
     socket: VrrpSocket,
-    members: RefCell<Vec<Member>>,
-    receiver: Cell<Option<AbortHandle>>,
+    /// Under a number that no other membership has had.
+    members: RefCell<Vec<(u64, Member)>>,
+    receiver: OnceCell<AbortHandle>,
     table: Sockets,
 }
 
 /// An instance that listens on a socket.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
-    pub(super) id: InstanceId,
     pub(super) vrid: Vrid,
     /// Whom it expects adverts from; empty: anybody.
     pub(super) peers: Vec<IpAddr>,
@@ -51,7 +56,8 @@ pub(super) struct Member {
 #[derive(Debug)]
 pub(super) struct Membership {
     shared: Rc<Shared>,
-    id: InstanceId,
+    number: u64,
+    peers: Vec<IpAddr>,
 }
 
 /// The endpoint that an instance uses; `None` as long as a unicast one has no source.
@@ -64,16 +70,23 @@ pub(super) fn endpoint(config: &VrrpInstance, source: Option<IpAddr>) -> Option<
 
 impl Sockets {
     /// Joins the socket of a link and endpoint, which is opened by the first to do so.
-    pub(super) fn join(&self, link: &LinkState, endpoint: &Endpoint, member: Member) -> io::Result<Membership> {
+    pub(super) fn join(
+        &self,
+        link: &LinkState,
+        endpoint: &Endpoint,
+        member: Member,
+    ) -> io::Result<Membership> {
         let key = (link.index, endpoint.clone());
-        let open = self.0.borrow().get(&key).and_then(Weak::upgrade);
+        let open = self.0.open.borrow().get(&key).and_then(Weak::upgrade);
         let shared = match open {
             Some(shared) => shared,
             None => self.open(link, key, member.vrid)?,
         };
-        let id = member.id;
-        shared.members.borrow_mut().push(member);
-        let membership = Membership { shared, id };
+        let number = self.0.next_number.get();
+        self.0.next_number.set(number + 1);
+        let peers = member.peers.clone();
+        shared.members.borrow_mut().push((number, member));
+        let membership = Membership { shared, number, peers };
         membership.shared.refresh_filter()?;
         Ok(membership)
     }
@@ -84,12 +97,12 @@ impl Sockets {
             key: key.clone(),
             socket,
             members: RefCell::default(),
-            receiver: Cell::default(),
+            receiver: OnceCell::new(),
             table: self.clone(),
         });
         let receiver = tokio::task::spawn_local(receive(Rc::downgrade(&shared)));
-        shared.receiver.set(Some(receiver.abort_handle()));
-        self.0.borrow_mut().insert(key, Rc::downgrade(&shared));
+        shared.receiver.get_or_init(|| receiver.abort_handle());
+        self.0.open.borrow_mut().insert(key, Rc::downgrade(&shared));
         Ok(shared)
     }
 }
@@ -110,7 +123,7 @@ async fn receive(shared: Weak<Shared>) {
 
 impl Shared {
     fn refresh_filter(&self) -> io::Result<()> {
-        self.socket.set_vrids(&self.members.borrow().iter().map(|member| member.vrid).collect())
+        self.socket.set_vrids(&self.members.borrow().iter().map(|(_, member)| member.vrid).collect())
     }
 
     /// Takes at most [`BATCH`] packets; how many there were.
@@ -129,7 +142,7 @@ impl Shared {
     fn deliver(&self, datagram: &vrrp_socket::Datagram<'_>) {
         let Some(vrid) = datagram.payload.get(1).copied() else { return };
         let members = self.members.borrow();
-        let same = || members.iter().filter(|member| member.vrid.get() == vrid);
+        let same = || members.iter().map(|(_, member)| member).filter(|member| member.vrid.get() == vrid);
         // Two unicast instances may share address and VRID if their peers differ.
         let expecting = same().find(|member| member.peers.contains(&datagram.source));
         if let Some(member) = expecting.or_else(|| same().next()) {
@@ -144,9 +157,9 @@ impl Shared {
 }
 
 impl Membership {
-    /// Whether this is the socket of that link and endpoint.
-    pub(super) fn is_for(&self, link: IfIndex, endpoint: &Endpoint) -> bool {
-        (self.shared.key.0, &self.shared.key.1) == (link, endpoint)
+    /// Whether this is what an instance with that link, endpoint and peers needs.
+    pub(super) fn is_for(&self, link: IfIndex, endpoint: &Endpoint, peers: &[IpAddr]) -> bool {
+        (self.shared.key.0, &self.shared.key.1, self.peers.as_slice()) == (link, endpoint, peers)
     }
 
     /// Sends an advert. Never blocks.
@@ -169,10 +182,10 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         let mut members = self.shared.members.borrow_mut();
-        members.retain(|member| member.id != self.id);
+        members.retain(|(number, _)| *number != self.number);
         if members.is_empty() {
-            self.shared.table.0.borrow_mut().remove(&self.shared.key);
-            if let Some(receiver) = self.shared.receiver.take() {
+            self.shared.table.0.open.borrow_mut().remove(&self.shared.key);
+            if let Some(receiver) = self.shared.receiver.get() {
                 receiver.abort();
             }
             return;

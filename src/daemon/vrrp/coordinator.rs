@@ -1,0 +1,433 @@
+//! What couples the instances: links, trackers, reloads, the end.
+//!
+//! One task owns the [`Switchboard`] and the view of the links, and is the only one to tell the
+//! instances anything. It never waits for an instance except where a reload or the end must be whole.
+
+use super::kernel::kernel_address;
+use super::ledger::{InstanceId, place};
+use super::task::{Beginning, Control, Task};
+use super::{Command, Shared, ToService};
+use crate::config::Config;
+use crate::config::block::VrrpInstance;
+use crate::status::Snapshot;
+use crate::sys::clock;
+use crate::sys::netlink::{Change, Event, PresentAddress};
+use crate::types::{IfName, Instant};
+use crate::vrrp::{Input, SwitchEffect, SwitchInput, Switchboard, same_router};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{Id, JoinError, JoinSet};
+
+/// How long the end waits for the kernel to let go of addresses.
+const STOP_LIMIT: Duration = Duration::from_secs(4);
+
+/// An instance that has failed starts again after this long; doubled each time.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
+const RESTART_DELAY_MAX: Duration = Duration::from_secs(60);
+
+/// How the end came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum End {
+    /// It was asked for.
+    Stopped,
+    /// The configuration names interfaces that are not there.
+    InterfacesMissing,
+    /// A thread that nothing works without is gone.
+    Broken,
+}
+
+/// The task that owns everything the instances share.
+pub(super) struct Coordinator {
+    shared: Rc<Shared>,
+    config: Arc<Config>,
+    switchboard: Switchboard,
+    /// In the order of the configuration.
+    instances: Vec<Handle>,
+    tasks: JoinSet<()>,
+    task_ids: BTreeMap<Id, InstanceId>,
+    next_id: u64,
+    events: mpsc::Receiver<Event>,
+    commands: mpsc::Receiver<Command>,
+    respawned: bool,
+    /// Leave addresses and sends no priority 0 at the end (`-V`).
+    keep_addresses: bool,
+}
+
+/// An instance as the coordinator knows it.
+struct Handle {
+    id: InstanceId,
+    config: Arc<VrrpInstance>,
+    control: mpsc::UnboundedSender<Control>,
+    /// When it failed and is to start again.
+    restart: Option<Instant>,
+    restart_delay: Duration,
+}
+
+impl Handle {
+    fn tell(&self, control: Control) {
+        // One that has failed hears nothing until it starts again, and then looks for itself.
+        let _ = self.control.send(control);
+    }
+}
+
+/// What the coordinator starts from.
+pub(super) struct Setup {
+    pub(super) shared: Rc<Shared>,
+    pub(super) config: Arc<Config>,
+    pub(super) events: mpsc::Receiver<Event>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) respawned: bool,
+    pub(super) keep_addresses: bool,
+}
+
+impl Coordinator {
+    /// Waits until the links are known.
+    pub(super) async fn new(setup: Setup) -> Self {
+        let Setup { shared, config, mut events, commands, respawned, keep_addresses } = setup;
+        while let Some(event) = events.recv().await {
+            if event == Event::Synced {
+                break;
+            }
+            shared.links.borrow_mut().apply(&event);
+        }
+        let links: Vec<_> = shared.links.borrow().states().collect();
+        Self {
+            switchboard: Switchboard::new(clock::now(), &config, links),
+            shared,
+            config,
+            instances: Vec::new(),
+            tasks: JoinSet::new(),
+            task_ids: BTreeMap::new(),
+            next_id: 0,
+            events,
+            commands,
+            respawned,
+            keep_addresses,
+        }
+    }
+
+    /// Starts all instances and runs until it is told to stop.
+    pub(super) async fn run(mut self) -> End {
+        // A child that comes back goes on with what there is: its addresses are at stake.
+        if self.interfaces_missing(&self.config) && !self.respawned {
+            return End::InterfacesMissing;
+        }
+        self.tell_sources();
+        for config in self.config.instances.clone() {
+            let handle = self.start(config, self.respawned);
+            self.instances.push(handle);
+        }
+        self.shared.tell_service(ToService::Ready);
+        loop {
+            self.carry_out_effects();
+            let restart = self.instances.iter().filter_map(|handle| handle.restart).min();
+            let next = [self.switchboard.poll_timeout(), restart].into_iter().flatten().min();
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(Command::Stop) => return self.stop().await,
+                    Some(command) => self.on_command(command).await,
+                    None => return End::Broken,
+                },
+                event = self.events.recv() => match event {
+                    Some(event) => self.on_events(event),
+                    None => return End::Broken,
+                },
+                () = self.shared.deadlines.sleep_until(next) => self.on_time(),
+                Some(ended) = self.tasks.join_next_with_id() => self.on_ended(ended),
+            }
+        }
+    }
+
+    fn start(&mut self, config: Arc<VrrpInstance>, adopt: bool) -> Handle {
+        self.next_id += 1;
+        let id = InstanceId(self.next_id);
+        let control = self.spawn(id, Arc::clone(&config), adopt);
+        Handle { id, config, control, restart: None, restart_delay: RESTART_DELAY }
+    }
+
+    fn spawn(
+        &mut self,
+        id: InstanceId,
+        config: Arc<VrrpInstance>,
+        adopt: bool,
+    ) -> mpsc::UnboundedSender<Control> {
+        let (control, receiver) = mpsc::unbounded_channel();
+        let tracking = self.switchboard.tracking(&config.name);
+        let (shared, beginning) = (Rc::clone(&self.shared), Beginning { id, config, tracking, adopt });
+        // The machine is made inside the task, so that a panic of its beginning is caught as well.
+        let running =
+            self.tasks.spawn_local(async move { Task::new(shared, receiver, beginning).run().await });
+        self.task_ids.insert(running.id(), id);
+        control
+    }
+
+    /// A task ends when its instance has stopped, or by a panic, which is nobody else's business.
+    fn on_ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let (task, panicked) = match &ended {
+            Ok((task, ())) => (*task, false),
+            Err(error) => (error.id(), error.is_panic()),
+        };
+        let Some(id) = self.task_ids.remove(&task) else { return };
+        let Some(handle) = self.instances.iter_mut().find(|handle| handle.id == id) else { return };
+        if panicked {
+            let name = &handle.config.name;
+            tracing::error!(
+                "({name}) failed by an internal error; starting it again in {:?}",
+                handle.restart_delay
+            );
+            self.shared.announcer.cancel(id);
+            handle.restart = Some(clock::now() + handle.restart_delay);
+            handle.restart_delay = (handle.restart_delay * 2).min(RESTART_DELAY_MAX);
+        }
+    }
+
+    fn on_time(&mut self) {
+        let now = clock::now();
+        self.switchboard.handle_timeout(now);
+        for index in 0..self.instances.len() {
+            if self.instances[index].restart.is_some_and(|at| at <= now) {
+                let (id, config) = (self.instances[index].id, Arc::clone(&self.instances[index].config));
+                // Its addresses are still there, and stay until it knows who is master.
+                self.instances[index].control = self.spawn(id, config, true);
+                self.instances[index].restart = None;
+            }
+        }
+    }
+
+    fn carry_out_effects(&mut self) {
+        while let Some(effect) = self.switchboard.poll_effect() {
+            match effect {
+                SwitchEffect::StartScript(run, script) => {
+                    self.shared.tell_service(ToService::StartScript(run, script));
+                }
+                SwitchEffect::SignalScript(run, signal) => {
+                    self.shared.tell_service(ToService::SignalScript(run, signal));
+                }
+                SwitchEffect::Tracking(name, tracking) => {
+                    if let Some(handle) = self.instances.iter().find(|handle| handle.config.name == name) {
+                        handle.tell(Control::Input(Input::Tracking(tracking)));
+                    }
+                }
+                SwitchEffect::Notice(notice) => tracing::info!("{notice}"),
+            }
+        }
+    }
+
+    async fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Script(input) => self.switchboard.handle(clock::now(), input),
+            Command::Reload(config) => self.reload(config).await,
+            Command::Snapshot(answer) => drop(answer.send(self.snapshot().await)),
+            Command::Stop => {}
+        }
+    }
+
+    async fn snapshot(&self) -> Snapshot {
+        let mut instances = Vec::with_capacity(self.instances.len());
+        for handle in &self.instances {
+            let (answer, status) = oneshot::channel();
+            handle.tell(Control::Status(answer));
+            instances.extend(status.await);
+        }
+        Snapshot { instances, scripts: self.switchboard.scripts() }
+    }
+
+    // Links and addresses.
+
+    /// Takes all events that have come, links first in effect: an address that went with its link is
+    /// no address that somebody took away.
+    fn on_events(&mut self, first: Event) {
+        let mut changed = BTreeSet::new();
+        let mut bereft = BTreeSet::new();
+        let mut next = Some(first);
+        while let Some(event) = next {
+            match &event {
+                Event::LinkAdded(link) | Event::LinkChanged(link) => {
+                    changed.insert(link.name.clone());
+                }
+                Event::LinkRemoved(link) => {
+                    changed.insert(link.name.clone());
+                }
+                Event::AddressAdded(address) | Event::AddressChanged(address) => {
+                    changed.extend(self.unless_wanted(address));
+                }
+                Event::AddressRemoved(address) => {
+                    changed.extend(self.unless_wanted(address));
+                    bereft.extend(self.wanting(address));
+                }
+                Event::Synced => {}
+            }
+            self.log_event(&event);
+            self.shared.links.borrow_mut().apply(&event);
+            next = self.events.try_recv().ok();
+        }
+        for name in &changed {
+            let up = self.shared.links.borrow().get(name).is_some_and(|link| link.up);
+            self.switchboard.handle(clock::now(), SwitchInput::Link(name.clone(), up));
+        }
+        self.carry_out_effects();
+        for handle in &self.instances {
+            if changed.contains(&handle.config.interface) {
+                handle.tell(Control::LinkChanged);
+            }
+            if bereft.contains(&handle.id) {
+                handle.tell(Control::AddressGone);
+            }
+        }
+    }
+
+    /// The link of an address that is none of ours: it may become, or have been, somebody's source.
+    fn unless_wanted(&self, address: &PresentAddress) -> Option<IfName> {
+        let name = self.shared.links.borrow().name(address.link)?.clone();
+        let wanted = self.shared.ledger.borrow().is_wanted(&(name.clone(), address.net));
+        (!wanted).then_some(name)
+    }
+
+    fn wanting(&self, address: &PresentAddress) -> Vec<InstanceId> {
+        let links = self.shared.links.borrow();
+        let Some(name) = links.name(address.link) else { return Vec::new() };
+        self.shared.ledger.borrow().wanting(&(name.clone(), address.net)).collect()
+    }
+
+    fn log_event(&self, event: &Event) {
+        let links = self.shared.links.borrow();
+        let used = |name: &IfName| {
+            self.config.instances.iter().any(|instance| {
+                instance.interface == *name
+                    || instance.track_interfaces.iter().any(|tracked| tracked.interface == *name)
+            })
+        };
+        match event {
+            Event::LinkAdded(link) if used(&link.name) => tracing::debug!("Interface {} added", link.name),
+            Event::LinkRemoved(link) if used(&link.name) => {
+                tracing::debug!("Interface {} deleted", link.name)
+            }
+            Event::LinkChanged(link) if used(&link.name) => {
+                if links.get(&link.name).is_some_and(|known| known.up != link.up) {
+                    tracing::info!("Netlink reports {} {}", link.name, if link.up { "up" } else { "down" });
+                }
+            }
+            Event::AddressRemoved(address) => {
+                if let Some(name) = links.name(address.link)
+                    && self.shared.ledger.borrow().is_wanted(&(name.clone(), address.net))
+                {
+                    let ip = address.net.address;
+                    tracing::debug!("Netlink reflector reports IP {ip} removed from {name}");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_sources(&self) {
+        let names: BTreeSet<&IfName> =
+            self.config.instances.iter().map(|instance| &instance.interface).collect();
+        for name in names {
+            if let Some(first) = self.shared.links.borrow().addresses(name).first() {
+                tracing::debug!("Assigned address {} for interface {name}", first.net.address);
+            }
+        }
+    }
+
+    fn interfaces_missing(&self, config: &Config) -> bool {
+        let links = self.shared.links.borrow();
+        let missing = |instance: &&Arc<VrrpInstance>| links.get(&instance.interface).is_none();
+        let mut any = false;
+        for instance in config.instances.iter().filter(missing) {
+            let VrrpInstance { interface, name, .. } = &**instance;
+            tracing::warn!("WARNING - interface {interface} for vrrp_instance {name} doesn't exist");
+            any = true;
+        }
+        if any {
+            tracing::error!("Non-existent interface specified in configuration");
+        }
+        any
+    }
+
+    // Reload.
+
+    /// Instances that stay are changed in place, new ones start, then the others stop; addresses are
+    /// removed last, and none that anybody wants by then.
+    async fn reload(&mut self, config: Arc<Config>) {
+        if self.interfaces_missing(&config) {
+            tracing::error!("The new configuration cannot run; the old one stays in force");
+            self.shared.tell_service(ToService::Reloaded(false));
+            return;
+        }
+        self.shared.ledger.borrow_mut().hold_removals();
+        self.shared.announcer.set_pace(super::pace(&config));
+        self.switchboard.handle(clock::now(), SwitchInput::Reconfigure(Arc::clone(&config)));
+        let mut old = std::mem::take(&mut self.instances);
+        for new in &config.instances {
+            let kept = old.iter().position(|handle| same_router(&handle.config, new));
+            let handle = match kept {
+                Some(index) => self.change(old.remove(index), new).await,
+                None => self.start(Arc::clone(new), false),
+            };
+            self.instances.push(handle);
+        }
+        self.config = config;
+        self.carry_out_effects();
+        for handle in old {
+            stop_instance(&handle).await;
+        }
+        self.settle();
+        self.shared.tell_service(ToService::Reloaded(true));
+    }
+
+    async fn change(&mut self, mut handle: Handle, new: &Arc<VrrpInstance>) -> Handle {
+        handle.config = Arc::clone(new);
+        let (confirm, confirmed) = oneshot::channel();
+        handle.tell(Control::Confirmed(Input::Reconfigure(Arc::clone(new)), confirm));
+        // Under a new name it has tracking that was never handed over.
+        handle.tell(Control::Input(Input::Tracking(self.switchboard.tracking(&new.name))));
+        // An error here is an instance that has failed: it starts again from the new configuration.
+        let _ = confirmed.await;
+        handle
+    }
+
+    /// Removes what nobody wants after a reload.
+    fn settle(&self) {
+        let dropped = self.shared.ledger.borrow_mut().let_go();
+        let links = self.shared.links.borrow();
+        let removal = |vip| {
+            let link = links.get(&place(vip).0)?;
+            Some(Change::Remove(kernel_address(link.index, vip)))
+        };
+        let changes: Vec<Change> = dropped.iter().filter_map(removal).collect();
+        if !changes.is_empty() {
+            let (nobody, _) = mpsc::unbounded_channel();
+            self.shared.kernel.apply(changes, 0, &nobody);
+        }
+    }
+
+    // The end.
+
+    async fn stop(mut self) -> End {
+        if self.keep_addresses {
+            self.tasks.abort_all();
+            return End::Stopped;
+        }
+        for handle in &self.instances {
+            stop_instance(handle).await;
+        }
+        let limit = self.shared.deadlines.sleep_until(Some(clock::now() + STOP_LIMIT));
+        tokio::select! {
+            () = async { while self.tasks.join_next().await.is_some() {} } => {}
+            () = limit => tracing::error!("the kernel has not let go of all addresses in time"),
+        }
+        End::Stopped
+    }
+}
+
+/// Returns once the instance has said its last words.
+async fn stop_instance(handle: &Handle) {
+    let (confirm, confirmed) = oneshot::channel();
+    handle.tell(Control::Confirmed(Input::Stop, confirm));
+    // An error here is an instance that has failed already.
+    let _ = confirmed.await;
+}

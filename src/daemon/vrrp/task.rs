@@ -1,0 +1,361 @@
+//! The task of one instance: a thin loop around its machine, and the executor of its effects.
+//!
+//! Adverts and log lines leave at once. Announcements and notifications wait until the address
+//! changes asked for before them have been made, so that nobody is told of an address that is not there.
+
+use super::inbox::Inbox;
+use super::kernel::{Done, kernel_address};
+use super::ledger::{InstanceId, Place, place};
+use super::sockets::{Member, Membership, endpoint};
+use super::{Notify, Shared, ToService};
+use crate::config::block::{Delivery, VrrpInstance};
+use crate::sys::clock;
+use crate::sys::netlink::Change;
+use crate::types::{Instant, State};
+use crate::vrrp::{
+    AddressChange, Effect, Input, Instance, InstanceStatus, Leftovers, Start, Timer, Tracking, Transmit,
+};
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// A removed address is looked for again after this long: whoever removed it may be putting it back.
+const RECHECK_DELAY: Duration = Duration::from_millis(5);
+
+/// A socket that could not be opened is tried again after this long.
+const SOCKET_RETRY: Duration = Duration::from_secs(1);
+
+/// What the coordinator tells an instance.
+#[derive(Debug)]
+pub(super) enum Control {
+    /// Something for the machine.
+    Input(Input),
+    /// The same, and an answer once its effects are under way.
+    Confirmed(Input, oneshot::Sender<()>),
+    /// The instance's link, or an address on it, has changed.
+    LinkChanged,
+    /// An address that the instance wants is gone.
+    AddressGone,
+    /// Somebody wants to know how it is.
+    Status(oneshot::Sender<InstanceStatus>),
+}
+
+/// Everything that the task of an instance owns.
+pub(super) struct Task {
+    id: InstanceId,
+    shared: Rc<Shared>,
+    machine: Instance,
+    control: mpsc::UnboundedReceiver<Control>,
+    inbox: Rc<Inbox>,
+    membership: Option<Membership>,
+    source: Option<IpAddr>,
+    done: (mpsc::UnboundedSender<Done>, mpsc::UnboundedReceiver<Done>),
+    /// Number of the last request to the kernel thread, and of the last that was answered.
+    requested: u64,
+    answered: u64,
+    /// Effects, and the request that must be answered before.
+    waiting: VecDeque<(u64, Effect)>,
+    /// When lost addresses and unopened sockets are looked at again.
+    recheck: Option<Instant>,
+    retry: Option<Instant>,
+    last_error: Option<i32>,
+    stopping: bool,
+}
+
+/// What an instance starts from.
+pub(super) struct Beginning {
+    pub(super) id: InstanceId,
+    pub(super) config: Arc<VrrpInstance>,
+    pub(super) tracking: Tracking,
+    /// Whether addresses that are there already may stay.
+    pub(super) adopt: bool,
+}
+
+impl Task {
+    /// Starts the machine; its first effects are carried out by [`Self::run`].
+    pub(super) fn new(
+        shared: Rc<Shared>,
+        control: mpsc::UnboundedReceiver<Control>,
+        beginning: Beginning,
+    ) -> Self {
+        let Beginning { id, config, tracking, adopt } = beginning;
+        let source = shared.source_of(&config);
+        let leftovers = if adopt && shared.adopt(id, &config) { Leftovers::Adopt } else { Leftovers::Remove };
+        let start = Start { tracking, source, leftovers };
+        let mut task = Self {
+            id,
+            machine: Instance::new(clock::now(), config, start),
+            shared,
+            control,
+            inbox: Rc::default(),
+            membership: None,
+            source,
+            done: mpsc::unbounded_channel(),
+            requested: 0,
+            answered: 0,
+            waiting: VecDeque::new(),
+            recheck: None,
+            retry: None,
+            last_error: None,
+            stopping: false,
+        };
+        task.join();
+        task
+    }
+
+    /// Runs until the instance has stopped and the kernel has let go of its addresses.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.carry_out_effects();
+            if self.stopping && self.answered == self.requested {
+                return;
+            }
+            let timer = self.machine.poll_timeout().map(|(at, _)| at);
+            let next = [timer, self.recheck, self.retry].into_iter().flatten().min();
+            tokio::select! {
+                biased;
+                control = self.control.recv() => match control {
+                    Some(control) => self.on_control(control),
+                    None => return,
+                },
+                Some(done) = self.done.1.recv() => self.on_done(done),
+                () = self.shared.deadlines.sleep_until(next) => self.on_time(),
+                () = self.inbox.arrival() => self.take_packets(),
+            }
+        }
+    }
+
+    fn on_control(&mut self, control: Control) {
+        match control {
+            Control::Input(input) => self.handle(input),
+            Control::Confirmed(input, confirm) => {
+                self.handle(input);
+                self.carry_out_effects();
+                // Whoever asked may have stopped waiting.
+                let _ = confirm.send(());
+            }
+            Control::LinkChanged => self.on_link_changed(),
+            Control::AddressGone => self.recheck = Some(clock::now() + RECHECK_DELAY),
+            Control::Status(answer) => drop(answer.send(self.machine.status())),
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.stopping |= input == Input::Stop;
+        let reconfigured = matches!(input, Input::Reconfigure(_));
+        self.machine.handle(clock::now(), input);
+        if reconfigured {
+            self.on_link_changed();
+        }
+    }
+
+    fn on_link_changed(&mut self) {
+        let source = self.shared.source_of(self.machine.config());
+        if source != self.source {
+            self.source = source;
+            self.machine.handle(clock::now(), Input::Source(source));
+        }
+        self.join();
+    }
+
+    fn take_packets(&mut self) {
+        while let Some(datagram) = self.inbox.pop() {
+            self.machine.handle(clock::now(), Input::Packet(datagram));
+        }
+    }
+
+    fn on_time(&mut self) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= clock::now());
+        if matches!(self.machine.poll_timeout(), Some((_, Timer::MasterDown))) {
+            // The whole process may have been asleep: a master that has spoken meanwhile is heard first.
+            self.membership.iter().for_each(Membership::pump);
+            self.take_packets();
+        }
+        self.machine.handle_timeout(clock::now());
+        if due(self.recheck) {
+            self.look_for_lost_addresses();
+        }
+        if due(self.retry) {
+            self.join();
+        }
+    }
+
+    /// Brings the socket in line with link and source.
+    fn join(&mut self) {
+        self.retry = None;
+        let shared = Rc::clone(&self.shared);
+        let links = shared.links.borrow();
+        let config = Arc::clone(self.machine.config());
+        let wanted = links.get(&config.interface).zip(endpoint(&config, self.source));
+        let Some((link, endpoint)) = wanted else {
+            self.membership = None;
+            return;
+        };
+        let peers = match &config.delivery {
+            Delivery::Unicast { peers, .. } => peers.clone(),
+            Delivery::Multicast { .. } => Vec::new(),
+        };
+        let fits = |membership: &Membership| membership.is_for(link.index, &endpoint, &peers);
+        if self.membership.as_ref().is_some_and(fits) {
+            return;
+        }
+        let member = Member { vrid: config.vrid, peers, inbox: Rc::clone(&self.inbox) };
+        // The old socket is left only after the new one is open.
+        match shared.sockets.join(link, &endpoint, member) {
+            Ok(membership) => self.membership = Some(membership),
+            Err(error) => {
+                tracing::error!("({}) cannot open a socket on {}: {error}", config.name, config.interface);
+                self.membership = None;
+                self.retry = Some(clock::now() + SOCKET_RETRY);
+            }
+        }
+    }
+
+    fn carry_out_effects(&mut self) {
+        while let Some(effect) = self.machine.poll_effect() {
+            match effect {
+                Effect::Send(transmit) => self.send(&transmit),
+                Effect::Notice(notice) if notice.is_detail() => tracing::debug!("{notice}"),
+                Effect::Notice(notice) => tracing::info!("{notice}"),
+                Effect::Addresses(change) => self.change_addresses(change),
+                Effect::Announce(_) | Effect::Notify(_) if self.answered < self.requested => {
+                    self.waiting.push_back((self.requested, effect));
+                }
+                Effect::Announce(burst) => self.shared.announcer.announce(self.id, &burst),
+                Effect::Notify(notification) => self.notify(notification),
+            }
+        }
+    }
+
+    fn send(&mut self, transmit: &Transmit) {
+        let sent = match &self.membership {
+            Some(membership) => membership.send(transmit),
+            None => Err(std::io::Error::from_raw_os_error(libc::ENODEV)),
+        };
+        let error = sent.err();
+        let code = error.as_ref().and_then(std::io::Error::raw_os_error);
+        // A link that goes down makes the last words fail as well, and every advert after that alike.
+        if let Some(error) = error
+            && code != self.last_error
+            && self.machine.state() == State::Master
+        {
+            let name = &self.machine.config().name;
+            let text = nix::errno::Errno::from_raw(code.unwrap_or(0)).desc();
+            match self.machine.config().delivery {
+                Delivery::Multicast { .. } => {
+                    tracing::info!("({name}): send advert error {} ({text})", code.unwrap_or(0));
+                }
+                Delivery::Unicast { .. } => {
+                    tracing::info!("({name}) Cant send advert to {} ({error})", transmit.destination);
+                }
+            }
+        }
+        self.last_error = code;
+    }
+
+    fn notify(&self, notification: crate::vrrp::Notification) {
+        let config = Arc::clone(self.machine.config());
+        self.shared.tell_service(ToService::Notify(Notify { config, notification }));
+    }
+
+    fn change_addresses(&mut self, change: AddressChange) {
+        let AddressChange { install, remove } = change;
+        if !remove.is_empty() && self.machine.state() != State::Master {
+            self.waiting.retain(|(_, effect)| !matches!(effect, Effect::Announce(_)));
+            self.shared.announcer.cancel(self.id);
+        }
+        let mut changes = Vec::with_capacity(install.len() + remove.len());
+        {
+            let links = self.shared.links.borrow();
+            let mut ledger = self.shared.ledger.borrow_mut();
+            for vip in &install {
+                ledger.want(self.id, vip);
+                match links.get(&vip.dev) {
+                    Some(link) => changes.push(Change::Add(kernel_address(link.index, vip))),
+                    None => tracing::warn!(
+                        "({}) cannot add {}: there is no interface {}",
+                        self.machine.config().name,
+                        vip.net,
+                        vip.dev
+                    ),
+                }
+            }
+            for vip in &remove {
+                if ledger.release(self.id, vip)
+                    && let Some(link) = links.get(&vip.dev)
+                {
+                    changes.push(Change::Remove(kernel_address(link.index, vip)));
+                }
+            }
+        }
+        if !changes.is_empty() {
+            self.requested += 1;
+            self.shared.kernel.apply(changes, self.requested, &self.done.0);
+        }
+    }
+
+    fn on_done(&mut self, done: Done) {
+        self.answered = done.number;
+        let name = &self.machine.config().name;
+        for (change, failure) in &done.failures {
+            match change {
+                Change::Add(address) => tracing::error!("({name}) cannot add {}: {failure}", address.net),
+                Change::Remove(address) => {
+                    tracing::error!("({name}) cannot remove {}: {failure}", address.net)
+                }
+            }
+        }
+        while let Some((_, effect)) = self.waiting.pop_front_if(|(after, _)| *after <= done.number) {
+            match effect {
+                Effect::Announce(burst) => self.shared.announcer.announce(self.id, &burst),
+                Effect::Notify(notification) => self.notify(notification),
+                Effect::Send(_) | Effect::Notice(_) | Effect::Addresses(_) => {}
+            }
+        }
+    }
+
+    /// Tells the machine which of its addresses somebody else has removed.
+    fn look_for_lost_addresses(&mut self) {
+        if self.answered < self.requested {
+            self.recheck = Some(clock::now() + RECHECK_DELAY);
+            return;
+        }
+        self.recheck = None;
+        let lost: Vec<Place> = {
+            let (links, ledger) = (self.shared.links.borrow(), self.shared.ledger.borrow());
+            let is_lost = |(name, net): &&Place| {
+                links.get(name).is_some_and(|link| link.up) && links.address(name, *net).is_none()
+            };
+            ledger.wanted_by(self.id).filter(is_lost).cloned().collect()
+        };
+        for (name, net) in lost {
+            self.machine.handle(clock::now(), Input::AddressLost(net.address, name));
+        }
+    }
+}
+
+impl Shared {
+    /// The address that adverts of this instance come from now.
+    fn source_of(&self, config: &VrrpInstance) -> Option<IpAddr> {
+        let mut addresses = self.links.borrow().addresses(&config.interface);
+        // What another instance has put there will go away again.
+        let ledger = self.ledger.borrow();
+        addresses.retain(|address| !ledger.is_wanted(&(config.interface.clone(), address.net)));
+        crate::vrrp::primary_source(config, &addresses)
+    }
+
+    /// Takes over what an earlier life of the instance left in the kernel; whether there was anything.
+    fn adopt(&self, id: InstanceId, config: &VrrpInstance) -> bool {
+        let (links, mut ledger) = (self.links.borrow(), self.ledger.borrow_mut());
+        for vip in config.vips.iter().chain(&config.excluded_vips) {
+            let (name, net) = place(vip);
+            if links.address(&name, net).is_some_and(|address| address.ours) {
+                ledger.want(id, vip);
+            }
+        }
+        ledger.wanted_by(id).next().is_some()
+    }
+}

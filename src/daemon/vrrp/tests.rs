@@ -1,0 +1,389 @@
+//! Whole protocol threads against the kernel, each in a network namespace of its own.
+
+use super::*;
+use crate::config::block::{Announcements, Auth, Delivery, NotifyScripts, Preempt};
+use crate::config::value::VirtualAddress;
+use crate::sys::testing::{in_namespace, ip};
+use crate::types::{AdvertInt, Family, IfName, IpNet, Priority, State, Version, Vrid};
+use crate::vrrp::Event;
+use std::net::IpAddr;
+use std::process::{Child, Command as Process, Stdio};
+use std::time::{Duration, Instant};
+
+/// A protocol thread in its namespace.
+struct Node {
+    commands: mpsc::Sender<Command>,
+    service: mpsc::UnboundedReceiver<ToService>,
+    thread: std::thread::JoinHandle<io::Result<End>>,
+}
+
+fn vip(address: &str, dev: &str) -> VirtualAddress {
+    VirtualAddress {
+        net: IpNet::host(address.parse().unwrap()),
+        dev: IfName::new(dev).unwrap(),
+        scope: 0,
+        label: None,
+        broadcast: None,
+        peer: None,
+        preferred_lft: None,
+        home: false,
+        dad: false,
+        mngtmpaddr: false,
+        noprefixroute: false,
+        autojoin: false,
+        no_track: false,
+    }
+}
+
+fn instance(dev: &str, priority: u8, vips: &[&str]) -> VrrpInstance {
+    let vips: Vec<_> = vips.iter().map(|address| vip(address, dev)).collect();
+    let family = vips[0].net.family();
+    VrrpInstance {
+        name: "VI_1".into(),
+        wanted_state: State::Backup,
+        interface: IfName::new(dev).unwrap(),
+        vrid: Vrid::new(51).unwrap(),
+        family,
+        version: Version::V3,
+        priority: Priority::new(priority),
+        advert_int: AdvertInt::from_centis(10).unwrap(),
+        auth: Auth::None,
+        delivery: Delivery::Multicast { group: family.vrrp_group() },
+        source: None,
+        vips,
+        excluded_vips: Vec::new(),
+        preempt: Preempt::After(Duration::ZERO),
+        garp: Announcements {
+            master_delay: Duration::from_secs(5),
+            master_repeat: 5,
+            master_refresh: Duration::ZERO,
+            master_refresh_repeat: 1,
+            lower_prio_delay: Duration::from_secs(5),
+            lower_prio_repeat: 5,
+        },
+        down_timer_adverts: 3,
+        track_primary: true,
+        track_interfaces: Vec::new(),
+        track_scripts: Vec::new(),
+        notify: NotifyScripts::default(),
+        smtp_alert: false,
+        lower_prio_no_advert: false,
+        higher_prio_send_advert: false,
+        skip_check_adv_addr: false,
+        debug: 0,
+    }
+}
+
+fn config(instances: Vec<VrrpInstance>) -> Arc<Config> {
+    Arc::new(Config { instances: instances.into_iter().map(Arc::new).collect(), ..Config::default() })
+}
+
+/// Starts a node in the namespace of the calling thread.
+fn start(config: &Arc<Config>, respawned: bool) -> Node {
+    let (commands, receiver) = mpsc::channel(16);
+    let (service_sender, service) = mpsc::unbounded_channel();
+    let config = Arc::clone(config);
+    // A thread inherits the namespace of the one that starts it.
+    let thread = std::thread::spawn(move || {
+        run_protocol(Protocol {
+            config,
+            commands: receiver,
+            service: service_sender,
+            respawned,
+            keep_addresses: false,
+        })
+    });
+    Node { commands, service, thread }
+}
+
+impl Node {
+    /// Waits for a notification of this event.
+    fn await_event(&mut self, wanted: Event) -> Instant {
+        let limit = Instant::now() + Duration::from_secs(10);
+        loop {
+            match self.service.try_recv() {
+                Ok(ToService::Notify(notify)) if notify.notification.event == wanted => {
+                    return Instant::now();
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    assert!(Instant::now() < limit, "{wanted} did not come");
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+    }
+
+    fn tell(&self, command: Command) {
+        self.commands.blocking_send(command).unwrap();
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let (answer, snapshot) = oneshot::channel();
+        self.tell(Command::Snapshot(answer));
+        snapshot.blocking_recv().unwrap()
+    }
+
+    fn stop(self) {
+        self.tell(Command::Stop);
+        assert_eq!(self.thread.join().unwrap().unwrap(), End::Stopped);
+    }
+
+    /// Ends it as a crash would: nothing is said, nothing removed.
+    fn crash(self) {
+        drop(self.commands);
+        assert_eq!(self.thread.join().unwrap().unwrap(), End::Broken);
+    }
+}
+
+fn shown(name: &str) -> String {
+    let output = Process::new("ip").args(["address", "show", "dev", name]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn has(name: &str, address: &str) -> bool {
+    shown(name).contains(&format!(" {address}/"))
+}
+
+/// Starts `ip monitor address` here and waits until it listens.
+fn watch_addresses() -> Child {
+    let mut command = Process::new("ip");
+    let child = command.args(["monitor", "address"]).stdout(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    child
+}
+
+/// Ends it and gives what it has seen.
+fn told(mut monitor: Child) -> String {
+    std::thread::sleep(Duration::from_millis(100));
+    monitor.kill().unwrap();
+    String::from_utf8(monitor.wait_with_output().unwrap().stdout).unwrap()
+}
+
+/// Runs `test` beside a second namespace: `va` stays here, `vb` moves there. The argument runs
+/// closures over there, one after another.
+fn with_peer(test: impl FnOnce(&Peer) + Send + 'static) {
+    in_namespace(|| {
+        let (jobs, receiver) = std::sync::mpsc::channel::<Box<dyn FnOnce() + Send>>();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            ready.send(nix::unistd::gettid()).unwrap();
+            receiver.into_iter().for_each(|job| job());
+        });
+        let tid = is_ready.recv().unwrap();
+        ip(&format!("link set vb netns {tid}"));
+        let peer = Peer { jobs };
+        peer.run(|| {
+            ip("link set vb up");
+            ip("address add 192.0.2.2/24 dev vb");
+            ip("address add fe80::b/64 dev vb nodad");
+        });
+        test(&peer);
+        drop(peer);
+        thread.join().unwrap();
+    });
+}
+
+struct Peer {
+    jobs: std::sync::mpsc::Sender<Box<dyn FnOnce() + Send>>,
+}
+
+impl Peer {
+    fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let (answer, result) = std::sync::mpsc::channel();
+        self.jobs.send(Box::new(move || answer.send(job()).unwrap())).unwrap();
+        result.recv().unwrap()
+    }
+}
+
+fn failover(vips: &'static [&'static str], unicast: Option<[&'static str; 2]>) {
+    with_peer(move |peer| {
+        let with_delivery = move |mut instance: VrrpInstance, own: usize| {
+            if let Some(nodes) = unicast {
+                let addresses = nodes.map(|node| node.parse::<IpAddr>().unwrap());
+                instance.source = Some(addresses[own]);
+                let peers = vec![addresses[1 - own]];
+                instance.delivery = Delivery::Unicast { peers, ttl: None, check_source: false };
+            }
+            config(vec![instance])
+        };
+        let mut a = start(&with_delivery(instance("va", 150, vips), 0), false);
+        let mut b = peer.run(move || start(&with_delivery(instance("vb", 100, vips), 1), false));
+        b.await_event(Event::Backup);
+        a.await_event(Event::Master);
+        assert!(vips.iter().all(|vip| has("va", vip)));
+        std::thread::sleep(Duration::from_millis(500));
+        let seen = b.snapshot().instances;
+        assert_eq!((seen[0].state, seen[0].stats.become_master), (State::Backup, 0), "{:?}", seen[0]);
+        assert_eq!(seen[0].master.unwrap().priority, Priority::new(150));
+        assert!(seen[0].stats.advert_rcvd >= 3);
+
+        a.stop();
+        assert!(!vips.iter().any(|vip| has("va", vip)));
+        b.await_event(Event::Master);
+        assert_eq!(b.snapshot().instances[0].stats.pri_zero_rcvd, 1);
+        assert!(peer.run(move || vips.iter().all(|vip| has("vb", vip))));
+        b.stop();
+        assert!(!peer.run(move || vips.iter().any(|vip| has("vb", vip))));
+    });
+}
+
+#[test]
+fn ipv4_multicast_fails_over() {
+    failover(&["10.99.0.100", "10.99.0.101"], None);
+}
+
+#[test]
+fn ipv6_multicast_fails_over() {
+    failover(&["fe80::51", "2001:db8:99::100"], None);
+}
+
+#[test]
+fn ipv4_unicast_fails_over() {
+    failover(&["10.99.0.100"], Some(["192.0.2.1", "192.0.2.2"]));
+}
+
+#[test]
+fn ipv6_unicast_fails_over() {
+    failover(&["2001:db8:99::100"], Some(["fe80::a", "fe80::b"]));
+}
+
+#[test]
+fn a_respawned_child_keeps_the_addresses_of_the_killed_one_without_a_gap() {
+    in_namespace(|| {
+        let config = config(vec![instance("va", 150, &["10.99.0.100"])]);
+        let mut first = start(&config, false);
+        first.await_event(Event::Master);
+        first.crash();
+        assert!(has("va", "10.99.0.100"));
+        let monitor = watch_addresses();
+        let mut second = start(&config, true);
+        second.await_event(Event::Master);
+        assert!(has("va", "10.99.0.100"));
+        second.stop();
+        assert!(!has("va", "10.99.0.100"));
+        let events = told(monitor);
+        assert_eq!(events.matches("10.99.0.100").count(), 1, "removed once, at the end: {events}");
+    });
+}
+
+#[test]
+fn a_first_start_removes_leftovers() {
+    in_namespace(|| {
+        ip("address add 10.99.0.100/32 dev va");
+        let mut node = start(&config(vec![instance("va", 150, &["10.99.0.100"])]), false);
+        node.await_event(Event::Backup);
+        assert!(!has("va", "10.99.0.100"));
+        node.stop();
+    });
+}
+
+#[test]
+fn an_address_that_somebody_removes_is_put_back() {
+    in_namespace(|| {
+        let mut node = start(&config(vec![instance("va", 150, &["10.99.0.100", "10.99.0.101"])]), false);
+        node.await_event(Event::Master);
+        ip("address del 10.99.0.101/32 dev va");
+        let limit = Instant::now() + Duration::from_secs(5);
+        while !has("va", "10.99.0.101") {
+            assert!(Instant::now() < limit);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(node.snapshot().instances[0].state, State::Master);
+        node.stop();
+    });
+}
+
+#[test]
+fn a_dead_cable_is_a_fault_and_a_mended_one_none() {
+    with_peer(|peer| {
+        let mut node = start(&config(vec![instance("va", 150, &["10.99.0.100"])]), false);
+        node.await_event(Event::Master);
+        peer.run(|| ip("link set vb down"));
+        node.await_event(Event::Fault);
+        assert!(!has("va", "10.99.0.100"));
+        peer.run(|| ip("link set vb up"));
+        node.await_event(Event::Backup);
+        node.await_event(Event::Master);
+        node.stop();
+    });
+}
+
+#[test]
+fn a_link_that_is_made_anew_is_used_again() {
+    in_namespace(|| {
+        let mut node = start(&config(vec![instance("va", 150, &["10.99.0.100"])]), false);
+        node.await_event(Event::Master);
+        ip("link del va");
+        node.await_event(Event::Fault);
+        ip("link add va type veth peer name vb");
+        ip("link set vb up");
+        ip("link set va up");
+        ip("address add 192.0.2.1/24 dev va");
+        node.await_event(Event::Master);
+        assert!(has("va", "10.99.0.100"));
+        node.stop();
+    });
+}
+
+#[test]
+fn a_reload_moves_an_address_between_instances_without_removing_it() {
+    in_namespace(|| {
+        let pair = |first: &[&str], second: &[&str]| {
+            let other = VrrpInstance {
+                name: "VI_2".into(),
+                vrid: Vrid::new(7).unwrap(),
+                ..instance("va", 100, second)
+            };
+            config(vec![instance("va", 150, first), other])
+        };
+        let moving = "10.99.0.102";
+        let mut node = start(&pair(&["10.99.0.100", moving], &["10.99.0.101"]), false);
+        node.await_event(Event::Master);
+        node.await_event(Event::Master);
+        let monitor = watch_addresses();
+        node.tell(Command::Reload(pair(&["10.99.0.100"], &["10.99.0.101", moving, "10.99.0.103"])));
+        let states: Vec<State> = node.snapshot().instances.iter().map(|instance| instance.state).collect();
+        assert_eq!(states, [State::Master; 2]);
+        let events = told(monitor);
+        assert!(events.contains("10.99.0.103") && !events.contains(moving), "{events}");
+        assert!(has("va", moving));
+        node.stop();
+    });
+}
+
+#[test]
+fn an_interface_that_does_not_exist_ends_a_first_start_and_is_refused_by_a_reload() {
+    in_namespace(|| {
+        let absent = config(vec![instance("eth9", 150, &["10.99.0.100"])]);
+        let node = start(&absent, false);
+        assert_eq!(node.thread.join().unwrap().unwrap(), End::InterfacesMissing);
+        let mut node = start(&config(vec![instance("va", 150, &["10.99.0.100"])]), false);
+        node.await_event(Event::Master);
+        node.tell(Command::Reload(absent));
+        assert_eq!(node.snapshot().instances[0].state, State::Master);
+        assert!(has("va", "10.99.0.100"));
+        node.stop();
+    });
+}
+
+#[test]
+fn many_instances_share_a_socket_and_all_become_master() {
+    in_namespace(|| {
+        let instances = (1..=100u8).map(|vrid| VrrpInstance {
+            name: format!("VI_{vrid}"),
+            vrid: Vrid::new(vrid).unwrap(),
+            ..instance("va", 150, &[&format!("10.98.0.{vrid}")])
+        });
+        let mut node = start(&config(instances.collect()), false);
+        for _ in 1..=100 {
+            node.await_event(Event::Master);
+        }
+        let raw = std::fs::read_to_string("/proc/thread-self/net/raw").unwrap();
+        assert_eq!(raw.lines().count(), 1 + 2, "one pair of sockets: {raw}");
+        assert_eq!(Family::V4, node.snapshot().instances[0].config.family);
+        node.stop();
+        assert!(!shown("va").contains("10.98.0."));
+    });
+}
