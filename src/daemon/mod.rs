@@ -8,6 +8,7 @@
 
 pub mod child;
 pub mod files;
+pub mod dump_file;
 pub mod logging;
 pub mod notify;
 pub mod options;
