@@ -7,16 +7,17 @@
 //! ```
 
 pub mod child;
-pub mod files;
 pub mod dump_file;
+pub mod files;
 pub mod logging;
 pub mod notify;
+pub mod machine;
 pub mod options;
 pub mod runner;
 pub mod script_security;
 pub mod scripts;
 pub mod signals;
-mod vrrp;
+pub mod vrrp;
 
 pub use child::ChildContext;
 pub use options::Options;

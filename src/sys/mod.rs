@@ -5,6 +5,7 @@
 pub mod account;
 pub mod clock;
 pub mod deadlines;
+pub mod link_info;
 pub mod local_time;
 pub mod netlink;
 pub mod packet;

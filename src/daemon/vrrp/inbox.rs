@@ -43,9 +43,9 @@ impl Inbox {
         self.arrival.notified().await;
     }
 
-    /// How many packets were lost here.
-    pub(super) fn dropped(&self) -> u64 {
-        self.dropped.get()
+    /// How many packets were lost here since the last call.
+    pub(super) fn take_dropped(&self) -> u64 {
+        self.dropped.take()
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
         }
         inbox.push(from(3, 0));
         inbox.push(from(1, 2));
-        assert_eq!(inbox.dropped(), 2);
+        assert_eq!(inbox.take_dropped(), 2);
         let all: Vec<Datagram> = std::iter::from_fn(|| inbox.pop()).collect();
         assert_eq!(all.len(), LIMIT);
         assert_eq!(all.last(), Some(&from(1, 2)));

@@ -17,13 +17,16 @@ mod inbox;
 mod kernel;
 mod ledger;
 mod links;
+mod service;
 mod sockets;
 mod task;
 
 use crate::config::Config;
 use crate::config::block::{VrrpInstance, VrrpScript};
+use crate::daemon::child::{ChildContext, exit_code};
 use crate::status::Snapshot;
 use crate::sys::deadlines::Deadlines;
+use crate::sys::{process, sched};
 use crate::track::Signal;
 use crate::vrrp::{Notification, RunId, SwitchInput};
 use announcer::{Announcer, Pace};
@@ -36,6 +39,7 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
@@ -98,6 +102,73 @@ impl Shared {
 fn pace(config: &Config) -> Pace {
     Pace { garp: config.global.garp.interval, gna: config.global.garp.gna_interval }
 }
+
+/// What the kernel lets the protocol thread run without ever sleeping before it ends the process:
+/// a loop gone wild must not take the machine with it.
+const REAL_TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long the log may take at the very end.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+
+/// Runs the VRRP child until it is told to end; its exit code.
+#[must_use]
+pub fn run(context: ChildContext) -> u8 {
+    let log = context.log.clone();
+    let code = run_child(context).unwrap_or_else(|error| {
+        tracing::error!("VRRP cannot run: {error}");
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => exit_code::MISSING_PERMISSION,
+            _ => exit_code::FATAL,
+        }
+    });
+    log.flush(FLUSH_LIMIT);
+    code
+}
+
+fn run_child(context: ChildContext) -> io::Result<u8> {
+    let ChildContext { options, config, log: _, signals, parent, runner, respawned } = context;
+    // A panic must not end the process: an instance that fails starts again beside the others.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("internal error: {panic}")));
+    let (commands, receiver) = mpsc::channel(WAITING_COMMANDS);
+    let (to_service, from_protocol) = mpsc::unbounded_channel();
+    let strict = config.global.enable_script_security;
+    let keep_addresses = options.dont_release_vrrp;
+    let service =
+        service::start(service::Setup { options, signals, parent, runner, strict, from_protocol, commands })?;
+    if let Err(error) = sched::set_round_robin(1, REAL_TIME_LIMIT) {
+        tracing::debug!("no real-time class for the protocol: {error}");
+    }
+    // The service thread ends once this has dropped its end of their connection.
+    let end =
+        run_protocol(Protocol { config, commands: receiver, service: to_service, respawned, keep_addresses });
+    if service.join().is_err() {
+        tracing::error!("the service thread failed by an internal error");
+    }
+    Ok(match end? {
+        End::Stopped => {
+            tracing::info!("Stopped{}", used());
+            0
+        }
+        End::InterfacesMissing => exit_code::CONFIG,
+        End::Broken => exit_code::FATAL,
+    })
+}
+
+/// keepalived's account of CPU time in its last line.
+fn used() -> String {
+    let (own, children) = process::cpu_time();
+    let seconds = |time: Duration| format!("{}.{:06}", time.as_secs(), time.subsec_micros());
+    format!(
+        " - used (self/children) {}/{} user time, {}/{} system time",
+        seconds(own.user),
+        seconds(children.user),
+        seconds(own.system),
+        seconds(children.system)
+    )
+}
+
+/// Commands that wait before whoever gives them waits: the protocol thread takes them at once.
+const WAITING_COMMANDS: usize = 64;
 
 /// What the protocol thread starts from.
 struct Protocol {

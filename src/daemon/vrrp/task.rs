@@ -165,6 +165,10 @@ impl Task {
         while let Some(datagram) = self.inbox.pop() {
             self.machine.handle(clock::now(), Input::Packet(datagram));
         }
+        let dropped = self.inbox.take_dropped();
+        if dropped > 0 {
+            tracing::debug!("({}) {dropped} packets came faster than they can be read", self.machine.config().name);
+        }
     }
 
     fn on_time(&mut self) {
