@@ -11,6 +11,7 @@ use nix::sys::socket::{
 };
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, Socket, Type};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
@@ -66,6 +67,20 @@ pub struct VrrpSocket {
     receive: AsyncFd<Socket>,
     link: IfIndex,
     family: Family,
+    endpoint: Endpoint,
+}
+
+impl fmt::Display for VrrpSocket {
+    /// In the words of keepalived's log: `ifindex(  8), family(IPv4), proto(112), fd(13,14) multicast, address(224.0.0.18)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (link, family) = (self.link.get(), self.family);
+        let (receive, send) = (self.receive.get_ref().as_raw_fd(), self.send.as_raw_fd());
+        write!(f, "ifindex({link:3}), family({family}), proto({PROTOCOL}), fd({receive},{send})")?;
+        match &self.endpoint {
+            Endpoint::Multicast { group } => write!(f, " multicast, address({group})"),
+            Endpoint::Unicast { source } => write!(f, " , unicast, address({source})"),
+        }
+    }
 }
 
 impl VrrpSocket {
@@ -83,7 +98,7 @@ impl VrrpSocket {
         let receive = open_receiver(link, name, endpoint, vrids)?;
         // SAFETY: the socket owns its descriptor and nothing replaces or closes it inside the AsyncFd.
         let receive = unsafe { AsyncFd::register(receive)? };
-        Ok(Self { send, receive, link, family: endpoint.family() })
+        Ok(Self { send, receive, link, family: endpoint.family(), endpoint: endpoint.clone() })
     }
 
     /// Replaces the numbers that are let through, at once and without a gap.

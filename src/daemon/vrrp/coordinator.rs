@@ -222,6 +222,7 @@ impl Coordinator {
             Command::Script(input) => self.switchboard.handle(clock::now(), input),
             Command::Reload(config) => self.reload(config).await,
             Command::Snapshot(answer) => drop(answer.send(self.snapshot().await)),
+            Command::ClearStats => self.instances.iter().for_each(|handle| handle.tell(Control::ClearStats)),
             Command::Stop => {}
         }
     }
@@ -306,10 +307,10 @@ impl Coordinator {
             Event::LinkRemoved(link) if used(&link.name) => {
                 tracing::debug!("Interface {} deleted", link.name)
             }
-            Event::LinkChanged(link) if used(&link.name) => {
-                if links.get(&link.name).is_some_and(|known| known.up != link.up) {
-                    tracing::info!("Netlink reports {} {}", link.name, if link.up { "up" } else { "down" });
-                }
+            Event::LinkChanged(link)
+                if used(&link.name) && links.get(&link.name).is_some_and(|known| known.up != link.up) =>
+            {
+                tracing::info!("Netlink reports {} {}", link.name, if link.up { "up" } else { "down" });
             }
             Event::AddressRemoved(address) => {
                 if let Some(name) = links.name(address.link)

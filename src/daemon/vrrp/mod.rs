@@ -76,6 +76,8 @@ pub(super) enum Command {
     Reload(Arc<Config>),
     /// Say how everything is.
     Snapshot(oneshot::Sender<Snapshot>),
+    /// Count from zero again.
+    ClearStats,
     /// End, with last words.
     Stop,
 }

@@ -117,7 +117,7 @@ impl Service {
             Request::Interrupt if self.options.ignore_sigint => {}
             Request::Interrupt => self.tell(Command::Stop).await,
             Request::Reload => self.reload().await,
-            Request::Data => {}
+            Request::Data => tracing::info!("keepalived.data is not written in this version"),
             Request::Stats => {
                 tracing::info!("Printing VRRP stats for process({pid}) on signal");
                 self.dump("keepalived.stats", status::stats).await;
@@ -125,8 +125,9 @@ impl Service {
             Request::StatsClear => {
                 tracing::info!("Printing and clearing VRRP stats for process({pid}) on signal");
                 self.dump("keepalived.stats", status::stats).await;
+                self.tell(Command::ClearStats).await;
             }
-            Request::Json => {}
+            Request::Json => tracing::info!("keepalived.json is not written in this version"),
             Request::ChildEnded => {}
         }
     }

@@ -100,6 +100,7 @@ impl Sockets {
             receiver: OnceCell::new(),
             table: self.clone(),
         });
+        tracing::debug!("VRRP sockpool: [{}]", shared.socket);
         let receiver = tokio::task::spawn_local(receive(Rc::downgrade(&shared)));
         shared.receiver.get_or_init(|| receiver.abort_handle());
         self.0.open.borrow_mut().insert(key, Rc::downgrade(&shared));

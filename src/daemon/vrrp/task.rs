@@ -39,6 +39,8 @@ pub(super) enum Control {
     LinkChanged,
     /// An address that the instance wants is gone.
     AddressGone,
+    /// Count from zero again.
+    ClearStats,
     /// Somebody wants to know how it is.
     Status(oneshot::Sender<InstanceStatus>),
 }
@@ -139,6 +141,7 @@ impl Task {
             }
             Control::LinkChanged => self.on_link_changed(),
             Control::AddressGone => self.recheck = Some(clock::now() + RECHECK_DELAY),
+            Control::ClearStats => self.machine.clear_stats(),
             Control::Status(answer) => drop(answer.send(self.machine.status())),
         }
     }
@@ -167,7 +170,10 @@ impl Task {
         }
         let dropped = self.inbox.take_dropped();
         if dropped > 0 {
-            tracing::debug!("({}) {dropped} packets came faster than they can be read", self.machine.config().name);
+            tracing::debug!(
+                "({}) {dropped} packets came faster than they can be read",
+                self.machine.config().name
+            );
         }
     }
 

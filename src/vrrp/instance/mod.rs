@@ -252,6 +252,11 @@ impl Instance {
         &self.config
     }
 
+    /// Counts from zero again.
+    pub fn clear_stats(&mut self) {
+        self.stats = Stats::default();
+    }
+
     /// The instance as others may see it.
     #[must_use]
     pub fn status(&self) -> InstanceStatus {
