@@ -31,6 +31,7 @@ impl World {
             return;
         }
         let now = node.local(self.now);
+        node.remove_unknown_leftovers();
         let config = self.border.config(host, Arc::clone(&node.plan.config));
         let switchboard = Switchboard::new(now, &config, node.kernel.links());
         node.life += 1;
@@ -89,14 +90,16 @@ impl World {
         self.kill(host);
     }
 
-    pub(super) fn reload(&mut self, host: Host) {
-        let Some(daemon) = &self.nodes[host].daemon else { return };
-        // A new value, as a parser would make it: that nothing has changed is for the machines to find.
-        let config = Arc::new((*daemon.config).clone());
-        let config = self.border.config(host, config);
+    /// Reads the configuration again, which may be another by now.
+    pub(super) fn reload(&mut self, host: Host, cause: &Cause) {
+        let node = &mut self.nodes[host];
+        let Some(daemon) = &mut node.daemon else { return };
+        let config = self.border.config(host, Arc::clone(&node.plan.config));
+        daemon.config = Arc::clone(&config);
         for machine in self.machines(host) {
+            // A new value, as a parser would make it: that nothing has changed is for the machine to find.
             let instance = Arc::new((*config.instances[machine.instance]).clone());
-            self.handle(machine, Input::Reconfigure(instance), Cause::Reloaded);
+            self.handle(machine, Input::Reconfigure(instance), cause.clone());
         }
         self.deliver_switch_input(host, SwitchInput::Reconfigure(config));
     }
@@ -115,6 +118,19 @@ impl World {
             if let Some(passed_on) = self.border.packet(machine, now, datagram.clone()) {
                 let cause = Cause::Packet { datagram: datagram.clone(), genuine };
                 self.handle(machine, Input::Packet(passed_on), cause);
+            }
+        }
+        self.rearm(host);
+    }
+
+    /// The node's own addresses have changed.
+    pub(super) fn review_sources(&mut self, host: Host) {
+        for machine in self.machines(host) {
+            let node = &self.nodes[host];
+            let Some(instance) = node.instance(machine.instance) else { continue };
+            let source = node.source(instance.config());
+            if source != instance.status().source {
+                self.handle(machine, Input::Source(source), Cause::Source);
             }
         }
         self.rearm(host);

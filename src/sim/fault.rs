@@ -28,6 +28,10 @@ pub enum Fault {
     Start(Host),
     /// The daemon reads its configuration again, in which nothing has changed.
     Reload(Host),
+    /// The daemon reads a configuration in which something has changed: the node's variant of that number.
+    Reconfigure(Host, usize),
+    /// The node's own addresses on the LAN are these now.
+    Renumber(Host, Numbering),
     /// Check scripts of that number behave like this from now on.
     Script(Host, usize, Behaviour),
     /// The node does nothing for a while.
@@ -38,6 +42,17 @@ pub enum Fault {
     KernelTrouble(Host, bool),
     /// Somebody sends bad packets that look like adverts: so many, so far apart.
     Stranger(u32, Duration),
+}
+
+/// What addresses of its own a node has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Numbering {
+    /// Those of the plan.
+    Home,
+    /// None that an advert could come from.
+    Gone,
+    /// Others.
+    Away,
 }
 
 /// How a check script behaves.
@@ -84,7 +99,7 @@ fn breakdown(
 ) -> Vec<(Instant, Fault)> {
     let names = Names::default();
     let scripts = plan.nodes[host].config.scripts.len();
-    match random.within(0..=12) {
+    match random.within(0..=14) {
         0 => {
             let other = random.index(plan.nodes.len());
             vec![(now, Fault::Cut(host, other)), (later, Fault::Heal)]
@@ -112,6 +127,11 @@ fn breakdown(
         10 => vec![(now, Fault::Pause(host, random.duration(interval / 10..=interval * 6)))],
         11 if random.chance(500) => vec![(now, Fault::RemoveAddress(host))],
         11 => vec![(now, Fault::KernelTrouble(host, true)), (later, Fault::KernelTrouble(host, false))],
+        12 => vec![(now, Fault::Reconfigure(host, random.index(plan.nodes[host].variants.len())))],
+        13 => {
+            let numbering = random.pick(&[Numbering::Gone, Numbering::Away]);
+            vec![(now, Fault::Renumber(host, numbering)), (later, Fault::Renumber(host, Numbering::Home))]
+        }
         _ => {
             let packets = random.within(1..=30) as u32;
             vec![(now, Fault::Stranger(packets, random.duration(interval / 20..=interval / 3)))]

@@ -34,7 +34,7 @@ mod world;
 
 pub use border::{Border, Faithful, Machine};
 pub use clock::Clock;
-pub use fault::{Behaviour, Fault};
+pub use fault::{Behaviour, Fault, Numbering};
 pub use journal::Journal;
 pub use kernel::{Kernel, Operation};
 pub use lan::{Host, Weather};

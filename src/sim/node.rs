@@ -1,9 +1,10 @@
 //! A machine with a kernel, and on it, most of the time, a daemon.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::fault::Behaviour;
+use super::fault::{Behaviour, Numbering};
 use super::kernel::Kernel;
 use super::plan::{Names, NodePlan};
 use super::queue::Ticket;
@@ -70,6 +71,41 @@ impl Node {
         }
     }
 
+    /// Gives the node other addresses of its own. Unicast goes on under the old ones.
+    pub(super) fn renumber(&mut self, numbering: Numbering) {
+        let lan = Names::default().lan;
+        let away = |address: &IpAddr| match address {
+            IpAddr::V4(address) => IpAddr::from((u32::from(*address) ^ 0x80).to_be_bytes()),
+            IpAddr::V6(address) => Ipv6Addr::from(u128::from(*address) ^ 0x8000).into(),
+        };
+        for address in &self.plan.addresses {
+            let other = away(address);
+            self.kernel.remove(&lan, *address);
+            self.kernel.remove(&lan, other);
+            match numbering {
+                Numbering::Home => self.kernel.add(lan.clone(), *address),
+                Numbering::Away => self.kernel.add(lan.clone(), other),
+                Numbering::Gone => {}
+            }
+        }
+    }
+
+    /// A daemon knows by their mark the addresses that an earlier one has left behind; those that its
+    /// configuration does not have go before anything starts.
+    pub(super) fn remove_unknown_leftovers(&mut self) {
+        let all = |config: &Config| -> Vec<_> {
+            let vips =
+                config.instances.iter().flat_map(|config| config.vips.iter().chain(&config.excluded_vips));
+            vips.map(|vip| (vip.dev.clone(), vip.net.address)).collect()
+        };
+        let known = all(&self.plan.config);
+        for (link, address) in self.plan.variants.iter().flat_map(|config| all(config)) {
+            if !known.contains(&(link.clone(), address)) {
+                self.kernel.remove(&link, address);
+            }
+        }
+    }
+
     /// Whether a daemon runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
@@ -102,7 +138,7 @@ impl Node {
 
     /// The address that an instance of this configuration sends from.
     #[must_use]
-    pub(super) fn source(&self, config: &VrrpInstance) -> Option<std::net::IpAddr> {
+    pub(super) fn source(&self, config: &VrrpInstance) -> Option<IpAddr> {
         let addresses = self.kernel.addresses(&config.interface);
         let listed: Vec<_> =
             addresses.map(|address| LinkAddress { net: IpNet::host(address), tentative: false }).collect();

@@ -45,6 +45,8 @@ pub struct Plan {
 pub struct NodePlan {
     /// What its daemon runs.
     pub config: Arc<Config>,
+    /// What it may be told to run instead, `config` among it: the routers are the same, all else differs.
+    pub variants: Vec<Arc<Config>>,
     /// Its clock.
     pub clock: Clock,
     /// Its network card.
@@ -114,8 +116,8 @@ impl Plan {
     /// The longest interval that any router of an instance advertises with.
     #[must_use]
     pub fn longest_interval(&self, instance: usize) -> Duration {
-        let interval = |node: &NodePlan| node.config.instances[instance].advert_int.duration();
-        self.nodes.iter().map(interval).max().unwrap_or_default()
+        let configs = self.nodes.iter().flat_map(|node| &node.variants);
+        configs.map(|config| config.instances[instance].advert_int.duration()).max().unwrap_or_default()
     }
 
     /// The most that a master-down timer of an instance can take, whatever its priority.
@@ -132,7 +134,8 @@ impl Plan {
 }
 
 fn longest_master_down(nodes: &[NodePlan], instance: usize) -> Duration {
-    let configs = || nodes.iter().map(|node| &node.config.instances[instance]);
+    let variants = || nodes.iter().flat_map(|node| &node.variants);
+    let configs = || variants().map(|config| &config.instances[instance]);
     let interval = configs().map(|config| config.advert_int).max().unwrap_or(AdvertInt::DEFAULT);
     let down = |config: &Arc<VrrpInstance>| {
         master_down_interval(config.version, Priority::new(1), interval, config.down_timer_adverts)
@@ -143,11 +146,12 @@ fn longest_master_down(nodes: &[NodePlan], instance: usize) -> Duration {
 /// Scripts must come to their verdict, delays of preemption must end, and then the election takes at
 /// most a few master-down times: one to wake, one to be preempted.
 fn settling_time(nodes: &[NodePlan], interval: Duration, calm: Weather) -> Duration {
-    let scripts = nodes.iter().flat_map(|node| &node.config.scripts);
+    let configs = || nodes.iter().flat_map(|node| &node.variants);
+    let scripts = configs().flat_map(|config| &config.scripts);
     let verdict =
         |script: &Arc<VrrpScript>| (script.interval + script.timeout) * (script.rise + script.fall + 1);
     let scripts = scripts.map(verdict).max().unwrap_or_default();
-    let instances = nodes.iter().flat_map(|node| &node.config.instances);
+    let instances = configs().flat_map(|config| &config.instances);
     let delay = |instance: &Arc<VrrpInstance>| match instance.preempt {
         Preempt::After(delay) => delay,
         Preempt::Never => Duration::ZERO,
@@ -258,19 +262,42 @@ fn node(
     scripts: usize,
     interval: Duration,
 ) -> NodePlan {
-    let scripts: Vec<_> = (0..scripts).map(|i| Arc::new(script(random, i, interval))).collect();
-    let instances =
-        routers.iter().map(|router| Arc::new(instance(random, router, n, nodes, &scripts))).collect();
-    let scripts_end_good = scripts.iter().map(|_| random.chance(800)).collect();
-    let config = Config { global: GlobalDefs::default(), scripts, instances, virtual_servers: 0 };
+    let mut variant = |i: u64| {
+        let scripts: Vec<_> = (0..scripts).map(|i| Arc::new(script(random, i, interval))).collect();
+        let mut instances: Vec<_> =
+            routers.iter().map(|router| instance(random, router, n, nodes, &scripts)).collect();
+        if i > 0 {
+            instances.iter_mut().for_each(|instance| change_addresses(random, instance));
+        }
+        let instances = instances.into_iter().map(Arc::new).collect();
+        Arc::new(Config { global: GlobalDefs::default(), scripts, instances, virtual_servers: 0 })
+    };
+    let variants: Vec<_> = (0..3).map(&mut variant).collect();
+    let scripts_end_good = (0..scripts).map(|_| random.chance(800)).collect();
     let drift_ppm = random.within(0..=2_000) as i32 - 1_000;
     NodePlan {
-        config: Arc::new(config),
+        config: Arc::clone(&variants[0]),
+        variants,
         clock: Clock::new(Instant::from_nanos(random.within(0..=1 << 50)), drift_ppm),
         mac: MacAddr([0x02, 0, 0, 0, 0, 0x0a + n as u8]),
         addresses: vec![own(n, Family::V4), own(n, Family::V6), global_v6(n)],
         kernel_latency: random.duration(Duration::ZERO..=interval / 5),
         scripts_end_good,
+    }
+}
+
+/// Sometimes there is an address less, sometimes one more, sometimes one more that is not advertised.
+fn change_addresses(random: &mut Random, instance: &mut VrrpInstance) {
+    let mut extra = instance.vips[0].clone();
+    extra.net = IpNet::host(match extra.net.address {
+        IpAddr::V4(address) => IpAddr::from(u32::from(address).wrapping_add(50).to_be_bytes()),
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address).wrapping_add(50)).into(),
+    });
+    match random.within(0..=3) {
+        0 if instance.vips.len() > 1 => drop(instance.vips.remove(random.index(instance.vips.len()))),
+        1 => instance.vips.push(extra),
+        2 => instance.excluded_vips.push(extra),
+        _ => {}
     }
 }
 
@@ -366,7 +393,9 @@ fn instance(
         notify: NotifyScripts::default(),
         smtp_alert: false,
         lower_prio_no_advert: random.chance(200),
-        higher_prio_send_advert: random.chance(200),
+        // With different intervals this can go on for ever: the last advert of a router that gives way
+        // teaches the others its shorter interval, so that they do not wait for the better one's next.
+        higher_prio_send_advert: random.chance(200) && router.intervals.len() == 1,
         skip_check_adv_addr: random.chance(200),
         debug: 0,
     }

@@ -1,11 +1,12 @@
 //! Nodes, LAN and observer under one clock that jumps from event to event.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::border::{Border, Machine};
-use super::check::{Checker, Scene, Violation};
-use super::fault::{Behaviour, Fault};
+use super::check::{Cause, Checker, Scene, Violation};
+use super::fault::{Behaviour, Fault, Numbering};
 use super::frame;
 use super::journal::Journal;
 use super::lan::{Host, Lan};
@@ -265,7 +266,13 @@ impl World {
             | Event::KernelWork { host, .. }
             | Event::ScriptEnded { host, .. }
             | Event::AddressLost { host, .. }
-            | Event::Fault(Fault::Stop(host) | Fault::Reload(host) | Fault::Link(host, ..)) => *host,
+            | Event::Fault(
+                Fault::Stop(host)
+                | Fault::Reload(host)
+                | Fault::Reconfigure(host, _)
+                | Fault::Renumber(host, _)
+                | Fault::Link(host, ..),
+            ) => *host,
             Event::Fault(_) | Event::Observed(_) | Event::Stranger { .. } | Event::Calm => {
                 return Some(event);
             }
@@ -433,7 +440,12 @@ impl World {
                 let adopt = self.random.chance(500);
                 self.start(host, adopt);
             }
-            Fault::Reload(host) => self.reload(host),
+            Fault::Reload(host) => self.reload(host, &Cause::Reloaded),
+            Fault::Reconfigure(host, variant) => self.reconfigure(host, variant),
+            Fault::Renumber(host, numbering) => {
+                self.nodes[host].renumber(numbering);
+                self.review_sources(host);
+            }
             Fault::Script(host, script, behaviour) => self.nodes[host].behaviours[script] = behaviour,
             Fault::Pause(host, _) if !self.nodes[host].is_alive() => {}
             Fault::Pause(host, time) => {
@@ -461,12 +473,24 @@ impl World {
             let ends_good = &node.plan.scripts_end_good;
             let end = |good: &bool| if *good { Behaviour::Good } else { Behaviour::Bad };
             node.behaviours = ends_good.iter().map(end).collect();
+            node.renumber(Numbering::Home);
             self.set_link(host, names.lan.clone(), true);
             self.set_link(host, names.uplink.clone(), true);
+            self.review_sources(host);
             self.end_hanging_scripts(host);
             self.start(host, true);
         }
         self.calm_since = Some(self.now);
+    }
+
+    /// Only a running daemon reads another configuration here.
+    fn reconfigure(&mut self, host: Host, variant: usize) {
+        let node = &mut self.nodes[host];
+        let new = Arc::clone(&node.plan.variants[variant]);
+        if node.is_alive() && *new != *node.plan.config {
+            node.plan.config = new;
+            self.reload(host, &Cause::Reconfigured);
+        }
     }
 
     fn remove_an_address(&mut self, host: Host) {

@@ -9,6 +9,7 @@ mod world;
 mod election;
 mod failover;
 mod nginx;
+mod sim;
 mod transport;
 mod wire;
 

@@ -111,7 +111,7 @@ fn same_frames(body: &str, vips: &str) {
 }
 
 /// One frame as tshark sees it: every field with what it shows and its bytes.
-type Fields = Vec<(String, String, String)>;
+pub(crate) type Fields = Vec<(String, String, String)>;
 
 /// Runs one daemon alone and dissects its frames, by class.
 fn record(dir: &Path, name: &str, kind: Kind, config: &str) -> BTreeMap<&'static str, Vec<Fields>> {
@@ -151,9 +151,11 @@ fn record(dir: &Path, name: &str, kind: Kind, config: &str) -> BTreeMap<&'static
 }
 
 /// tshark's view of a capture. Panics on a malformed packet, a warning or a checksum that is not good.
-fn dissect(pcap: &Path) -> Vec<Fields> {
+pub(crate) fn dissect(pcap: &Path) -> Vec<Fields> {
     let out = Command::new(tool("tshark"))
-        .args(["-n", "-T", "pdml", "-o", "ip.check_checksum:TRUE", "-r"])
+        .args(["-n", "-T", "pdml", "-o", "ip.check_checksum:TRUE"])
+        // An address that moves is what all this is for.
+        .args(["-o", "arp.detect_duplicate_ips:FALSE", "-r"])
         .arg(pcap)
         .output()
         .expect("tshark runs");

@@ -1,9 +1,13 @@
 //! The addresses are where the master is.
 
+use std::net::IpAddr;
+
 use super::{Checker, Scene};
+use crate::config::block::VrrpInstance;
 use crate::types::State;
 
-/// At rest a live node has the virtual addresses of an instance in its kernel exactly if it is master.
+/// At rest a live node has the virtual addresses of an instance in its kernel exactly if it is master,
+/// and none that it had under another configuration.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Addresses;
 
@@ -16,10 +20,10 @@ impl Checker for Addresses {
         for (host, node) in scene.nodes.iter().enumerate().filter(|(_, node)| node.is_alive()) {
             for instance in 0..scene.instances() {
                 let (config, state) = (node.config(instance), node.state(instance));
-                for vip in config.vips.iter().chain(&config.excluded_vips) {
-                    let has = node.kernel.has(&vip.dev, vip.net.address);
-                    if has != (state == State::Master) {
-                        let address = vip.net.address;
+                let configured = |address| all(config).any(|configured| configured == address);
+                for address in node.plan.variants.iter().flat_map(|config| all(&config.instances[instance])) {
+                    let has = node.kernel.has(&config.interface, address);
+                    if has != (state == State::Master && configured(address)) {
                         return Err(format!(
                             "node {host} is {state} in {}; does it have {address}? {has}",
                             config.name
@@ -30,4 +34,8 @@ impl Checker for Addresses {
         }
         Ok(())
     }
+}
+
+fn all(config: &VrrpInstance) -> impl Iterator<Item = IpAddr> {
+    config.vips.iter().chain(&config.excluded_vips).map(|vip| vip.net.address)
 }

@@ -50,6 +50,10 @@ pub enum Cause {
     AddressLost,
     /// The same configuration was read again.
     Reloaded,
+    /// Another configuration was read.
+    Reconfigured,
+    /// The address that adverts come from has changed.
+    Source,
     /// The daemon was told to stop.
     Stopped,
     /// The daemon is no more.

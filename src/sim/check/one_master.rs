@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checker, Scene, Step};
+use super::{Cause, Checker, Scene, Step};
 use crate::types::{Instant, State};
 
 /// Two masters of one virtual router never last longer than an interval, once faults have stopped; at
@@ -11,6 +11,9 @@ use crate::types::{Instant, State};
 pub(super) struct OneMaster {
     /// Since when there are several masters of an instance.
     several_since: BTreeMap<usize, Instant>,
+    /// When the priority of one of its machines may last have changed: the better one of two masters
+    /// may become the worse one, and its last advert no longer counts.
+    changed: BTreeMap<usize, Instant>,
 }
 
 impl Checker for OneMaster {
@@ -20,6 +23,9 @@ impl Checker for OneMaster {
 
     fn on_step(&mut self, scene: &Scene<'_>, step: &Step<'_>) -> Result<(), String> {
         let instance = step.machine.instance;
+        if matches!(step.cause, Cause::Tracking | Cause::Reconfigured | Cause::Source) {
+            self.changed.insert(instance, scene.now);
+        }
         let masters = scene.hosts_in(instance, State::Master);
         if masters.len() < 2 {
             self.several_since.remove(&instance);
@@ -28,7 +34,8 @@ impl Checker for OneMaster {
         let since = *self.several_since.entry(instance).or_insert(scene.now);
         let Some(calm) = scene.calm_since else { return Ok(()) };
         let interval = scene.plan.longest_interval(instance);
-        if scene.now > since.max(calm) + interval + scene.slack(interval) {
+        let changed = self.changed.get(&instance).copied().unwrap_or_default();
+        if scene.now > since.max(calm).max(changed) + interval + scene.slack(interval) {
             return Err(format!("nodes {masters:?} are all master of VI_{} since {since}", instance + 1));
         }
         Ok(())

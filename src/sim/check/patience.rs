@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checker, Scene, Step};
+use super::{Cause, Checker, Scene, Step};
 use crate::config::block::Preempt;
 use crate::sim::border::Machine;
 use crate::types::{AdvertInt, Instant, Priority, State, Version};
@@ -31,7 +31,8 @@ impl Checker for Patience {
         {
             return Err(format!("{machine:?} became master {:?} after an advert", now.since(*heard)));
         }
-        if step.after != State::Backup {
+        // Without `nopreempt` adverts were heard and not heeded, and the timer runs on.
+        if step.after != State::Backup || matches!(step.cause, Cause::Reconfigured) {
             self.heard.remove(&machine);
         } else if let Some((_, packet)) = step.advert() {
             let theirs = match config.version {
