@@ -13,6 +13,8 @@
 mod net;
 #[path = "failover/play.rs"]
 mod play;
+#[path = "failover/release.rs"]
+mod release;
 #[path = "failover/stage.rs"]
 mod stage;
 #[path = "failover/view.rs"]
@@ -21,7 +23,7 @@ mod view;
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use net::daemon::Program;
 use play::{Act, Row};
@@ -52,7 +54,10 @@ fn run(view: &View) -> io::Result<bool> {
     }
     let path = match daemon {
         Some(path) => path,
-        None => build(view)?,
+        None => {
+            view.note("building the release binary …");
+            release::binary()?
+        }
     };
     let program = Program { name: "vrrpd", path };
     net::become_root().map_err(|e| {
@@ -74,27 +79,4 @@ fn run(view: &View) -> io::Result<bool> {
     }
     view.table(&columns);
     Ok(columns.iter().all(|(_, rows)| rows.iter().all(|row| row.good)))
-}
-
-/// The release binary, built now if it is missing or stale.
-fn build(view: &View) -> io::Result<PathBuf> {
-    let Some(cargo) = env::var_os("CARGO") else {
-        let beside = env::current_exe()?.with_file_name("../vrrpd");
-        let found = beside.canonicalize();
-        return found.map_err(|e| {
-            io::Error::other(format!("start this with `cargo run`: {}: {e}", beside.display()))
-        });
-    };
-    view.note("building the release binary …");
-    let out = Command::new(cargo)
-        .args(["build", "--release", "--bin", "vrrpd", "--quiet", "--message-format=json-render-diagnostics"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()?;
-    let messages = String::from_utf8_lossy(&out.stdout);
-    let path = messages.rsplit("\"executable\":\"").next().and_then(|rest| rest.split('"').next());
-    match path.filter(|_| out.status.success() && messages.contains("\"executable\":\"")) {
-        Some(path) => Ok(path.into()),
-        None => Err(io::Error::other(format!("cargo build --release --bin vrrpd: {}", out.status))),
-    }
 }

@@ -6,10 +6,14 @@
 mod net;
 mod world;
 
+mod bad_files;
 mod election;
 mod failover;
 mod nginx;
 mod sim;
+mod strangers;
+mod takeover;
+mod takeover_cost;
 mod transport;
 mod wire;
 

@@ -50,10 +50,21 @@ impl Daemon {
         file: &Path,
         options: &[&str],
     ) -> io::Result<Self> {
+        Self::start_in(program, space, &space.dir, file, options)
+    }
+
+    /// As [`Daemon::start_on`], with `dir` as the working directory.
+    pub(crate) fn start_in(
+        program: &Program,
+        space: &Space,
+        dir: &Path,
+        file: &Path,
+        options: &[&str],
+    ) -> io::Result<Self> {
         let log = space.dir.join("daemon.log");
         let out = OpenOptions::new().create(true).append(true).open(&log)?;
         let mut command = Command::new(&program.path);
-        command.args(["-n", "-l", "-f"]).arg(file).args(options).current_dir(&space.dir);
+        command.args(["-n", "-l", "-f"]).arg(file).args(options).current_dir(dir);
         command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
         Ok(Self { tree: Tree::new(space.spawn(&mut command)?), log })
     }

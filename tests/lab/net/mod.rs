@@ -11,6 +11,7 @@ pub(crate) mod capture;
 pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod frame;
+pub(crate) mod inject;
 pub(crate) mod lan;
 pub(crate) mod netlink;
 pub(crate) mod process;

@@ -25,7 +25,7 @@ pub(crate) struct Space {
     net: File,
     mounts: File,
     pids: File,
-    init: Child,
+    init: Option<Child>,
     rtnl: Mutex<Rtnl>,
 }
 
@@ -39,7 +39,8 @@ impl Space {
         let (net, mounts, mut init, rtnl) = apart(|| boot(&dir))?;
         init.stdout.take().expect("init was started with a pipe").read_exact(&mut [0; 6])?;
         let pids = File::open(format!("/proc/{}/ns/pid", init.id()))?;
-        let space = Self { name: name.to_owned(), dir, net, mounts, pids, init, rtnl: Mutex::new(rtnl) };
+        let space =
+            Self { name: name.to_owned(), dir, net, mounts, pids, init: Some(init), rtnl: Mutex::new(rtnl) };
         space.rtnl().set_up("lo", true)?;
         Ok(space)
     }
@@ -96,9 +97,11 @@ impl Space {
 
 impl Drop for Space {
     fn drop(&mut self) {
-        drop(self.init.stdin.take());
-        let _ = self.init.kill();
-        let _ = self.init.wait();
+        if let Some(mut init) = self.init.take() {
+            let _ = init.kill();
+            // It does not end before its last process has been waited for, which may be our next step.
+            thread::spawn(move || init.wait());
+        }
     }
 }
 
