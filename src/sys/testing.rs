@@ -22,6 +22,8 @@ pub(crate) fn in_namespace(test: impl FnOnce() + Send + 'static) {
         ip("address add 192.0.2.2/24 dev vb");
         ip("address add fe80::a/64 dev va nodad");
         ip("address add fe80::b/64 dev vb nodad");
+        await_carrier("va");
+        await_carrier("vb");
         // Sender and receiver live in one namespace: the receiver must take packets from its own addresses.
         for (name, value) in [("accept_local", "1"), ("rp_filter", "0")] {
             std::fs::write(format!("/proc/sys/net/ipv4/conf/vb/{name}"), value).expect("a sysctl of our own");
@@ -31,6 +33,19 @@ pub(crate) fn in_namespace(test: impl FnOnce() + Send + 'static) {
     if let Err(panic) = outcome.join() {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// The kernel notices a carrier up to a second late, and drops what is sent before.
+fn await_carrier(name: &str) {
+    let shown =
+        || Command::new("ip").args(["link", "show", "dev", name]).output().expect("iproute2 is installed");
+    for _ in 0..500 {
+        if String::from_utf8_lossy(&shown().stdout).contains("state UP") {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("{name} has no carrier");
 }
 
 /// Runs `ip` with these words.

@@ -351,10 +351,10 @@ mod tests {
 
     async fn receive_one(socket: &VrrpSocket, buffer: &mut [u8]) -> (IpAddr, IpAddr, u8, Vec<u8>) {
         loop {
-            socket.readable().await.unwrap();
             if let Some(got) = socket.receive(buffer).unwrap() {
                 return (got.source, got.destination, got.ttl, got.payload.to_vec());
             }
+            socket.readable().await.unwrap();
         }
     }
 
