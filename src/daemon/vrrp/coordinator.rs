@@ -223,6 +223,10 @@ impl Coordinator {
             Command::Reload(config) => self.reload(config).await,
             Command::Snapshot(answer) => drop(answer.send(self.snapshot().await)),
             Command::ClearStats => self.instances.iter().for_each(|handle| handle.tell(Control::ClearStats)),
+            #[cfg(test)]
+            Command::Fail(name) => {
+                self.instances.iter().filter(|h| h.config.name == name).for_each(|h| h.tell(Control::Fail));
+            }
             Command::Stop => {}
         }
     }

@@ -78,6 +78,9 @@ pub(super) enum Command {
     Snapshot(oneshot::Sender<Snapshot>),
     /// Count from zero again.
     ClearStats,
+    /// Let the task of this instance fail.
+    #[cfg(test)]
+    Fail(String),
     /// End, with last words.
     Stop,
 }

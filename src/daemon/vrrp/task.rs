@@ -41,6 +41,9 @@ pub(super) enum Control {
     AddressGone,
     /// Count from zero again.
     ClearStats,
+    /// Show what becomes of the others when one fails.
+    #[cfg(test)]
+    Fail,
     /// Somebody wants to know how it is.
     Status(oneshot::Sender<InstanceStatus>),
 }
@@ -142,6 +145,8 @@ impl Task {
             Control::LinkChanged => self.on_link_changed(),
             Control::AddressGone => self.recheck = Some(clock::now() + RECHECK_DELAY),
             Control::ClearStats => self.machine.clear_stats(),
+            #[cfg(test)]
+            Control::Fail => panic!("asked for by a test"),
             Control::Status(answer) => drop(answer.send(self.machine.status())),
         }
     }

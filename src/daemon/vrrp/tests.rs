@@ -387,3 +387,49 @@ fn many_instances_share_a_socket_and_all_become_master() {
         assert!(!shown("va").contains("10.98.0."));
     });
 }
+
+#[test]
+fn an_instance_that_fails_starts_again_and_neither_its_addresses_nor_the_others_notice() {
+    in_namespace(|| {
+        let other = VrrpInstance {
+            name: "VI_2".into(),
+            vrid: Vrid::new(7).unwrap(),
+            ..instance("va", 100, &["10.99.0.101"])
+        };
+        let mut node = start(&config(vec![instance("va", 150, &["10.99.0.100"]), other]), false);
+        node.await_event(Event::Master);
+        node.await_event(Event::Master);
+        let monitor = watch_addresses();
+        node.tell(Command::Fail("VI_1".into()));
+        node.await_event(Event::Backup);
+        node.await_event(Event::Master);
+        let seen = node.snapshot().instances;
+        assert_eq!(seen.iter().map(|instance| instance.stats.become_master).collect::<Vec<_>>(), [1, 1]);
+        assert!(!told(monitor).contains("10.99.0."), "an address moved");
+        assert!(has("va", "10.99.0.100") && has("va", "10.99.0.101"));
+        node.stop();
+        assert!(!has("va", "10.99.0.100"));
+    });
+}
+
+#[test]
+fn an_address_that_goes_because_another_of_its_subnet_goes_is_put_back() {
+    in_namespace(|| {
+        let with_prefix = |addresses: &[&str]| {
+            let mut instance = instance("va", 150, addresses);
+            instance.vips.iter_mut().for_each(|vip| vip.net.prefix = 24);
+            config(vec![instance])
+        };
+        let mut node = start(&with_prefix(&["10.99.5.1", "10.99.5.2", "10.99.5.3"]), false);
+        node.await_event(Event::Master);
+        // The kernel removes the others of a subnet with its first address.
+        node.tell(Command::Reload(with_prefix(&["10.99.5.2", "10.99.5.3"])));
+        let limit = Instant::now() + Duration::from_secs(5);
+        while has("va", "10.99.5.1") || !has("va", "10.99.5.2") || !has("va", "10.99.5.3") {
+            assert!(Instant::now() < limit, "{}", shown("va"));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(node.snapshot().instances[0].state, State::Master);
+        node.stop();
+    });
+}
