@@ -146,8 +146,7 @@ pub fn lex(file: FileId, offset: usize, line: &str) -> LexedLine {
         lexed.glued_comment = Some(at(end, line.trim_end().len()));
     }
     let mut rest = code;
-    loop {
-        let Ok((after_blanks, _)) = blanks(rest) else { break };
+    while let Ok((after_blanks, _)) = blanks(rest) {
         let start = code.len() - after_blanks.len();
         let Ok((remainder, (text, kind))) = raw_token(after_blanks) else {
             if !after_blanks.is_empty() {

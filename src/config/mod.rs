@@ -8,6 +8,7 @@
 
 pub mod block;
 pub mod diagnostic;
+pub mod dump;
 pub mod environment;
 pub mod glob;
 pub mod lexer;

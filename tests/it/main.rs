@@ -1,4 +1,5 @@
 //! The hermetic suite: no root, no network, no clock.
 
+mod config;
 mod sim;
 mod tidy;

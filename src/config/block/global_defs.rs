@@ -1,6 +1,7 @@
 //! `global_defs { … }`.
 
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::dump::{Out, field, object};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::tree::{Body, Node};
@@ -50,6 +51,8 @@ pub struct GlobalDefs {
     pub vrrp_skip_check_adv_addr: bool,
     /// User (and group) of scripts that name none, as written.
     pub script_user: Option<(String, Option<String>)>,
+    /// User and group id of scripts that name none; `None` when nobody looked them up.
+    pub script_ids: Option<(u32, u32)>,
     /// Refuse scripts run as root whose path somebody else could change.
     pub enable_script_security: bool,
 }
@@ -121,6 +124,7 @@ impl Default for GlobalDefs {
             vrrp_check_unicast_src: false,
             vrrp_skip_check_adv_addr: false,
             script_user: None,
+            script_ids: None,
             enable_script_security: false,
         }
     }
@@ -177,6 +181,10 @@ impl GlobalDraft {
         if self.defs.enable_script_security && self.defs.script_user.is_none() {
             self.script_account = cx.secure_account();
         }
+        self.defs.script_ids = match self.script_account {
+            DefaultAccount::Usable(account) => account.map(|account| (account.uid, account.gid)),
+            DefaultAccount::Unusable => None,
+        };
     }
 }
 
@@ -423,3 +431,123 @@ fn script_user(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     }
     d.defs.script_user = Some((user.text.clone(), group.map(|word| word.text.clone())));
 }
+
+impl GlobalDefs {
+    /// keepalived's whole list; what this version has no setting for has keepalived's default.
+    pub(in crate::config) fn dump(&self, out: &mut Out) {
+        self.dump_mail(out);
+        object!(out, "Default smtp_alert = {}", switch(self.smtp_alert));
+        object!(out, "Default smtp_alert_vrrp = {}", switch(self.smtp_alert_vrrp));
+        object!(out, "Default smtp_alert_checker = unset");
+        object!(out, "Checkers log all failures = false");
+        object!(out, "No test config before reload");
+        object!(out, "Dynamic interfaces = false");
+        if self.no_email_faults {
+            object!(out, "Send emails for fault transitions = off");
+        }
+        object!(out, "Default interface = eth0");
+        object!(out, "Disable local IGMP = no");
+        object!(out, "LVS flush = false");
+        object!(out, "LVS flush on stop = disabled");
+        object!(out, "FIFO write vrrp states on reload = false");
+        object!(out, "VRRP notify priority changes = false");
+        self.dump_vrrp(out);
+        for line in FIXED_BEFORE_SECURITY {
+            object!(out, "{line}");
+        }
+        object!(out, "Script security {}", if self.enable_script_security { "enabled" } else { "disabled" });
+        if let Some((uid, gid)) = self.script_ids {
+            object!(out, "Default script uid:gid {uid}:{gid}");
+        }
+        for line in FIXED_AT_THE_END {
+            object!(out, "{line}");
+        }
+    }
+
+    fn dump_mail(&self, out: &mut Out) {
+        object!(out, "Network namespace = (default)");
+        object!(out, "Network namespace ipvs = (main namespace)");
+        if let Some(name) = &self.router_id {
+            object!(out, "Router ID = {name}");
+        }
+        if let Some(server) = &self.smtp_server {
+            object!(out, "Smtp server = {}", server.host);
+            object!(out, "Smtp server port = {}", server.port);
+        }
+        if let Some(name) = &self.smtp_helo_name {
+            object!(out, "Smtp HELO name = {name}");
+        }
+        if self.smtp_server.is_some() {
+            object!(out, "Smtp server connection timeout = {}", self.smtp_connect_timeout.as_secs());
+        }
+        if let Some(from) = &self.notification_email_from {
+            object!(out, "Email notification from = {from}");
+        }
+        if !self.notification_email.is_empty() {
+            object!(out, "Email notification to:");
+        }
+        for recipient in &self.notification_email {
+            field!(out, "{recipient}");
+        }
+    }
+
+    fn dump_vrrp(&self, out: &mut Out) {
+        let garp = &self.garp;
+        object!(out, "VRRP IPv4 mcast group = {}", self.vrrp_mcast_group4);
+        object!(out, "VRRP IPv6 mcast group = {}", self.vrrp_mcast_group6);
+        object!(out, "Gratuitous ARP delay = {}", garp.master_delay.as_secs());
+        object!(out, "Gratuitous ARP repeat = {}", garp.master_repeat);
+        object!(out, "Gratuitous ARP refresh timer = {}", garp.master_refresh.as_secs());
+        object!(out, "Gratuitous ARP refresh repeat = {}", garp.master_refresh_repeat);
+        let lower_delay = garp.lower_prio_delay.unwrap_or(garp.master_delay);
+        object!(out, "Gratuitous ARP lower priority delay = {}", lower_delay.as_secs());
+        let lower_repeat = garp.lower_prio_repeat.unwrap_or(garp.master_repeat);
+        object!(out, "Gratuitous ARP lower priority repeat = {lower_repeat}");
+        object!(out, "Num adverts before down = {}", self.vrrp_down_timer_adverts);
+        object!(out, "Gratuitous ARP for each secondary VMAC = 0s");
+        object!(out, "Send advert after receive lower priority advert = {}", !self.vrrp_lower_prio_no_advert);
+        object!(
+            out,
+            "Send advert after receive higher priority advert = {}",
+            self.vrrp_higher_prio_send_advert
+        );
+        object!(out, "Gratuitous ARP interval = {:.6}", garp.interval.as_secs_f64());
+        object!(out, "Gratuitous NA interval = {:.6}", garp.gna_interval.as_secs_f64());
+        object!(out, "VRRP default protocol version = {}", self.vrrp_version);
+        object!(out, "VRRP check unicast_src = {}", self.vrrp_check_unicast_src);
+        object!(out, "VRRP skip check advert addresses = {}", self.vrrp_skip_check_adv_addr);
+        object!(out, "VRRP strict mode = false");
+    }
+}
+
+fn switch(value: Option<bool>) -> &'static str {
+    match value {
+        None => "unset",
+        Some(true) => "on",
+        Some(false) => "off",
+    }
+}
+
+const FIXED_BEFORE_SECURITY: [&str; 18] = [
+    "Max auto priority = 0",
+    "Min auto priority delay = 1000000 usecs",
+    "VRRP process priority = 0",
+    "VRRP don't swap = false",
+    "VRRP realtime priority = 0",
+    "VRRP realtime limit = 10000",
+    "Checker process priority = 0",
+    "Checker don't swap = false",
+    "Checker realtime priority = 0",
+    "Checker realtime limit = 10000",
+    "BFD process priority = 0",
+    "BFD don't swap = false",
+    "BFD realtime priority = 0",
+    "BFD realtime limit = 10000",
+    "SNMP vrrp disabled",
+    "SNMP checker disabled",
+    "SNMP traps disabled",
+    "DBus disabled",
+];
+
+const FIXED_AT_THE_END: [&str; 4] =
+    ["rs_init_notifies = 0", "no_checker_emails = 0", "rx_bufs_multiples = 3", "umask = 0177"];

@@ -1,5 +1,6 @@
 //! `vrrp_instance NAME { … }`: our part of one virtual router.
 
+mod dump;
 mod keywords;
 
 pub(in crate::config) use keywords::{AUTHENTICATION, AuthType, InstanceDraft, VRRP_INSTANCE};

@@ -1,7 +1,9 @@
 //! `vrrp_script NAME { … }`: a check that moves priorities.
 
 use super::GlobalDraft;
+use crate::config::Config;
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::dump::{Out, ScriptRunState, field, member, object};
 use crate::config::environment::Account;
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
@@ -258,4 +260,33 @@ fn user(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
         cx.report(problem);
     }
     d.user = Some(account.map_err(drop));
+}
+
+impl VrrpScript {
+    pub(in crate::config) fn dump(&self, out: &mut Out, config: &Config, run: Option<&ScriptRunState>) {
+        let run = run.copied().unwrap_or_default();
+        object!(out, "VRRP Script = {}", self.name);
+        field!(out, "Command = {}", self.command);
+        field!(out, "Interval = {} sec", self.interval.as_secs_f64());
+        // keepalived keeps 0 for a timeout that is that of the interval.
+        let timeout = if self.timeout == self.interval { Duration::ZERO } else { self.timeout };
+        field!(out, "Timeout = {} sec", timeout.as_secs_f64());
+        field!(out, "Weight = {}", self.weight);
+        field!(out, "Rise = {}", self.rise);
+        field!(out, "Fall = {}", self.fall);
+        field!(out, "Result = {}", run.result);
+        field!(out, "Insecure = no");
+        field!(out, "Init state = {}", run.init);
+        field!(out, "Status = {}", if run.good { "GOOD" } else { "BAD" });
+        let (uid, gid) = (self.command.uid.unwrap_or(0), self.command.gid.unwrap_or(0));
+        field!(out, "Script uid:gid = {uid}:{gid}");
+        field!(out, "VRRP instances :");
+        field!(out, "Tracking instances :");
+        for instance in &config.instances {
+            for tracked in instance.track_scripts.iter().filter(|tracked| tracked.script == self.name) {
+                member!(out, "{}, weight {}", instance.name, tracked.weight);
+            }
+        }
+        field!(out, "State = {}", run.process);
+    }
 }

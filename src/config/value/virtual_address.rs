@@ -7,6 +7,7 @@ use crate::config::lexer::Word;
 use crate::config::schema::Context;
 use crate::config::source::Span;
 use crate::types::{Family, IfName, IpNet};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// An address that the master puts on a link.
@@ -403,5 +404,54 @@ impl<'l> LineReader<'l, '_, '_> {
                 problem.help("each address needs a line of its own").keepalived("runs without this address");
         }
         self.report(problem);
+    }
+}
+/// The word for a scope in dumps.
+fn scope_name(scope: u8) -> String {
+    match scope {
+        0 => "global".to_owned(),
+        SCOPE_NOWHERE => "nowhere".to_owned(),
+        other => {
+            let named = SCOPES.iter().find(|(_, number)| *number == other);
+            named.map_or_else(|| other.to_string(), |(name, _)| (*name).to_owned())
+        }
+    }
+}
+
+impl fmt::Display for VirtualAddress {
+    /// As in keepalived's dump: the prefix of a host is left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.net.is_host() {
+            write!(f, "{}", self.net.address)?;
+        } else {
+            write!(f, "{}", self.net)?;
+        }
+        if let Some(broadcast) = self.broadcast {
+            write!(f, " brd {broadcast}")?;
+        }
+        write!(f, " dev {} scope {}", self.dev, scope_name(self.scope))?;
+        if let Some(label) = &self.label {
+            write!(f, " label {label}")?;
+        }
+        if let Some(peer) = self.peer {
+            write!(f, " peer {peer}")?;
+        }
+        let flags = [
+            (self.no_track, " no_track"),
+            (self.home, " home"),
+            (self.dad, " -nodad"),
+            (self.mngtmpaddr, " mngtmpaddr"),
+            (self.noprefixroute, " noprefixroute"),
+            (self.autojoin, " autojoin"),
+        ];
+        for (_, text) in flags.iter().filter(|(set, _)| *set) {
+            f.write_str(text)?;
+        }
+        match (self.net.family(), self.preferred_lft) {
+            (Family::V4, _) => Ok(()),
+            (Family::V6, None) => f.write_str(" preferred_lft forever"),
+            (Family::V6, Some(0)) => f.write_str(" deprecated"),
+            (Family::V6, Some(secs)) => write!(f, " preferred_lft {secs}"),
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::number::{Junk, Otherwise};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
+use std::fmt;
 
 /// `weight N [reverse]` of a tracker: -253 to 253.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -124,5 +125,13 @@ impl Context<'_> {
             }
         }
         Ok(weight)
+    }
+}
+
+impl fmt::Display for Weight {
+    /// `-20` or `-20 reverse`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reverse = if self.reverse { " reverse" } else { "" };
+        write!(f, "{}{reverse}", self.value)
     }
 }

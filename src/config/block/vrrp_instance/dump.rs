@@ -1,0 +1,224 @@
+//! How an instance is dumped.
+
+use super::{Auth, Delivery, NotifyScripts, Preempt, VrrpInstance};
+use crate::config::dump::{Out, RunState, Runtime, field, member, object, yes_no};
+use crate::types::{Family, Priority, State, Version};
+
+impl VrrpInstance {
+    pub(in crate::config) fn dump(&self, out: &mut Out, runtime: &Runtime) {
+        let run = runtime.instances.get(&self.name);
+        object!(out, "VRRP Instance = {}", self.name);
+        field!(out, "VRRP Version = {}", self.version);
+        if let Some(run) = run {
+            self.dump_state(out, run);
+        }
+        if self.family == Family::V6 {
+            field!(out, "Using Native IPv6");
+        }
+        self.dump_flags(out);
+        field!(out, "Wantstate = {}", run.map_or(self.wanted_state, |run| run.wanted));
+        field!(out, "Number of config faults = 0");
+        if let Some(run) = run {
+            dump_timers(out, run);
+        }
+        self.dump_link(out, runtime);
+        self.dump_announcements(out);
+        self.dump_election(out, run);
+        self.dump_auth(out);
+        self.dump_addresses(out, run);
+        self.dump_unicast(out);
+        match run.and_then(|run| run.sockets) {
+            Some((fd_in, fd_out)) => field!(out, "fd_in {fd_in}, fd_out {fd_out}"),
+            None => field!(out, "No sockets allocated"),
+        }
+        self.dump_trackers(out);
+        field!(out, "Using smtp notification = {}", yes_no(self.smtp_alert));
+        field!(out, "Notify deleted = Fault");
+        self.notify.dump(out);
+        field!(out, "Notify priority changes = false");
+    }
+
+    fn dump_state(&self, out: &mut Out, run: &RunState) {
+        field!(out, "State = {}", run.state);
+        if run.state != State::Backup {
+            return;
+        }
+        // Before it hears a master, keepalived names the group address and priority 0.
+        let silent = match &self.delivery {
+            Delivery::Multicast { group } => *group,
+            Delivery::Unicast { .. } => self.family.vrrp_group(),
+        };
+        let (router, priority) = run.master.unwrap_or((silent, Priority::STOP));
+        field!(out, "Master router = {router}");
+        field!(out, "Master priority = {priority}");
+    }
+
+    /// keepalived writes `none` when no bit of its flag word is set; some bits have no line of their own.
+    fn dump_flags(&self, out: &mut Out) {
+        let unicast = matches!(self.delivery, Delivery::Unicast { .. });
+        let silent = self.source.is_some()
+            || self.preempt == Preempt::Never
+            || !self.track_primary
+            || self.skip_check_adv_addr;
+        match (unicast, silent) {
+            (false, false) => field!(out, "Flags: none"),
+            (false, true) => field!(out, "Flags:"),
+            (true, _) => {
+                field!(out, "Flags:");
+                member!(out, "Using unicast");
+            }
+        }
+    }
+
+    fn dump_link(&self, out: &mut Out, runtime: &Runtime) {
+        field!(out, "Interface = {}", self.interface);
+        if !self.track_primary {
+            field!(out, "VRRP interface tracking disabled");
+        }
+        if self.skip_check_adv_addr {
+            field!(out, "Skip checking advert IP addresses");
+        }
+        match (self.source, runtime.sources.get(&(self.interface.clone(), self.family))) {
+            (Some(address), _) => field!(out, "Using src_ip = {address} (from configuration)"),
+            (None, Some(address)) => field!(out, "Using src_ip = {address}"),
+            (None, None) => {}
+        }
+        if let Delivery::Multicast { group } = &self.delivery {
+            field!(out, "Multicast address {group}");
+        }
+    }
+
+    fn dump_announcements(&self, out: &mut Out) {
+        let garp = &self.garp;
+        field!(out, "Gratuitous ARP delay = {}", garp.master_delay.as_secs());
+        field!(out, "Gratuitous ARP repeat = {}", garp.master_repeat);
+        field!(out, "Gratuitous ARP refresh = {}", garp.master_refresh.as_secs());
+        field!(out, "Gratuitous ARP refresh repeat = {}", garp.master_refresh_repeat);
+        field!(out, "Gratuitous ARP lower priority delay = {}", garp.lower_prio_delay.as_secs());
+        field!(out, "Gratuitous ARP lower priority repeat = {}", garp.lower_prio_repeat);
+    }
+
+    fn dump_election(&self, out: &mut Out, run: Option<&RunState>) {
+        field!(out, "Down timer adverts = {}", self.down_timer_adverts);
+        field!(out, "Send advert after receive lower priority advert = {}", !self.lower_prio_no_advert);
+        field!(out, "Send advert after receive higher priority advert = {}", self.higher_prio_send_advert);
+        field!(out, "Virtual Router ID = {}", self.vrid);
+        field!(out, "Priority = {}", self.priority);
+        if let Some(run) = run {
+            field!(out, "Effective priority = {}", run.effective_priority);
+            field!(out, "Total priority = {}", run.total_priority);
+        }
+        match self.version {
+            Version::V2 => field!(out, "Advert interval = {} sec", self.advert_int.micros() / 1_000_000),
+            Version::V3 => {
+                field!(out, "Advert interval = {} milli-sec", self.advert_int.micros() / 1_000);
+                let heard =
+                    run.filter(|run| run.state == State::Backup).and_then(|run| run.master_advert_int);
+                if let Some(interval) = heard {
+                    field!(out, "Master advert interval = {} milli-sec", interval.micros() / 1_000);
+                }
+            }
+        }
+        field!(out, "Accept = enabled");
+        field!(out, "Preempt = {}", if self.preempt == Preempt::Never { "disabled" } else { "enabled" });
+        if let Preempt::After(delay) = self.preempt
+            && !delay.is_zero()
+        {
+            field!(out, "Preempt delay = {} secs", delay.as_secs_f64());
+        }
+        field!(out, "Promote_secondaries = disabled");
+        if self.debug > 0 {
+            field!(out, "Debug level = {}", self.debug);
+        }
+    }
+
+    fn dump_auth(&self, out: &mut Out) {
+        match (&self.auth, self.version) {
+            (_, Version::V3) => {}
+            (Auth::None, Version::V2) => field!(out, "Authentication type = none"),
+            (Auth::Pass(secret), Version::V2) => {
+                field!(out, "Authentication type = SIMPLE_PASSWORD");
+                field!(out, "Password = {secret}");
+            }
+        }
+    }
+
+    fn dump_addresses(&self, out: &mut Out, run: Option<&RunState>) {
+        let set = |address: &crate::config::value::VirtualAddress| {
+            let installed =
+                run.is_some_and(|run| run.installed.contains(&(address.dev.clone(), address.net)));
+            if installed { " set" } else { "" }
+        };
+        if !self.vips.is_empty() {
+            field!(out, "Virtual IP ({}):", self.vips.len());
+        }
+        for address in &self.vips {
+            member!(out, "{address}{}", set(address));
+        }
+        if !self.excluded_vips.is_empty() {
+            field!(out, "Virtual IP Excluded :");
+        }
+        for address in &self.excluded_vips {
+            member!(out, "{address}{}", set(address));
+        }
+    }
+
+    fn dump_unicast(&self, out: &mut Out) {
+        let Delivery::Unicast { peers, ttl, check_source } = &self.delivery else { return };
+        match (ttl, self.family) {
+            (Some(ttl), _) => field!(out, "Unicast TTL = {ttl}"),
+            (None, Family::V4) => field!(out, "Unicast TTL = 255"),
+            (None, Family::V6) => {}
+        }
+        field!(out, "Check unicast src : {}", yes_no(*check_source));
+        field!(out, "Unicast Peer :");
+        for peer in peers {
+            member!(out, "{peer} min_ttl 0 max_ttl 255");
+        }
+        field!(out, "Unicast checksum compatibility = no");
+    }
+
+    fn dump_trackers(&self, out: &mut Out) {
+        if !self.track_interfaces.is_empty() {
+            field!(out, "Tracked interfaces :");
+        }
+        for tracked in &self.track_interfaces {
+            member!(out, "{} weight {}", tracked.interface, tracked.weight);
+        }
+        if !self.track_scripts.is_empty() {
+            field!(out, "Tracked scripts :");
+        }
+        for tracked in &self.track_scripts {
+            member!(out, "{} weight {}", tracked.script, tracked.weight);
+        }
+    }
+}
+
+fn dump_timers(out: &mut Out, run: &RunState) {
+    field!(out, "Number of interface and track script faults = {}", run.faults);
+    field!(out, "Number of track scripts init = {}", run.scripts_init);
+    field!(out, "Last transition = {}", run.last_transition);
+    match &run.read_timeout {
+        Some(at) => field!(out, "Read timeout = {at}"),
+        None => field!(out, "Read timeout = DISABLED"),
+    }
+    field!(out, "Master down timer = {} usecs", run.master_down.as_micros());
+}
+
+impl NotifyScripts {
+    fn dump(&self, out: &mut Out) {
+        let scripts = [
+            ("Backup", &self.backup),
+            ("Master", &self.master),
+            ("Fault", &self.fault),
+            ("Stop", &self.stop),
+            ("Generic", &self.any),
+        ];
+        for (state, script) in scripts {
+            if let Some(script) = script {
+                let (uid, gid) = (script.uid.unwrap_or(0), script.gid.unwrap_or(0));
+                field!(out, "{state} state transition script = {script}, uid:gid {uid}:{gid}");
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! keepalived's text dump: what `-d` logs and USR1 writes to keepalived.data.
+//!
+//! The layout is that of 2.2.7, which exporters read: one blank indents an object, three a field, five
+//! an entry of a list. Each block dumps itself, in its own file; what only the running daemon knows
+//! comes in as [`Runtime`]. Passwords are stars, as in 2.4.
+
+use super::Config;
+use crate::types::{AdvertInt, Family, IfName, IpNet, Priority, State};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What the running daemon knows beyond its configuration. Empty: not started, as for `-d`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Runtime {
+    /// Instances by name; one that is not here has not started.
+    pub instances: BTreeMap<String, RunState>,
+    /// Scripts by name; one that is not here has not started.
+    pub scripts: BTreeMap<String, ScriptRunState>,
+    /// Open sockets.
+    pub sockets: Vec<SocketState>,
+    /// Address that each interface sends from, where known: for instances that configure none.
+    pub sources: BTreeMap<(IfName, Family), IpAddr>,
+}
+
+/// A virtual router at one moment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RunState {
+    /// Where its machine is.
+    pub state: State,
+    /// Where it would be, were it alone.
+    pub wanted: State,
+    /// The master that it listens to, in BACKUP: its address and priority.
+    pub master: Option<(IpAddr, Priority)>,
+    /// Faults of interfaces and scripts that keep it in FAULT.
+    pub faults: u32,
+    /// Scripts that it waits for before it starts.
+    pub scripts_init: u32,
+    /// When it entered its state, as keepalived writes times:
+    /// `1795228636.712313 (Sat Nov 21 02:37:16.712313 2026)`.
+    pub last_transition: String,
+    /// When its next timer is due, written likewise; `None`: no timer runs.
+    pub read_timeout: Option<String>,
+    /// Master_Down_Interval.
+    pub master_down: Duration,
+    /// The priority that it advertises.
+    pub effective_priority: Priority,
+    /// The sum of its priority and all weights, not clamped.
+    pub total_priority: i64,
+    /// What the master of a VRRPv3 router says its interval is, in BACKUP.
+    pub master_advert_int: Option<AdvertInt>,
+    /// Addresses that are on a link because of it.
+    pub installed: BTreeSet<(IfName, IpNet)>,
+    /// Descriptors that it receives and sends with.
+    pub sockets: Option<(i32, i32)>,
+}
+
+impl Default for RunState {
+    /// INIT: started, and waiting.
+    fn default() -> Self {
+        Self {
+            state: State::Init,
+            wanted: State::Backup,
+            master: None,
+            faults: 0,
+            scripts_init: 0,
+            last_transition: "0.000000 (Thu Jan  1 00:00:00.000000 1970)".to_owned(),
+            read_timeout: None,
+            master_down: Duration::ZERO,
+            effective_priority: Priority::DEFAULT,
+            total_priority: 100,
+            master_advert_int: None,
+            installed: BTreeSet::new(),
+            sockets: None,
+        }
+    }
+}
+
+/// A script at one moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ScriptRunState {
+    /// keepalived's counter: 0 to rise + fall - 1, good from rise on.
+    pub result: u32,
+    /// What is known before the first result counts.
+    pub init: ScriptInit,
+    /// Whether the verdict is good.
+    pub good: bool,
+    /// What its process is doing.
+    pub process: ScriptProcess,
+}
+
+impl Default for ScriptRunState {
+    fn default() -> Self {
+        Self { result: 0, init: ScriptInit::Init, good: false, process: ScriptProcess::Idle }
+    }
+}
+
+/// `Init state` of a script.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ScriptInit {
+    /// It has not run.
+    Init,
+    /// It has not run and counts as failed (`init_fail`).
+    InitFailed,
+    /// It has not run since the reload.
+    InitReload,
+    /// It has run.
+    Done,
+}
+
+impl fmt::Display for ScriptInit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Init => "INIT",
+            Self::InitFailed => "INIT/FAILED",
+            Self::InitReload => "INIT/RELOAD",
+            Self::Done => "unknown",
+        })
+    }
+}
+
+/// `State` of a script.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ScriptProcess {
+    /// Waiting for its interval.
+    Idle,
+    /// Running.
+    Running,
+    /// Over its time, TERM sent.
+    Terminating,
+    /// KILL sent.
+    Killing,
+}
+
+impl fmt::Display for ScriptProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "idle",
+            Self::Running => "running",
+            Self::Terminating => "requested termination",
+            Self::Killing => "forcing termination",
+        })
+    }
+}
+
+/// A pair of sockets that instances share.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SocketState {
+    /// Descriptor that receives.
+    pub fd_in: i32,
+    /// Descriptor that sends.
+    pub fd_out: i32,
+    /// The link.
+    pub interface: IfName,
+    /// The address that it is bound to, for unicast; `None`: multicast.
+    pub unicast: Option<IpAddr>,
+    /// IPv4 or IPv6.
+    pub family: Family,
+    /// Names of the instances that use it.
+    pub instances: Vec<String>,
+}
+
+/// A dump that grows. A method for each level of indentation.
+#[derive(Debug, Default)]
+pub(super) struct Out(String);
+
+impl Out {
+    pub(super) fn section(&mut self, title: &str) {
+        self.line(0, format_args!("------< {title} >------"));
+    }
+
+    pub(super) fn object(&mut self, text: fmt::Arguments<'_>) {
+        self.line(1, text);
+    }
+
+    pub(super) fn field(&mut self, text: fmt::Arguments<'_>) {
+        self.line(3, text);
+    }
+
+    pub(super) fn member(&mut self, text: fmt::Arguments<'_>) {
+        self.line(5, text);
+    }
+
+    fn line(&mut self, indent: usize, text: fmt::Arguments<'_>) {
+        writeln!(self.0, "{:indent$}{text}", "").expect("a string takes all that is written to it");
+    }
+}
+
+/// ` object`, `   field` and `     member` lines.
+macro_rules! object {
+    ($out:expr, $($text:tt)*) => { $out.object(format_args!($($text)*)) };
+}
+macro_rules! field {
+    ($out:expr, $($text:tt)*) => { $out.field(format_args!($($text)*)) };
+}
+macro_rules! member {
+    ($out:expr, $($text:tt)*) => { $out.member(format_args!($($text)*)) };
+}
+pub(super) use {field, member, object};
+
+/// Everything, in keepalived's order; each line ends in a newline.
+#[must_use]
+pub fn dump(config: &Config, runtime: &Runtime) -> String {
+    let mut out = Out::default();
+    dump_globals(config, &mut out);
+    if !config.instances.is_empty() {
+        out.section("VRRP Topology");
+        for instance in &config.instances {
+            instance.dump(&mut out, runtime);
+        }
+    }
+    if !runtime.sockets.is_empty() {
+        out.section("VRRP Sockpool");
+        for socket in &runtime.sockets {
+            dump_socket(socket, config, &mut out);
+        }
+    }
+    if !config.scripts.is_empty() {
+        out.section("VRRP Scripts");
+        for script in &config.scripts {
+            script.dump(&mut out, config, runtime.scripts.get(&script.name));
+        }
+    }
+    out.0
+}
+
+/// The global section alone: what the parent writes to keepalived_parent.data.
+#[must_use]
+pub fn dump_parent(config: &Config) -> String {
+    let mut out = Out::default();
+    dump_globals(config, &mut out);
+    out.0
+}
+
+fn dump_globals(config: &Config, out: &mut Out) {
+    out.section("Global definitions");
+    config.global.dump(out);
+}
+
+fn dump_socket(socket: &SocketState, config: &Config, out: &mut Out) {
+    object!(out, "fd_in {} fd_out = {}", socket.fd_in, socket.fd_out);
+    field!(out, "Interface = {}", socket.interface);
+    field!(out, "Family = {}", socket.family);
+    field!(out, "Protocol = VRRP");
+    field!(out, "Type = {}", if socket.unicast.is_some() { "Unicast" } else { "Multicast" });
+    if let Some(address) = socket.unicast {
+        field!(out, "Address = {address}");
+    }
+    field!(out, "Rx buf size = 0");
+    field!(out, "VRRP instances");
+    for instance in config.instances.iter().filter(|i| socket.instances.contains(&i.name)) {
+        member!(out, "{} vrid {}", instance.name, instance.vrid);
+    }
+}
+
+/// `true` or `false`, `yes` or `no`: keepalived uses all of them.
+pub(super) fn yes_no(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}

@@ -1,0 +1,107 @@
+//! Real files and random ones: nothing that can be typed makes the reader panic or hang.
+
+use super::loaded;
+use proptest::prelude::*;
+use std::path::PathBuf;
+use vrrpd::config::dump::{Runtime, dump};
+
+/// Where real keepalived.conf files lie: `VRRPD_CORPUS`, or a directory beside the project.
+fn corpus() -> PathBuf {
+    match std::env::var_os("VRRPD_CORPUS") {
+        Some(path) => path.into(),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"),
+    }
+}
+
+/// Loads, and shows everything that can be shown of it.
+fn exercise(text: &[u8]) {
+    let loaded = loaded(text);
+    for diagnostic in &loaded.diagnostics {
+        let _ = diagnostic.render(&loaded.sources, false);
+        let _ = diagnostic.classic_lines(&loaded.sources);
+    }
+    let _ = dump(&loaded.config, &Runtime::default());
+}
+
+#[test]
+fn every_file_of_the_corpus_is_read() {
+    let root = corpus();
+    let mut files = 0;
+    for stratum in ["open", "seeds", "maintainer"] {
+        let Ok(entries) = std::fs::read_dir(root.join(stratum)) else { continue };
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            if path.is_file() && path.extension().is_none_or(|ext| ext != "json" && ext != "tsv") {
+                exercise(&std::fs::read(&path).unwrap());
+                files += 1;
+            }
+        }
+    }
+    if files == 0 {
+        eprintln!("no corpus at {}: set VRRPD_CORPUS; only the made-up files are tested", root.display());
+    }
+}
+
+/// Words that make random text reach further than the first brace.
+fn word() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(vec![
+        "vrrp_instance",
+        "vrrp_script",
+        "global_defs",
+        "authentication",
+        "virtual_ipaddress",
+        "track_script",
+        "auth_pass",
+        "unicast_peer",
+        "priority",
+        "advert_int",
+        "script",
+        "notify",
+        "weight",
+        "virtual_server",
+        "include",
+        "dev",
+        "brd",
+        "V",
+        "{",
+        "}",
+        "\n",
+        "\"",
+        "'",
+        "\\",
+        "#",
+        "!",
+        "$X=",
+        "${X}",
+        "~SEQ(",
+        "@a",
+        "10.0.0.1/24",
+        "fe80::1",
+        "1.5",
+        "-3",
+        "x",
+        "\0",
+        "é",
+        "\u{10ff80}",
+    ]);
+    prop_oneof![4 => known.prop_map(str::to_owned), 1 => "[ -~]{0,12}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_bytes_are_read(text in prop::collection::vec(any::<u8>(), 0..400)) {
+        exercise(&text);
+    }
+
+    #[test]
+    fn random_words_are_read(words in prop::collection::vec(word(), 0..120)) {
+        exercise(words.join(" ").as_bytes());
+    }
+
+    #[test]
+    fn random_options_are_read(lines in prop::collection::vec((word(), word(), word()), 0..30)) {
+        let body: String = lines.iter().map(|(a, b, c)| format!("{a} {b} {c}\n")).collect();
+        exercise(super::instance(&body).as_bytes());
+    }
+}

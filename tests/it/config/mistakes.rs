@@ -1,0 +1,196 @@
+//! Deliberate mistakes: each is explained, none costs more than keepalived lets it cost.
+
+use super::{instance, loaded, said};
+
+/// Asserts what is said of a file, the exit code of `-t` and whether a daemon starts with it.
+#[track_caller]
+fn check(text: &str, expected: &[&str], exit: u8, fatal: bool) {
+    let loaded = loaded(text);
+    let rendered: Vec<String> = loaded.diagnostics.iter().map(|d| d.render(&loaded.sources, false)).collect();
+    assert_eq!(said(&loaded), expected, "{}", rendered.join("\n\n"));
+    assert_eq!((loaded.test_exit_code(), loaded.is_fatal()), (exit, fatal), "{}", rendered.join("\n\n"));
+}
+
+#[track_caller]
+fn check_rendering(text: &str, expected: &str) {
+    let loaded = loaded(text);
+    let rendered: Vec<String> = loaded.diagnostics.iter().map(|d| d.render(&loaded.sources, false)).collect();
+    assert_eq!(rendered.join("\n"), expected);
+}
+
+#[test]
+fn a_file_in_order_is_silent() {
+    check(&instance(""), &[], 0, false);
+}
+
+// In this file `instance` puts its extra lines on line 7. Exit codes and flagged lines, oracle:
+// keepalived 2.2.7 under `-t`.
+#[test]
+fn the_mistakes_that_people_make() {
+    let auth = |lines: &str| instance(&format!("authentication {{\n{lines}\n}}"));
+    check(&auth("auth_typePASS\nauth_pass x"), &["8:unknown-keyword", "9:auth-without-type"], 5, false);
+    check(&auth("auth_type PASS\nauth_pass 123456789"), &["9:auth-pass-too-long"], 5, false);
+    check(&auth("auth_type pass\nauth_pass 1"), &["8:bad-auth-type", "9:auth-without-type"], 5, false);
+    check(
+        &instance("authentication { auth_type PASS auth_pass 1234 }"),
+        &["7:auth-without-password"],
+        5,
+        false,
+    );
+    check(&instance("lvs_sync_daemon_inteface eth0"), &["7:unknown-keyword"], 5, false);
+    check(&instance("mcast_src_ip 192.168.17.101##peer"), &["7:comment-in-word"], 0, false);
+    check(&instance("track_script{\n chk\n}"), &["8:unknown-script"], 5, false);
+    check(&instance("priority 300"), &["7:number-out-of-range"], 5, false);
+    check(&instance("virtual_router_id 0"), &["7:number-out-of-range"], 5, false);
+    check(&instance("virtual_router_id 256"), &["7:number-out-of-range"], 5, false);
+    check(&instance("advert_int 1.3"), &["7:advert-int-rounded"], 5, false);
+    check(&instance("version 3\nadvert_int 41"), &["8:advert-int-clamped"], 5, false);
+    check(&instance("state MASTER\nnopreempt"), &["8:nopreempt-ignored"], 5, false);
+    check(&instance("nopreempt\npreempt_delay 3"), &["8:preempt-delay-ignored"], 5, false);
+    check(&instance("unicast_ttl 5"), &["7:unicast-without-peers"], 5, false);
+    check(&instance("unicast_src_ip 10.0.0.9/24"), &["7:unicast-without-peers"], 5, false);
+    check(&instance("mcast_src_ip fe80::1"), &["7:family-mismatch"], 5, false);
+    check(&instance("virtual_ipaddress {\nfe80::1\n}"), &["8:family-mismatch"], 5, false);
+    check(&instance("virtual_ipaddress {\n10.0.0.2 10.0.0.3\n}"), &["8:address-option"], 5, false);
+    check(&instance("virtual_ipaddress {\n10.0.0.2/\n}"), &["8:empty-prefix"], 0, false);
+    check(&instance("track_interface {\neth0\n}"), &["8:own-interface-tracked"], 5, false);
+    check(&instance("garp_master_delay 10x"), &["7:bad-number"], 5, false);
+}
+
+#[test]
+fn what_keepalived_does_not_start_with_is_fatal_and_nothing_else_is() {
+    let bare = "vrrp_instance V {\n virtual_ipaddress {\n 10.0.0.1\n }\n";
+    check(&format!("{bare} interface eth0\n}}"), &["1:missing-vrid"], 5, true);
+    check(&format!("{bare} virtual_router_id 1\n}}"), &["1:missing-interface"], 5, true);
+    check(
+        &format!("{bare} virtual_router_id 1\n interface lo\n}}"),
+        &["1:missing-interface", "6:loopback-interface"],
+        5,
+        true,
+    );
+    check(&format!("{bare} virtual_router_id 1\n interface eth9\n}}"), &["6:no-such-interface"], 5, true);
+    check(&instance("priority"), &["7:missing-argument"], 2, true);
+    check(&instance("track_interface {\neth9\n}"), &["8:no-such-interface"], 5, true);
+    let twice = instance("") + &instance("").replace("V {", "W {");
+    check(&twice, &["9:duplicate-vrid"], 5, true);
+    let other_family = instance("") + &instance("").replace("V {", "W {").replace("10.0.0.1/24", "fe80::1");
+    check(&other_family, &[], 0, false);
+}
+
+#[test]
+fn broken_structure_costs_what_it_costs_in_keepalived() {
+    check(
+        "foo {\n bar 1\n}\n",
+        &["1:unknown-keyword", "1:unexpected-brace", "2:unknown-keyword", "3:extra-close-brace"],
+        5,
+        false,
+    );
+    check(&format!("{}}}\n", instance("")), &["9:extra-close-brace"], 5, false);
+    let unclosed = instance("").trim_end().trim_end_matches('}').to_owned();
+    check(&unclosed, &["1:missing-close-brace"], 5, false);
+    check(&instance("virtual_ipaddress foo {\n10.0.0.2\n}"), &["7:block-arguments"], 5, false);
+    check(&(instance("") + &instance("")), &["9:duplicate-name"], 5, false);
+    check(&instance("").replace("V {", "V junk {"), &["1:block-name"], 5, false);
+    check("router_id \"a\nglobal_defs {\n}\n", &["1:unknown-keyword", "1:unterminated-quote"], 5, false);
+}
+
+#[test]
+fn an_instance_inside_an_unclosed_one_is_told_where_the_brace_is_missing() {
+    let unclosed = instance("").trim_end().trim_end_matches('}').to_owned();
+    let loaded = loaded(unclosed + &instance("").replace("V {", "W {").replace("51", "52"));
+    let first = loaded.diagnostics.iter().find(|d| d.id == "unknown-keyword").unwrap();
+    let text = first.render(&loaded.sources, false);
+    assert!(text.contains("this belongs at the top level: a `}` is missing above"), "{text}");
+    assert!(loaded.diagnostics.iter().any(|d| d.id == "missing-close-brace" && d.span.unwrap().start == 0));
+}
+
+#[test]
+fn what_the_next_versions_bring_is_named_and_skipped_as_a_whole() {
+    let later = "virtual_server 10.0.0.1 80 {\n real_server 10.0.0.2 80 {\n weight 1\n TCP_CHECK {\n }\n }\n}\n\
+                 vrrp_sync_group G {\n group {\n V\n }\n}\nglobal_defs {\n lvs_sync_daemon eth0 V\n}\n";
+    let file = loaded(later.to_owned() + &instance("use_vmac\ntrack_process {\n p\n}"));
+    assert_eq!(file.config.virtual_servers, 1);
+    assert_eq!(file.config.instances.len(), 1);
+    assert!(file.diagnostics.iter().all(|d| d.id == "not-yet-supported"), "{:?}", said(&file));
+    assert_eq!((file.diagnostics.len(), file.test_exit_code(), file.is_fatal()), (5, 0, false));
+}
+
+/// oracle: by hand, after the example in the design.
+#[test]
+fn a_rendering_says_where_what_and_what_keepalived_does() {
+    check_rendering(
+        &instance("authentication {\n    auth_typePASS\n}"),
+        "\
+error[unknown-keyword]: `auth_typePASS` is not a keyword of `authentication`
+ --> k.conf:8:5
+  |
+8 |     auth_typePASS
+  |     ^^^^^^^^^^^^^ a blank is missing: `auth_type PASS`
+  |
+  = keepalived: ignores this line",
+    );
+    check_rendering(
+        &instance("prioirty 120"),
+        "\
+error[unknown-keyword]: `prioirty` is not a keyword of `vrrp_instance`
+ --> k.conf:7:2
+  |
+7 |  prioirty 120
+  |  ^^^^^^^^ did you mean `priority 120`?
+  |
+  = keepalived: ignores this line",
+    );
+    check_rendering(
+        &instance("auth_type PASS"),
+        "\
+error[unknown-keyword]: `auth_type` is not a keyword of `vrrp_instance`
+ --> k.conf:7:2
+  |
+7 |  auth_type PASS
+  |  ^^^^^^^^^ this belongs in `authentication`
+  |
+  = keepalived: ignores this line",
+    );
+}
+
+#[test]
+fn no_password_is_shown_however_the_line_is_spelt() {
+    let secret = "hunter2";
+    for line in [
+        "auth_pass hunter2hunter2",
+        "auth_passwd hunter2",
+        "auth_pas hunter2",
+        "auth_passhunter2",
+        "authpass hunter2",
+        "auth_pass \"hunter2",
+        "auth_pass a{hunter2",
+        "auth_type hash\nauth_pass hunter2 # hunter2",
+    ] {
+        let loaded = loaded(instance(&format!("authentication {{\n{line}\n}}")));
+        for d in &loaded.diagnostics {
+            let shown = d.render(&loaded.sources, true) + &d.classic_lines(&loaded.sources).join("\n");
+            assert!(!shown.contains(secret), "{line}: {shown}");
+        }
+        assert!(!format!("{:?}", loaded.config).contains(secret), "{line}");
+    }
+}
+
+#[test]
+fn there_is_no_configuration_where_there_is_no_file() {
+    use vrrpd::config::source::{MemoryFiles, ReadError};
+    let load = |files: MemoryFiles| vrrpd::config::load("k.conf".as_ref(), &files, &super::machine());
+    for files in [
+        MemoryFiles::default(),
+        MemoryFiles::default().with_error("k.conf", ReadError::Directory),
+        MemoryFiles::default().with_error("k.conf", ReadError::NotPlain),
+        MemoryFiles::default().with_error("k.conf", ReadError::Other("permission denied".into())),
+    ] {
+        let loaded = load(files);
+        assert_eq!((loaded.run_exit_code(), loaded.test_exit_code()), (Some(6), 4));
+    }
+    let missing = load(MemoryFiles::single("k.conf", "include nothing.conf\n"));
+    assert_eq!((missing.run_exit_code(), missing.test_exit_code()), (None, 0));
+    let strict = load(MemoryFiles::single("k.conf", "includem nothing.conf\n"));
+    assert_eq!(strict.test_exit_code(), 6);
+    assert_eq!(load(MemoryFiles::single("k.conf", "# nothing\n")).diagnostics, []);
+}
