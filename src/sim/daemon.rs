@@ -17,6 +17,7 @@ use crate::track::{ExitStatus, Signal};
 use crate::types::{IfName, Instant, State};
 use crate::vrrp::{
     Datagram, Effect, Input, Instance, Leftovers, RunId, Start, SwitchEffect, SwitchInput, Switchboard,
+    Tracking,
 };
 
 const SIGTERM: i32 = 15;
@@ -90,18 +91,29 @@ impl World {
         self.kill(host);
     }
 
-    /// Reads the configuration again, which may be another by now.
+    /// Reads the configuration again, which may be another by now. As in the daemon each instance hears
+    /// of it, and of all that trackers say under it, before anything else that comes of it is done.
     pub(super) fn reload(&mut self, host: Host, cause: &Cause) {
         let node = &mut self.nodes[host];
         let Some(daemon) = &mut node.daemon else { return };
         let config = self.border.config(host, Arc::clone(&node.plan.config));
         daemon.config = Arc::clone(&config);
+        daemon
+            .switchboard
+            .handle(node.plan.clock.local(self.now), SwitchInput::Reconfigure(Arc::clone(&config)));
         for machine in self.machines(host) {
             // A new value, as a parser would make it: that nothing has changed is for the machine to find.
             let instance = Arc::new((*config.instances[machine.instance]).clone());
+            let tracking = self.tracking(host, &instance.name);
             self.handle(machine, Input::Reconfigure(instance), cause.clone());
+            self.handle(machine, Input::Tracking(tracking), cause.clone());
         }
-        self.deliver_switch_input(host, SwitchInput::Reconfigure(config));
+        self.pump(host);
+    }
+
+    fn tracking(&self, host: Host, instance: &str) -> Tracking {
+        let daemon = self.nodes[host].daemon.as_ref();
+        daemon.map(|daemon| daemon.switchboard.tracking(instance)).unwrap_or_default()
     }
 
     // Inputs.

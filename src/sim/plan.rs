@@ -16,7 +16,7 @@ use crate::config::block::{
 use crate::config::value::{ScriptCommand, VirtualAddress, Weight};
 use crate::types::{
     AdvertInt, Family, IfName, Instant, IpNet, MacAddr, Priority, Secret, State, Version, Vrid,
-    master_down_interval,
+    master_down_interval, skew_time,
 };
 
 /// A whole run, decided beforehand.
@@ -124,6 +124,15 @@ impl Plan {
     #[must_use]
     pub fn longest_master_down(&self, instance: usize) -> Duration {
         longest_master_down(&self.nodes, instance)
+    }
+
+    /// The most that a backup of an instance may wait after a master has said farewell.
+    #[must_use]
+    pub fn longest_skew(&self, instance: usize) -> Duration {
+        let configs =
+            self.nodes.iter().flat_map(|node| &node.variants).map(|config| &config.instances[instance]);
+        let interval = configs.clone().map(|config| config.advert_int).max().unwrap_or(AdvertInt::DEFAULT);
+        configs.map(|config| skew_time(config.version, Priority::new(1), interval)).max().unwrap_or_default()
     }
 
     /// The most that a frame takes once faults have stopped.

@@ -65,6 +65,7 @@ pub struct World {
     pub(super) checkers: Vec<Box<dyn Checker>>,
     pub(super) journal: Journal,
     pcap: Option<Pcap>,
+    pub(super) names: Names,
     /// The last advert on the LAN, for strangers to imitate.
     last_advert: Option<Transmit>,
     pub(super) violation: Option<Violation>,
@@ -105,6 +106,7 @@ impl World {
             checkers,
             journal: Journal::new(keep.lines),
             pcap: keep.frames.then(Pcap::new),
+            names: Names::default(),
             last_advert: None,
             violation: None,
             events: 0,
@@ -166,7 +168,7 @@ impl World {
         Some(match self.random.within(0..=3) {
             0 => Fault::PowerOff(host),
             1 => Fault::Stop(host),
-            2 if tracked => Fault::Link(host, Names::default().lan, false),
+            2 if tracked => Fault::Link(host, self.names.lan.clone(), false),
             _ => Fault::Kill(host),
         })
     }
@@ -310,8 +312,7 @@ impl World {
 
     /// Hosts are told apart by number: `from` may be one that is no node.
     fn put_on_lan(&mut self, from: Host, frame: Vec<u8>, genuine: bool) {
-        let lan = Names::default().lan;
-        if self.nodes.get(from).is_some_and(|node| !node.kernel.is_up(&lan)) {
+        if self.nodes.get(from).is_some_and(|node| !node.kernel.is_up(&self.names.lan)) {
             return;
         }
         if let Some(pcap) = &mut self.pcap {
@@ -337,7 +338,7 @@ impl World {
 
     fn on_frame(&mut self, to: Host, frame: &[u8], genuine: bool) {
         let node = &self.nodes[to];
-        if !node.kernel.is_up(&Names::default().lan) {
+        if !node.kernel.is_up(&self.names.lan) {
             return;
         }
         let Some(datagram) = frame::decode(frame, node.plan.mac) else { return };
@@ -466,7 +467,7 @@ impl World {
         self.record(format_args!("-- calm"));
         self.lan.heal();
         self.lan.weather = self.plan.calm;
-        let names = Names::default();
+        let names = self.names.clone();
         for host in 0..self.nodes.len() {
             let node = &mut self.nodes[host];
             node.kernel_trouble = false;

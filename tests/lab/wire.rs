@@ -111,7 +111,7 @@ fn same_frames(body: &str, vips: &str) {
 }
 
 /// One frame as tshark sees it: every field with what it shows and its bytes.
-pub(crate) type Fields = Vec<(String, String, String)>;
+type Fields = Vec<(String, String, String)>;
 
 /// Runs one daemon alone and dissects its frames, by class.
 fn record(dir: &Path, name: &str, kind: Kind, config: &str) -> BTreeMap<&'static str, Vec<Fields>> {

@@ -1,28 +1,53 @@
 //! Whoever waits for a master takes over in time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Checker, Scene, Step};
 use crate::sim::border::Machine;
 use crate::types::{Instant, State};
 
 /// Once faults have stopped, no virtual router that has a backup is without a master for longer than
-/// that backup's Master_Down_Interval.
+/// that backup's Master_Down_Interval, nor for longer than its Skew_Time if the master said farewell.
 #[derive(Debug, Default)]
 pub(super) struct Liveness {
     /// Since when an instance has no master; absent while it has one.
     masterless_since: BTreeMap<usize, Instant>,
     /// Since when a machine is backup.
     backup_since: BTreeMap<Machine, Instant>,
+    /// When an instance's last advert was sent.
+    spoken: BTreeMap<usize, Instant>,
+    /// When the last master of an instance said farewell, for all backups to hear; absent while there
+    /// is a master.
+    farewell: BTreeMap<usize, Instant>,
 }
 
 impl Liveness {
+    /// A farewell counts if it is the last that is heard: nothing sent before may come in after it.
+    fn note_farewell(&mut self, scene: &Scene<'_>, step: &Step<'_>) {
+        let instance = step.machine.instance;
+        let node = &scene.nodes[step.machine.node];
+        let audible = node.kernel.is_up(&node.config(instance).interface);
+        let last = self.spoken.get(&instance).copied().unwrap_or_default();
+        let in_order = last + scene.slack(Duration::ZERO) < scene.now;
+        if step.sent().any(|priority| priority == 0) && audible && in_order {
+            self.farewell.insert(instance, scene.now);
+        }
+        if step.sent().next().is_some() {
+            self.spoken.insert(instance, scene.now);
+        }
+    }
+
     fn check(&self, scene: &Scene<'_>) -> Result<(), String> {
         let Some(calm) = scene.calm_since else { return Ok(()) };
         for (machine, backup_since) in &self.backup_since {
             let Some(masterless) = self.masterless_since.get(&machine.instance) else { continue };
             let since = calm.max(*masterless).max(*backup_since);
-            let patience = scene.plan.longest_master_down(machine.instance);
+            let farewell = self.farewell.get(&machine.instance).is_some_and(|at| *at >= since);
+            let patience = match farewell {
+                true => scene.plan.longest_skew(machine.instance),
+                false => scene.plan.longest_master_down(machine.instance),
+            };
             if scene.now > since + patience + scene.slack(patience) {
                 let Machine { node, instance } = machine;
                 return Err(format!(
@@ -43,6 +68,7 @@ impl Checker for Liveness {
     fn on_step(&mut self, scene: &Scene<'_>, step: &Step<'_>) -> Result<(), String> {
         // Looked at before this step counts, or a late takeover would excuse itself.
         self.check(scene)?;
+        self.note_farewell(scene, step);
         match step.after {
             State::Backup => {
                 self.backup_since.entry(step.machine).or_insert(scene.now);
@@ -55,6 +81,7 @@ impl Checker for Liveness {
             self.masterless_since.entry(step.machine.instance).or_insert(scene.now);
         } else {
             self.masterless_since.remove(&step.machine.instance);
+            self.farewell.remove(&step.machine.instance);
         }
         Ok(())
     }

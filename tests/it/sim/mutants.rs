@@ -112,6 +112,21 @@ fn a_backup_that_waits_too_long_is_caught() {
     assert_caught("liveness", || Box::new(TooPatient));
 }
 
+/// Nodes that do not hear a master say farewell.
+struct MissesFarewells;
+
+impl Border for MissesFarewells {
+    fn packet(&mut self, _machine: Machine, _now: Instant, datagram: Datagram) -> Option<Datagram> {
+        let farewell = datagram.message.get(2) == Some(&0);
+        (!farewell).then_some(datagram)
+    }
+}
+
+#[test]
+fn a_backup_that_waits_after_a_farewell_is_caught() {
+    assert_caught("liveness", || Box::new(MissesFarewells));
+}
+
 /// Nodes that preempt whatever their configuration says.
 struct IgnoresNopreempt;
 
