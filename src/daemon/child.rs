@@ -136,22 +136,35 @@ impl AsyncParentLink {
 
 /// The parent's end.
 #[derive(Debug)]
-pub struct ChildLink(SeqPacket);
+pub struct ChildLink {
+    socket: SeqPacket,
+    open: bool,
+}
 
 impl ChildLink {
     /// From one end of a pair whose other end is a [`ParentLink`].
     #[must_use]
     pub fn new(socket: SeqPacket) -> Self {
-        Self(socket)
+        Self { socket, open: true }
     }
 
     /// What the child says; `None` when it has said all, or is gone.
-    pub fn hear(&self) -> Option<FromChild> {
+    pub fn hear(&mut self) -> Option<FromChild> {
         let mut byte = [0];
-        match self.0.recv(&mut byte) {
+        match self.socket.recv(&mut byte) {
             Ok(Received::Message(..)) => FromChild::ALL.into_iter().find(|message| message.code() == byte[0]),
-            Ok(Received::Closed) | Err(_) => None,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Ok(Received::Closed) | Err(_) => {
+                self.open = false;
+                None
+            }
         }
+    }
+
+    /// Whether the child may still say something. One that has closed its end is about to die.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Hands the child a connection to a new script runner.
@@ -159,12 +172,12 @@ impl ChildLink {
     /// # Errors
     /// When the child is gone.
     pub fn give_runner(&self, runner: &SeqPacket) -> io::Result<()> {
-        self.0.send(b"S", Some(runner.as_fd()))
+        self.socket.send(b"S", Some(runner.as_fd()))
     }
 }
 
 impl AsFd for ChildLink {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }

@@ -302,16 +302,5 @@ impl Visit for Message {
     }
 }
 
-/// From now on a panic in any thread of this process is logged and ends the process: the parent
-/// then starts a sound one. Nothing of a half-dead child must go on sending adverts.
-pub fn abort_on_panic(log: &LogHandle) {
-    let log = log.clone();
-    std::panic::set_hook(Box::new(move |panic| {
-        tracing::error!(target: ALERT, "internal error: {panic}");
-        log.flush(Duration::from_millis(500));
-        crate::sys::process::abort();
-    }));
-}
-
 #[cfg(test)]
 mod tests;

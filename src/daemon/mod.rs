@@ -7,6 +7,7 @@
 //! ```
 
 pub mod child;
+pub mod configuration;
 pub mod dump_file;
 pub mod files;
 pub mod logging;
@@ -17,6 +18,7 @@ pub mod runner;
 pub mod script_security;
 pub mod scripts;
 pub mod signals;
+pub mod supervisor;
 pub mod vrrp;
 
 pub use child::ChildContext;

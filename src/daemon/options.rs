@@ -135,10 +135,28 @@ pub struct Options {
     pub address_monitoring: bool,
     /// `--ignore-sigint`.
     pub ignore_sigint: bool,
+    /// `-m`, `-M`: allow core files.
+    pub core_dump: bool,
     /// `-s`: the network namespace to run in.
     pub namespace: Option<String>,
     /// `-p`, `-r`, `-c`.
     pub pid_files: PidFiles,
+    /// What was asked for and will not happen, for the log.
+    pub notes: Vec<String>,
+}
+
+impl Options {
+    /// Makes all paths mean the same after the working directory has changed.
+    pub fn make_paths_absolute(&mut self) {
+        let PidFiles { parent, vrrp, checkers } = &mut self.pid_files;
+        let paths = [&mut self.config_file, parent, vrrp, checkers].into_iter().chain(self.log.file.as_mut());
+        for path in paths {
+            // One that cannot be made absolute (the directory is gone) is reported when it is opened.
+            if let Ok(absolute) = std::path::absolute(&*path) {
+                *path = absolute;
+            }
+        }
+    }
 }
 
 #[cfg(test)]

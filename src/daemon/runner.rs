@@ -11,6 +11,7 @@ mod serve;
 
 use std::io;
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 use crate::daemon::logging::LogHandle;
 use crate::sys::process;
@@ -68,5 +69,15 @@ impl Runner {
         let (client, its_end) = SeqPacket::pair()?;
         self.control.send(b"C", Some(its_end.as_fd()))?;
         Ok(client)
+    }
+
+    /// Lets it end, once its clients are gone, and waits for that at most `limit`; one that has
+    /// commands to kill takes longer, and nobody needs to wait for it.
+    pub fn finish(self, limit: Duration) {
+        drop(self.control);
+        let deadline = Instant::now() + limit;
+        while matches!(process::try_wait(self.pid), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Processes: forking, ancestry, signals.
 
+use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::signal::{self, SigSet, SigmaskHow, Signal};
+use nix::sys::resource::{RLIM_INFINITY, Resource, UsageWho, getrusage, setrlimit};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::time::{TimeVal, TimeValLike};
 
 /// Exit code of a forked body that panicked: `EX_SOFTWARE`, as keepalived's for internal errors.
@@ -19,6 +20,15 @@ pub enum Exit {
     Status(i32),
     /// A signal, by number, ended it.
     Signal(i32),
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "exit status {status}"),
+            Self::Signal(number) => write!(f, "signal {number}"),
+        }
+    }
 }
 
 /// Forks; the child runs `body` and ends with its exit code, and never returns from here.
@@ -252,6 +262,14 @@ pub fn set_umask(mask: u32) {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
 }
 
+/// Lets this process and its children leave core files of any size.
+///
+/// # Errors
+/// When the hard limit forbids it and there is no permission to raise that.
+pub fn allow_core_files() -> io::Result<()> {
+    Ok(setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY)?)
+}
+
 /// Moves this thread, and all that it starts, into the network namespace that `ip netns` calls `name`.
 ///
 /// # Errors
@@ -259,12 +277,6 @@ pub fn set_umask(mask: u32) {
 pub fn enter_network_namespace(name: &str) -> io::Result<()> {
     let namespace = std::fs::File::open(std::path::Path::new("/run/netns").join(name))?;
     Ok(nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET)?)
-}
-
-/// Ends this process by SIGABRT, so that its parent sees a crash.
-pub fn abort() -> ! {
-    let _ = signal::raise(Signal::SIGABRT);
-    exit_now(INTERNAL_ERROR)
 }
 
 /// What `/proc` calls this process: the name of the file that was executed. Threads are given it

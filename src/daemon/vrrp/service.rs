@@ -1,14 +1,10 @@
 //! The service thread: everything that may take long, kept away from the protocol.
 
 use super::{Command, ToService};
-use crate::config;
-use crate::config::Config;
 use crate::daemon::child::{AsyncParentLink, FromChild, FromParent, ParentLink};
+use crate::daemon::configuration;
 use crate::daemon::dump_file;
-use crate::daemon::files::DiskFiles;
-use crate::daemon::machine::Machine;
 use crate::daemon::options::Options;
-use crate::daemon::script_security;
 use crate::daemon::scripts::Scripts;
 use crate::daemon::signals::{Request, SignalStream, Signals};
 use crate::status::{self, Snapshot};
@@ -145,7 +141,7 @@ impl Service {
 
     async fn reload(&mut self) {
         tracing::info!("Reloading");
-        match read_configuration(&self.options) {
+        match configuration::read(&self.options) {
             Ok(config) => {
                 self.scripts.reconfigure(config.global.enable_script_security);
                 self.tell(Command::Reload(Arc::new(config))).await;
@@ -156,23 +152,4 @@ impl Service {
             }
         }
     }
-}
-
-/// Reads the configuration and says everything there is to say about it.
-///
-/// # Errors
-/// The exit code of a daemon that cannot run with it.
-pub(super) fn read_configuration(options: &Options) -> Result<Config, u8> {
-    let loaded = config::load(&options.config_file, &DiskFiles, &Machine);
-    for line in loaded.diagnostics.iter().flat_map(|problem| problem.classic_lines(&loaded.sources)) {
-        tracing::info!("{line}");
-    }
-    if let Some(code) = loaded.run_exit_code() {
-        return Err(code);
-    }
-    let vetted = script_security::vet(loaded.config);
-    for line in &vetted.lines {
-        tracing::info!("{line}");
-    }
-    Ok(vetted.config)
 }

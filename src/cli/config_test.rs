@@ -1,0 +1,79 @@
+//! `-t`: what is wrong with a configuration, without running it.
+
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::USAGE_ERROR;
+use crate::config::Loaded;
+use crate::config::diagnostic::Class;
+use crate::daemon::options::Options;
+use crate::daemon::{configuration, script_security};
+use crate::sys::process;
+
+/// Reports everything to `output`, or to standard error; the exit code is that of keepalived's
+/// highest class of error. `bad_option`: a value on the command line was ignored, which counts.
+pub(super) fn run(options: &Options, output: Option<&Path>, bad_option: bool) -> u8 {
+    process::set_umask(options.umask);
+    let result = match output {
+        None => report(options, &mut io::stderr().lock(), io::stderr().is_terminal()),
+        Some(path) => open(path).and_then(|mut file| report(options, &mut file, false)),
+    };
+    match result {
+        Ok(code) if bad_option => worse(code, Class::Config),
+        Ok(code) => code,
+        Err(error) => {
+            let path = output.unwrap_or(Path::new("standard error"));
+            eprintln!("Unable to open config-test log file {}: {error}", path.display());
+            USAGE_ERROR
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<std::fs::File> {
+    OpenOptions::new().append(true).create(true).mode(0o666).custom_flags(libc::O_NOFOLLOW).open(path)
+}
+
+fn report(options: &Options, output: &mut dyn Write, colour: bool) -> io::Result<u8> {
+    let loaded = configuration::load(options);
+    for problem in &loaded.diagnostics {
+        for line in problem.classic_lines(&loaded.sources) {
+            writeln!(output, "{line}")?;
+        }
+        writeln!(output, "{}\n", problem.render(&loaded.sources, colour))?;
+    }
+    let mut code = loaded.test_exit_code();
+    if options.all_config {
+        code = worse(code, missing_files(&loaded));
+    }
+    if loaded.run_exit_code().is_none() {
+        let vetted = script_security::vet(loaded.config);
+        for line in &vetted.lines {
+            writeln!(output, "{line}")?;
+        }
+        if vetted.refused {
+            code = worse(code, Class::Config);
+        }
+        if vetted.unguarded {
+            code = worse(code, Class::Security);
+        }
+    }
+    Ok(code)
+}
+
+/// What `-e` makes of files that are not there: of the main file, and of included ones.
+fn missing_files(loaded: &Loaded) -> Class {
+    if loaded.diagnostics.iter().any(|problem| problem.id == "include-missing") {
+        Class::Security
+    } else if loaded.run_exit_code() == Some(crate::daemon::child::exit_code::NO_CONFIG) {
+        Class::Unusable
+    } else {
+        Class::Harmless
+    }
+}
+
+/// 2 is about a file that was not read to its end, and stays.
+fn worse(code: u8, class: Class) -> u8 {
+    if code == 2 { code } else { code.max(class.exit_code()) }
+}

@@ -1,0 +1,634 @@
+//! The parent: starts the others, passes signals on, starts again what dies.
+//!
+//! It has one thread for all its life, because it forks for all its life, and it knows nothing of
+//! VRRP. Start reading at [`run`]; [`Supervisor::turn`] is the loop.
+
+mod launch;
+mod respawn;
+
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use signal_hook::consts::{SIGKILL, SIGTERM};
+
+use crate::config::Config;
+use crate::daemon::child::{ChildContext, ChildLink, FromChild, ParentLink, exit_code};
+use crate::daemon::configuration;
+use crate::daemon::logging::{ALERT, LogHandle, SYSLOG_SOCKET};
+use crate::daemon::options::Options;
+use crate::daemon::runner::Runner;
+use crate::daemon::signals::{Request, Signals};
+use crate::sys::pidfile::{PidFile, PidFileError};
+use crate::sys::process::{self, Exit};
+use crate::sys::sd_notify;
+use crate::sys::seqpacket::SeqPacket;
+use launch::Launcher;
+use respawn::Respawn;
+
+/// The body of the VRRP child, which gives its exit code.
+pub type ChildMain = fn(ChildContext) -> u8;
+
+/// How long children may take to stop (keepalived: `child_wait_time`).
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How long the script runner is waited for at the very end.
+const RUNNER_LIMIT: Duration = Duration::from_millis(300);
+/// How long the log may take at the very end.
+const FLUSH_LIMIT: Duration = Duration::from_millis(500);
+/// How soon lines that syslog did not take are tried again.
+const LOG_RETRY: Duration = Duration::from_millis(50);
+
+const IDENT: &str = "Keepalived";
+const VRRP_IDENT: &str = "Keepalived_vrrp";
+
+/// Runs the daemon, in the background unless told otherwise; the exit code of the process that
+/// was called.
+pub fn run(mut options: Options, vrrp_main: ChildMain) -> u8 {
+    process::set_umask(options.umask);
+    if options.dont_fork {
+        return supervise(options, None, vrrp_main);
+    }
+    options.make_paths_absolute();
+    match Launcher::fork(|launcher| supervise(options, Some(launcher), vrrp_main)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("vrrpd: cannot become a daemon: {error}");
+            exit_code::FATAL
+        }
+    }
+}
+
+fn supervise(options: Options, launcher: Option<Launcher>, vrrp_main: ChildMain) -> u8 {
+    let log = LogHandle::new(&options.log, IDENT, Path::new(SYSLOG_SOCKET));
+    // Only a program that uses this library can have a subscriber already; it then gets the lines.
+    let _ = log.install();
+    let options = Arc::new(options);
+    log_start(&options);
+    let code = match Supervisor::start(Arc::clone(&options), log.clone(), launcher, vrrp_main) {
+        Ok(supervisor) => supervisor.run(),
+        Err(code) => code,
+    };
+    tracing::info!("Stopped {}", options.called_as.banner());
+    log.flush(FLUSH_LIMIT);
+    code
+}
+
+fn log_start(options: &Options) {
+    tracing::info!("Starting {}", options.called_as.banner());
+    if let Ok(system) = nix::sys::utsname::uname() {
+        let [name, release, version] =
+            [system.sysname(), system.release(), system.version()].map(|part| part.to_string_lossy());
+        tracing::info!("Running on {name} {release} {version}");
+    }
+    for line in command_line(options.argv.iter().map(|word| word.to_string_lossy())) {
+        tracing::info!("{line}");
+    }
+    for note in &options.notes {
+        tracing::info!("Note: {note}");
+    }
+}
+
+/// keepalived's lines: words in quotes, wrapped, continued under the first.
+fn command_line<S: AsRef<str>>(words: impl Iterator<Item = S>) -> Vec<String> {
+    const WIDTH: usize = 102;
+    let mut lines = vec!["Command line:".to_owned()];
+    for word in words {
+        let word = format!(" '{}'", word.as_ref());
+        let last = lines.last_mut().expect("there is always one line");
+        if last.len() + word.len() > WIDTH && last.len() > "Command line:".len() {
+            lines.push(format!("{:13}{word}", ""));
+        } else {
+            last.push_str(&word);
+        }
+    }
+    lines
+}
+
+struct Supervisor {
+    options: Arc<Options>,
+    log: LogHandle,
+    vrrp_main: ChildMain,
+    launcher: Option<Launcher>,
+    /// `None` only in a forked child.
+    signals: Option<Signals>,
+    runner: Option<Runner>,
+    runner_respawn: Respawn,
+    pid_file: Option<PidFile>,
+    vrrp_pid_file: Option<PidFile>,
+    /// The configuration in force.
+    config: Arc<Config>,
+    vrrp: Vrrp,
+    vrrp_respawn: Respawn,
+    /// A child that is started now takes the place of one that died.
+    respawned: bool,
+    phase: Phase,
+    reload: Reload,
+    started_up: bool,
+}
+
+/// The VRRP child.
+enum Vrrp {
+    /// There is nothing for it to do.
+    Unwanted,
+    /// To be started then.
+    Due(Instant),
+    /// Process id and connection.
+    Running(u32, ChildLink),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    Running,
+    /// Children get KILL then.
+    Stopping(Instant),
+    /// Nothing is left to do but to end with this code.
+    Ended(u8),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Reload {
+    Idle,
+    UnderWay,
+    /// Another was asked for meanwhile.
+    Again,
+}
+
+impl Supervisor {
+    /// # Errors
+    /// The exit code, when it cannot start; the reason is logged.
+    fn start(
+        options: Arc<Options>,
+        log: LogHandle,
+        launcher: Option<Launcher>,
+        vrrp_main: ChildMain,
+    ) -> Result<Self, u8> {
+        if let Some(name) = &options.namespace {
+            process::enter_network_namespace(name)
+                .map_err(|error| fatal(&format!("Failed to set network namespace {name}: {error}")))?;
+        }
+        if options.core_dump
+            && let Err(error) = process::allow_core_files()
+        {
+            tracing::warn!("Cannot allow core files: {error}");
+        }
+        let pid_file = claim(&options.pid_files.parent)?;
+        process::become_subreaper().map_err(|error| fatal(&format!("Cannot become a subreaper: {error}")))?;
+        let signals =
+            Signals::listen().map_err(|error| fatal(&format!("Cannot listen to signals: {error}")))?;
+        let mut supervisor = Self {
+            options,
+            log,
+            vrrp_main,
+            launcher,
+            signals: Some(signals),
+            runner: None,
+            runner_respawn: Respawn::default(),
+            pid_file: Some(pid_file),
+            vrrp_pid_file: None,
+            config: Arc::default(),
+            vrrp: Vrrp::Unwanted,
+            vrrp_respawn: Respawn::default(),
+            respawned: false,
+            phase: Phase::Running,
+            reload: Reload::Idle,
+            started_up: false,
+        };
+        match supervisor.start_all() {
+            Ok(()) => Ok(supervisor),
+            Err(code) => {
+                supervisor.remove_pid_files();
+                Err(code)
+            }
+        }
+    }
+
+    fn start_all(&mut self) -> Result<(), u8> {
+        self.start_runner().map_err(|error| fatal(&format!("Cannot start the script runner: {error}")))?;
+        tracing::info!("Configuration file {}", self.options.config_file.display());
+        self.config = Arc::new(configuration::read(&self.options)?);
+        let pid = std::process::id();
+        if let Some(file) = &mut self.pid_file
+            && let Err(error) = file.write(pid)
+        {
+            return Err(fatal(&format!("Cannot write pidfile {}: {error}", file.path().display())));
+        }
+        if self.wants_vrrp() {
+            self.vrrp_pid_file = Some(claim(&self.options.pid_files.vrrp)?);
+            self.start_vrrp();
+        } else {
+            tracing::info!("Warning - keepalived has no configuration to run");
+            self.on_started_up();
+        }
+        if let Some(launcher) = self.launcher.take() {
+            launcher.succeeded();
+        }
+        Ok(())
+    }
+
+    /// The exit code.
+    fn run(mut self) -> u8 {
+        loop {
+            if let Phase::Ended(code) = self.phase {
+                self.end();
+                return code;
+            }
+            self.turn();
+        }
+    }
+
+    /// Waits for something to happen and deals with it.
+    fn turn(&mut self) {
+        self.wait();
+        for request in self.signals.as_mut().map(Signals::take).unwrap_or_default() {
+            self.on_request(request);
+        }
+        self.hear_vrrp();
+        let now = Instant::now();
+        match (&self.vrrp, self.phase) {
+            (Vrrp::Due(at), Phase::Running) if *at <= now => self.start_vrrp(),
+            (Vrrp::Running(pid, _), Phase::Stopping(kill_at)) if kill_at <= now => {
+                tracing::error!(target: ALERT, "VRRP process failed to die - forcing termination");
+                send(*pid, SIGKILL);
+                self.phase = Phase::Stopping(now + STOP_LIMIT);
+            }
+            (Vrrp::Unwanted | Vrrp::Due(_), Phase::Stopping(_)) => self.phase = Phase::Ended(0),
+            _ => {}
+        }
+        if self.runner.is_none() && self.runner_respawn.is_due(now) {
+            self.replace_runner();
+        }
+    }
+
+    fn wait(&self) {
+        let mut interest = Vec::new();
+        interest.extend(self.signals.as_ref().map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
+        if let Vrrp::Running(_, link) = &self.vrrp {
+            interest.extend(link.is_open().then(|| PollFd::new(link.as_fd(), PollFlags::POLLIN)));
+        }
+        // Whatever the outcome, the next step is to look what there is.
+        let _ = poll(&mut interest, self.timeout());
+    }
+
+    fn timeout(&self) -> PollTimeout {
+        let now = Instant::now();
+        let child = match (&self.vrrp, self.phase) {
+            (Vrrp::Due(at), Phase::Running) => Some(*at),
+            (_, Phase::Stopping(kill_at)) => Some(kill_at),
+            _ => None,
+        };
+        let runner = if self.runner.is_none() { self.runner_respawn.due() } else { None };
+        let log = self.log.drain().then(|| now + LOG_RETRY);
+        let next = [child, runner, log].into_iter().flatten().min();
+        // One more, because the timeout is cut to whole milliseconds.
+        next.map_or(PollTimeout::NONE, |at| {
+            let wait = at.saturating_duration_since(now) + Duration::from_millis(1);
+            PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX)
+        })
+    }
+
+    fn on_request(&mut self, request: Request) {
+        match request {
+            Request::Interrupt if self.options.ignore_sigint => {}
+            Request::Stop | Request::Interrupt => self.stop(),
+            Request::Reload => self.on_reload(),
+            Request::Data | Request::Stats | Request::Json | Request::StatsClear => {
+                if let Vrrp::Running(pid, _) = &self.vrrp {
+                    send(*pid, request.number());
+                }
+            }
+            Request::ChildEnded => self.collect(),
+        }
+    }
+
+    fn stop(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        tracing::info!("Stopping");
+        tell_service_manager("STOPPING=1");
+        if let Vrrp::Running(pid, _) = &self.vrrp {
+            send(*pid, SIGTERM);
+        }
+        self.phase = Phase::Stopping(Instant::now() + STOP_LIMIT);
+    }
+
+    /// A file that cannot run changes nothing: it is the child's turn only when it can.
+    fn on_reload(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        if self.reload != Reload::Idle {
+            tracing::info!("Reload already in progress, request queued");
+            self.reload = Reload::Again;
+            return;
+        }
+        tracing::info!("Reloading ...");
+        tell_service_manager(&format!("RELOADING=1\nMONOTONIC_USEC={}", sd_notify::monotonic_usec()));
+        self.reload = Reload::UnderWay;
+        tracing::info!("Configuration file {}", self.options.config_file.display());
+        let loaded = configuration::load(&self.options);
+        if loaded.run_exit_code().is_some() {
+            let _ = configuration::report(loaded);
+            self.on_reloaded(false);
+            return;
+        }
+        // The child reports what there is to report.
+        self.config = Arc::new(crate::daemon::script_security::vet(loaded.config).config);
+        match &self.vrrp {
+            Vrrp::Running(pid, _) => send(*pid, Request::Reload.number()),
+            Vrrp::Unwanted if self.wants_vrrp() => {
+                self.vrrp = Vrrp::Due(Instant::now());
+                self.on_reloaded(true);
+            }
+            Vrrp::Unwanted | Vrrp::Due(_) => self.on_reloaded(true),
+        }
+    }
+
+    fn on_reloaded(&mut self, succeeded: bool) {
+        let again = self.reload == Reload::Again;
+        self.reload = Reload::Idle;
+        if succeeded {
+            tracing::info!("Reload complete");
+            tell_service_manager("READY=1\nSTATUS=Running");
+        } else {
+            tracing::error!("Reload failed, the previous configuration stays in force");
+            tell_service_manager(
+                "READY=1\nSTATUS=The last reload failed; running with the configuration before it",
+            );
+        }
+        if again {
+            self.on_reload();
+        }
+    }
+
+    fn on_started_up(&mut self) {
+        if !std::mem::replace(&mut self.started_up, true) {
+            tracing::info!("Startup complete");
+            tell_service_manager(&format!("READY=1\nMAINPID={}\nSTATUS=Running", std::process::id()));
+        }
+    }
+
+    fn hear_vrrp(&mut self) {
+        while let Vrrp::Running(_, link) = &mut self.vrrp
+            && let Some(message) = link.hear()
+        {
+            match message {
+                FromChild::Ready => self.on_started_up(),
+                FromChild::Reloaded => self.on_reloaded(true),
+                FromChild::ReloadFailed => self.on_reloaded(false),
+            }
+        }
+    }
+
+    fn collect(&mut self) {
+        // Those that are neither are orphans of scripts, of which we are the reaper.
+        while let Ok(Some((pid, exit))) = process::try_wait_any() {
+            if self.runner.as_ref().is_some_and(|runner| runner.pid() == pid) {
+                self.on_runner_ended(exit);
+            } else if matches!(&self.vrrp, Vrrp::Running(vrrp, _) if *vrrp == pid) {
+                self.hear_vrrp();
+                self.on_vrrp_ended(pid, exit);
+            }
+        }
+    }
+
+    fn on_vrrp_ended(&mut self, pid: u32, exit: Exit) {
+        self.vrrp = Vrrp::Unwanted;
+        if self.phase != Phase::Running {
+            return;
+        }
+        if let Some((name, code)) = permanent_error(exit) {
+            tracing::error!("pid {pid} exited with permanent error {name}. Terminating");
+            self.phase = Phase::Ended(code);
+            return;
+        }
+        if let Exit::Signal(number) = exit {
+            let name = process::signal_description(number);
+            let guess = if number == SIGKILL { " - has rlimit_rttime been exceeded?" } else { "" };
+            tracing::info!("pid {pid} exited due to signal {number} ({name}){guess}");
+        }
+        if self.options.dont_respawn {
+            tracing::error!(target: ALERT, "VRRP child process({pid}) died: Exiting");
+            tracing::info!("Stopping");
+            tell_service_manager("STOPPING=1");
+            self.phase = Phase::Ended(0);
+            return;
+        }
+        let now = Instant::now();
+        let delay = self.vrrp_respawn.after_death(now);
+        tracing::error!(target: ALERT, "VRRP child process({pid}) died: Respawning");
+        tracing::info!("Restart of VRRP process delayed {} seconds to limit respawn rate", delay.as_secs());
+        self.respawned = true;
+        self.vrrp = Vrrp::Due(now + delay);
+        if self.reload != Reload::Idle {
+            // The next child starts with the new configuration.
+            self.on_reloaded(true);
+        }
+    }
+
+    fn wants_vrrp(&self) -> bool {
+        let parts = self.options.parts;
+        parts.vrrp && (parts.even_without_config || !self.config.instances.is_empty())
+    }
+
+    fn start_vrrp(&mut self) {
+        match self.fork_vrrp() {
+            Ok((pid, link)) => {
+                tracing::info!("Starting VRRP child process, pid={pid}");
+                self.vrrp = Vrrp::Running(pid, link);
+                if let Some(file) = &mut self.vrrp_pid_file
+                    && let Err(error) = file.write(pid)
+                {
+                    tracing::error!("Cannot write pidfile {}: {error}", file.path().display());
+                }
+            }
+            Err(error) => {
+                let delay = self.vrrp_respawn.after_death(Instant::now()).max(Duration::from_secs(1));
+                tracing::error!(target: ALERT, "Cannot start the VRRP process: {error}");
+                self.vrrp = Vrrp::Due(Instant::now() + delay);
+            }
+        }
+    }
+
+    fn fork_vrrp(&mut self) -> std::io::Result<(u32, ChildLink)> {
+        let (ours, its_end) = SeqPacket::pair()?;
+        let runner = match &self.runner {
+            Some(runner) => runner.connect()?,
+            None => return Err(std::io::ErrorKind::NotConnected.into()),
+        };
+        let parent = std::process::id();
+        self.vrrp_respawn.on_start(Instant::now());
+        let mut ours = Some(ours);
+        let mut handed = Some((ParentLink::new(its_end), runner));
+        let pid = process::fork(|| {
+            // A copy of what only the parent should have would keep it open when the parent is gone.
+            ours = None;
+            self.leave();
+            let Some((parent_link, runner)) = handed.take() else { return exit_code::FATAL };
+            self.become_vrrp(parent, parent_link, runner)
+        })?;
+        let ours = ours.ok_or(std::io::ErrorKind::NotConnected)?;
+        Ok((pid, ChildLink::new(ours)))
+    }
+
+    /// In the child.
+    fn become_vrrp(&self, parent: u32, parent_link: ParentLink, runner: SeqPacket) -> u8 {
+        let begin = || {
+            let signals = Signals::listen()?;
+            process::unblock_signals()?;
+            process::end_with_parent(parent)?;
+            self.log.enter_child(VRRP_IDENT)?;
+            Ok::<_, std::io::Error>(signals)
+        };
+        let signals = match begin() {
+            Ok(signals) => signals,
+            Err(error) => {
+                tracing::error!("The VRRP process cannot start: {error}");
+                return process::INTERNAL_ERROR;
+            }
+        };
+        let code = (self.vrrp_main)(ChildContext {
+            options: Arc::clone(&self.options),
+            config: Arc::clone(&self.config),
+            log: self.log.clone(),
+            signals,
+            parent: parent_link,
+            runner,
+            respawned: self.respawned,
+        });
+        self.log.flush(FLUSH_LIMIT);
+        code
+    }
+
+    /// In a forked process: lets go of what only the parent should have. Files stay where they are.
+    fn leave(&mut self) {
+        self.signals = None;
+        self.runner = None;
+        self.launcher = None;
+        self.pid_file = None;
+        self.vrrp_pid_file = None;
+        self.vrrp = Vrrp::Unwanted;
+    }
+
+    fn start_runner(&mut self) -> std::io::Result<()> {
+        self.runner_respawn.on_start(Instant::now());
+        let log = self.log.clone();
+        self.runner = Some(Runner::fork(&log, IDENT, || self.leave())?);
+        Ok(())
+    }
+
+    fn on_runner_ended(&mut self, exit: Exit) {
+        self.runner = None;
+        if self.phase != Phase::Running {
+            return;
+        }
+        let delay = self.runner_respawn.after_death(Instant::now());
+        tracing::error!(
+            target: ALERT,
+            "Script runner process died ({exit}): Respawning in {} seconds",
+            delay.as_secs()
+        );
+    }
+
+    /// A new runner, and word of it to the child.
+    fn replace_runner(&mut self) {
+        if let Err(error) = self.start_runner() {
+            self.runner_respawn.after_death(Instant::now());
+            tracing::error!(target: ALERT, "Cannot start the script runner: {error}");
+            return;
+        }
+        if let (Vrrp::Running(_, link), Some(runner)) = (&self.vrrp, &self.runner)
+            && let Err(error) = runner.connect().and_then(|connection| link.give_runner(&connection))
+        {
+            tracing::error!("Cannot tell the VRRP process of the new script runner: {error}");
+        }
+    }
+
+    /// The last things to do, once the children have ended.
+    fn end(&mut self) {
+        if let Some(runner) = self.runner.take() {
+            runner.finish(RUNNER_LIMIT);
+        }
+        self.remove_pid_files();
+        let (own, children) = process::cpu_time();
+        tracing::debug!(
+            "CPU usage (self/children) user: {:.6}/{:.6} system: {:.6}/{:.6}",
+            own.user.as_secs_f64(),
+            children.user.as_secs_f64(),
+            own.system.as_secs_f64(),
+            children.system.as_secs_f64()
+        );
+    }
+
+    fn remove_pid_files(&mut self) {
+        for file in [self.vrrp_pid_file.take(), self.pid_file.take()].into_iter().flatten() {
+            let path = file.path().to_owned();
+            if let Err(error) = file.remove() {
+                tracing::error!("Cannot remove pidfile {}: {error}", path.display());
+            }
+        }
+    }
+}
+
+/// The codes that running again would not change, and keepalived's names for them.
+fn permanent_error(exit: Exit) -> Option<(&'static str, u8)> {
+    let Exit::Status(status) = exit else { return None };
+    match u8::try_from(status).ok()? {
+        exit_code::FATAL => Some(("FATAL", exit_code::FATAL)),
+        exit_code::CONFIG => Some(("CONFIG", exit_code::CONFIG)),
+        exit_code::MISSING_PERMISSION => Some(("missing permission", exit_code::MISSING_PERMISSION)),
+        _ => None,
+    }
+}
+
+/// Logs why the daemon does not start; the exit code.
+fn fatal(reason: &str) -> u8 {
+    tracing::error!("{reason}");
+    exit_code::FATAL
+}
+
+fn claim(path: &Path) -> Result<PidFile, u8> {
+    PidFile::claim(path, &["keepalived", "vrrpd"]).map_err(|error| match error {
+        PidFileError::Taken => {
+            tracing::warn!("Another process has pid file {} locked", path.display());
+            tracing::warn!("daemon is already running");
+            0
+        }
+        PidFileError::Io(error) => {
+            tracing::error!("pidfile_write : Cannot open {} pidfile", path.display());
+            fatal(&format!("  {error}"))
+        }
+    })
+}
+
+fn send(pid: u32, signal: i32) {
+    if let Err(error) = process::kill(pid, signal) {
+        tracing::error!("Cannot send signal {signal} to process {pid}: {error}");
+    }
+}
+
+fn tell_service_manager(state: &str) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!("Cannot tell the service manager {state:?}: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_command_line_is_wrapped_under_its_first_word() {
+        let words = "keepalived -n -l -G -f a.conf -p /tmp/sup/p -r /tmp/sup/r -c /tmp/sup/c";
+        // oracle: log of keepalived 2.2.7 started so
+        assert_eq!(
+            command_line(words.split(' ')),
+            [
+                "Command line: 'keepalived' '-n' '-l' '-G' '-f' 'a.conf' '-p' '/tmp/sup/p' '-r' '/tmp/sup/r' '-c'",
+                "              '/tmp/sup/c'"
+            ]
+        );
+    }
+}
