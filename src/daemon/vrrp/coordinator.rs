@@ -3,7 +3,7 @@
 //! One task owns the [`Switchboard`] and the view of the links, and is the only one to tell the
 //! instances anything. It never waits for an instance except where a reload or the end must be whole.
 
-use super::kernel::kernel_address;
+use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, place};
 use super::task::{Beginning, Control, Task};
 use super::{Command, Shared, ToService};
@@ -84,17 +84,17 @@ pub(super) struct Setup {
 }
 
 impl Coordinator {
-    /// Waits until the links are known.
-    pub(super) async fn new(setup: Setup) -> Self {
+    /// Waits until the links are known; `None` when nobody will ever tell.
+    pub(super) async fn new(setup: Setup) -> Option<Self> {
         let Setup { shared, config, mut events, commands, respawned, keep_addresses } = setup;
-        while let Some(event) = events.recv().await {
-            if event == Event::Synced {
-                break;
+        loop {
+            match events.recv().await? {
+                Event::Synced => break,
+                event => shared.links.borrow_mut().apply(&event),
             }
-            shared.links.borrow_mut().apply(&event);
         }
         let links: Vec<_> = shared.links.borrow().states().collect();
-        Self {
+        Some(Self {
             switchboard: Switchboard::new(clock::now(), &config, links),
             shared,
             config,
@@ -106,7 +106,7 @@ impl Coordinator {
             commands,
             respawned,
             keep_addresses,
-        }
+        })
     }
 
     /// Starts all instances and runs until it is told to stop.
@@ -378,9 +378,10 @@ impl Coordinator {
         self.config = config;
         self.carry_out_effects();
         for handle in old {
-            stop_instance(&handle).await;
+            stop_instance(&handle, Control::Remove).await;
         }
-        self.settle();
+        // Nobody has to wait for what is no longer wanted.
+        drop(self.settle());
         self.shared.tell_service(ToService::Reloaded(true));
     }
 
@@ -395,8 +396,8 @@ impl Coordinator {
         handle
     }
 
-    /// Removes what nobody wants after a reload.
-    fn settle(&self) {
+    /// Removes what was held back and nobody wants; told when that is done.
+    fn settle(&self) -> mpsc::UnboundedReceiver<Done> {
         let dropped = self.shared.ledger.borrow_mut().let_go();
         let links = self.shared.links.borrow();
         let removal = |vip| {
@@ -404,13 +405,25 @@ impl Coordinator {
             Some(Change::Remove(kernel_address(link.index, vip)))
         };
         let changes: Vec<Change> = dropped.iter().filter_map(removal).collect();
-        if !changes.is_empty() {
-            let (nobody, _) = mpsc::unbounded_channel();
-            self.shared.kernel.apply(changes, 0, &nobody);
-        }
+        let (done, is_done) = mpsc::unbounded_channel();
+        self.shared.kernel.apply(changes, 0, &done);
+        is_done
     }
 
     // The end.
+
+    /// An instance that has failed and not started again cannot let go of its addresses itself.
+    fn release_for_the_failed(&self) -> mpsc::UnboundedReceiver<Done> {
+        let mut ledger = self.shared.ledger.borrow_mut();
+        ledger.hold_removals();
+        for handle in self.instances.iter().filter(|handle| handle.restart.is_some()) {
+            for vip in handle.config.vips.iter().chain(&handle.config.excluded_vips) {
+                let _held_until_settled = ledger.release(handle.id, vip);
+            }
+        }
+        drop(ledger);
+        self.settle()
+    }
 
     async fn stop(mut self) -> End {
         if self.keep_addresses {
@@ -418,11 +431,15 @@ impl Coordinator {
             return End::Stopped;
         }
         for handle in &self.instances {
-            stop_instance(handle).await;
+            stop_instance(handle, |confirm| Control::Confirmed(Input::Stop, confirm)).await;
         }
+        let mut released = self.release_for_the_failed();
         let limit = self.shared.deadlines.sleep_until(Some(clock::now() + STOP_LIMIT));
         tokio::select! {
-            () = async { while self.tasks.join_next().await.is_some() {} } => {}
+            () = async {
+                while self.tasks.join_next().await.is_some() {}
+                released.recv().await;
+            } => {}
             () = limit => tracing::error!("the kernel has not let go of all addresses in time"),
         }
         End::Stopped
@@ -430,9 +447,9 @@ impl Coordinator {
 }
 
 /// Returns once the instance has said its last words.
-async fn stop_instance(handle: &Handle) {
+async fn stop_instance(handle: &Handle, how: impl FnOnce(oneshot::Sender<()>) -> Control) {
     let (confirm, confirmed) = oneshot::channel();
-    handle.tell(Control::Confirmed(Input::Stop, confirm));
+    handle.tell(how(confirm));
     // An error here is an instance that has failed already.
     let _ = confirmed.await;
 }

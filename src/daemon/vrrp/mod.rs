@@ -201,7 +201,12 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
         let ledger = RefCell::default();
         let shared = Rc::new(Shared { deadlines, links, ledger, sockets, announcer, kernel, service });
         let setup = Setup { shared, config, events, commands, respawned, keep_addresses };
-        let coordinator = async { Coordinator::new(setup).await.run().await };
+        let coordinator = async {
+            match Coordinator::new(setup).await {
+                Some(coordinator) => coordinator.run().await,
+                None => End::Broken,
+            }
+        };
         tokio::select! {
             end = coordinator => Ok(end),
             ended = timer => match ended {

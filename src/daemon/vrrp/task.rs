@@ -13,7 +13,8 @@ use crate::sys::clock;
 use crate::sys::netlink::Change;
 use crate::types::{Instant, State};
 use crate::vrrp::{
-    AddressChange, Effect, Input, Instance, InstanceStatus, Leftovers, Start, Timer, Tracking, Transmit,
+    AddressChange, Effect, Event, Input, Instance, InstanceStatus, Leftovers, Notification, Start, Timer,
+    Tracking, Transmit,
 };
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -35,6 +36,8 @@ pub(super) enum Control {
     Input(Input),
     /// The same, and an answer once its effects are under way.
     Confirmed(Input, oneshot::Sender<()>),
+    /// Leave for good: a reload no longer has the instance. Answered like `Confirmed`.
+    Remove(oneshot::Sender<()>),
     /// The instance's link, or an address on it, has changed.
     LinkChanged,
     /// An address that the instance wants is gone.
@@ -68,6 +71,8 @@ pub(super) struct Task {
     retry: Option<Instant>,
     last_error: Option<i32>,
     stopping: bool,
+    /// It stops because a reload no longer has it.
+    removed: bool,
 }
 
 /// What an instance starts from.
@@ -106,6 +111,7 @@ impl Task {
             retry: None,
             last_error: None,
             stopping: false,
+            removed: false,
         };
         task.join();
         task
@@ -136,11 +142,10 @@ impl Task {
     fn on_control(&mut self, control: Control) {
         match control {
             Control::Input(input) => self.handle(input),
-            Control::Confirmed(input, confirm) => {
-                self.handle(input);
-                self.carry_out_effects();
-                // Whoever asked may have stopped waiting.
-                let _ = confirm.send(());
+            Control::Confirmed(input, confirm) => self.handle_confirmed(input, confirm),
+            Control::Remove(confirm) => {
+                self.removed = true;
+                self.handle_confirmed(Input::Stop, confirm);
             }
             Control::LinkChanged => self.on_link_changed(),
             Control::AddressGone => self.recheck = Some(clock::now() + RECHECK_DELAY),
@@ -149,6 +154,13 @@ impl Task {
             Control::Fail => panic!("asked for by a test"),
             Control::Status(answer) => drop(answer.send(self.machine.status())),
         }
+    }
+
+    fn handle_confirmed(&mut self, input: Input, confirm: oneshot::Sender<()>) {
+        self.handle(input);
+        self.carry_out_effects();
+        // Whoever asked may have stopped waiting.
+        let _ = confirm.send(());
     }
 
     fn handle(&mut self, input: Input) {
@@ -271,7 +283,11 @@ impl Task {
         self.last_error = code;
     }
 
-    fn notify(&self, notification: crate::vrrp::Notification) {
+    fn notify(&self, mut notification: Notification) {
+        // To scripts an instance that is no longer configured is one in FAULT (keepalived: clear_diff_vrrp).
+        if self.removed && notification.event == Event::Stop {
+            notification.event = Event::Fault;
+        }
         let config = Arc::clone(self.machine.config());
         self.shared.tell_service(ToService::Notify(Notify { config, notification }));
     }

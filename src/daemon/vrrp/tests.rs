@@ -433,3 +433,39 @@ fn an_address_that_goes_because_another_of_its_subnet_goes_is_put_back() {
         node.stop();
     });
 }
+
+#[test]
+fn an_instance_that_a_reload_drops_lets_go_and_tells_its_scripts_fault() {
+    in_namespace(|| {
+        let kept = instance("va", 150, &["10.99.0.100"]);
+        let dropped = VrrpInstance {
+            name: "VI_2".into(),
+            vrid: Vrid::new(7).unwrap(),
+            ..instance("va", 100, &["10.99.0.101"])
+        };
+        let mut node = start(&config(vec![dropped, kept.clone()]), false);
+        node.await_event(Event::Master);
+        node.await_event(Event::Master);
+        node.tell(Command::Reload(config(vec![kept])));
+        node.await_event(Event::Fault);
+        assert_eq!(node.snapshot().instances.len(), 1);
+        assert!(has("va", "10.99.0.100") && !has("va", "10.99.0.101"));
+        node.stop();
+    });
+}
+
+#[test]
+fn the_end_removes_the_addresses_of_an_instance_that_has_failed() {
+    in_namespace(|| {
+        let mut node = start(&config(vec![instance("va", 150, &["10.99.0.100"])]), false);
+        node.await_event(Event::Master);
+        node.tell(Command::Fail("VI_1".into()));
+        std::thread::sleep(Duration::from_millis(200));
+        node.stop();
+        let limit = Instant::now() + Duration::from_secs(2);
+        while has("va", "10.99.0.100") {
+            assert!(Instant::now() < limit);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+}
