@@ -157,8 +157,7 @@ fn longest_master_down(nodes: &[NodePlan], instance: usize) -> Duration {
 fn settling_time(nodes: &[NodePlan], interval: Duration, calm: Weather) -> Duration {
     let configs = || nodes.iter().flat_map(|node| &node.variants);
     let scripts = configs().flat_map(|config| &config.scripts);
-    let verdict =
-        |script: &Arc<VrrpScript>| (script.interval + script.timeout) * (script.rise + script.fall + 1);
+    let verdict = |script: &Arc<VrrpScript>| script.interval * (script.rise.max(script.fall) + 2);
     let scripts = scripts.map(verdict).max().unwrap_or_default();
     let instances = configs().flat_map(|config| &config.instances);
     let delay = |instance: &Arc<VrrpInstance>| match instance.preempt {
