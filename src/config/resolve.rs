@@ -247,8 +247,9 @@ fn settle_delivery(
             let problem = Diagnostic::warning("unicast-without-peers", span, "`unicast_ttl` without `unicast_peer`")
                 .label("ignored: adverts are multicast")
                 .classic(format!("({}): Cannot use unicast_ttl without unicast peers - resetting", draft.name))
+                .said_at(draft.end)
                 .keepalived("sends its multicast adverts with TTL 0, so that none leaves the host; vrrpd does not copy that");
-            cx.report(problem.at_completion());
+            cx.report(problem);
         }
         if let Some(span) = draft.unicast {
             let problem =

@@ -300,8 +300,9 @@ impl Builder {
         if self.open.is_empty() {
             self.by_parent = true;
         }
-        let problem =
-            Diagnostic::error("extra-close-brace", span, "a `}` without its `{`").classic("Extra '}' found");
+        let problem = Diagnostic::error("extra-close-brace", span, "a `}` without its `{`")
+            .classic("Extra '}' found")
+            .classic("Unknown keyword '}'");
         self.report(match self.open.last() {
             Some(block) => problem.label("it ends the block that is open").related(*block, "this one"),
             None => problem.label("every block is closed already"),
@@ -313,9 +314,8 @@ impl Builder {
         self.by_parent = true;
         let said =
             self.diagnostics.last().is_some_and(|d| d.id == "extra-close-brace" && d.span == Some(span));
+
         if said {
-            let extra = self.diagnostics.pop();
-            self.diagnostics.extend(extra.map(|problem| problem.classic("Unknown keyword '}'")));
             return;
         }
         let problem = Diagnostic::error("extra-close-brace", span, "a `}` that ends no block")

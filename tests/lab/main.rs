@@ -7,6 +7,7 @@ mod net;
 mod world;
 
 mod bad_files;
+mod config;
 mod election;
 mod failover;
 mod nginx;

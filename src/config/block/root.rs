@@ -46,6 +46,8 @@ fn vrrp_instance(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
     let Some(name) = node.args.first() else { return };
     let scripts = root.scripts.iter().map(ScriptDraft::reference).collect();
     let mut draft = InstanceDraft::new(name, &root.global, scripts);
+
     VRRP_INSTANCE.apply(&mut draft, node.children(), cx);
+    draft.end = node.end;
     root.instances.push(draft);
 }

@@ -181,7 +181,7 @@ fn script(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
 
 /// Seconds with three decimals; keepalived 2.2 takes whole seconds only.
 fn seconds(node: &Node, cx: &mut Context<'_>, otherwise: Otherwise, what: &str) -> Option<Duration> {
-    let ms = cx.decimal(node.arg(), 3, 0..=LONGEST_MS, otherwise)?;
+    let ms = cx.decimal(node.arg(), 3, 0..=LONGEST_MS, otherwise.of_junk_too())?;
     if ms % 1000 != 0 {
         let problem =
             Diagnostic::note("version-dependent", node.arg().span, format!("a `{what}` with decimals"))

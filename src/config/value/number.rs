@@ -23,15 +23,17 @@ pub(in crate::config) struct Otherwise {
     pub(in crate::config) classic: String,
     /// In plain words.
     pub(in crate::config) effect: &'static str,
+    /// keepalived says its second line of a decimal with junk behind it as well.
+    of_junk_too: bool,
 }
 
 impl Otherwise {
     pub(in crate::config) fn ignored(classic: impl Into<String>) -> Self {
-        Self { classic: classic.into(), effect: "this line is ignored" }
+        Self { classic: classic.into(), effect: "this line is ignored", of_junk_too: false }
     }
 
     pub(in crate::config) fn replaced(classic: impl Into<String>, effect: &'static str) -> Self {
-        Self { classic: classic.into(), effect }
+        Self { classic: classic.into(), effect, of_junk_too: false }
     }
 }
 
@@ -47,6 +49,13 @@ fn leading_integer(text: &str) -> (Option<i64>, bool) {
     (value, count < digits.len())
 }
 
+impl Otherwise {
+    /// For what is a decimal number here and a whole one in keepalived 2.2.
+    pub(in crate::config) fn of_junk_too(self) -> Self {
+        Self { of_junk_too: true, ..self }
+    }
+}
+
 impl Context<'_> {
     /// An integer of `range`; `None` when it is reported and not used.
     pub(in crate::config) fn integer(
@@ -59,17 +68,18 @@ impl Context<'_> {
         let (value, has_junk) = leading_integer(word.as_str());
         let (min, max) = (*range.start(), *range.end());
         if has_junk {
-            return self.junk(word, value.unwrap_or(0), &range, junk, otherwise);
+            let classic = otherwise.classic.clone();
+            return self.junk(word, value.unwrap_or(0), &range, (junk, Some(classic)), otherwise);
         }
         match value.filter(|value| range.contains(value)) {
             Some(value) => Some(value),
             None => {
-                let problem = Diagnostic::error(
-                    "number-out-of-range",
-                    word.span,
-                    format!("`{word}` is not from {min} to {max}"),
-                )
-                .classic(format!("number '{word}' outside range [{min}, {max}]"));
+                let message = format!("`{word}` is not from {min} to {max}");
+                let classic = match min >= 0 && word.as_str().trim_start().starts_with('-') {
+                    true => format!("negative number '{word}'"),
+                    false => format!("number '{word}' outside range [{min}, {max}]"),
+                };
+                let problem = Diagnostic::error("number-out-of-range", word.span, message).classic(classic);
                 self.report(finish(problem, otherwise));
                 None
             }
@@ -81,7 +91,7 @@ impl Context<'_> {
         word: &Word,
         value: i64,
         range: &RangeInclusive<i64>,
-        junk: Junk,
+        (junk, classic_when_used): (Junk, Option<String>),
         otherwise: Otherwise,
     ) -> Option<i64> {
         let problem = Diagnostic::error("bad-number", word.span, format!("`{word}` is not a number"))
@@ -89,7 +99,9 @@ impl Context<'_> {
         if junk == Junk::Tolerated && range.contains(&value) {
             let label = format!("{value} is used");
             let note = "takes the digits at the start when it runs, and refuses the value under `-t`";
-            self.report(problem.classic(otherwise.classic).label(label).keepalived(note));
+
+            let problem = classic_when_used.into_iter().fold(problem, Diagnostic::classic);
+            self.report(problem.label(label).keepalived(note));
             return Some(value);
         }
         self.report(finish(problem, otherwise));
@@ -100,6 +112,10 @@ impl Context<'_> {
     pub(in crate::config) fn at_least_one(&mut self, word: &Word, value: i64, what: &str) -> i64 {
         if value > 0 {
             return value;
+        }
+        if leading_integer(word.as_str()).1 && !word.as_str().contains('.') {
+            // That it is no number has been said.
+            return 1;
         }
         let problem = Diagnostic::warning("number-out-of-range", word.span, "0 is too little")
             .classic(format!("{what} must be greater than 0, setting to 1"))
@@ -121,7 +137,8 @@ impl Context<'_> {
             let to_i64 = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
             let units = to_i64(*range.start())..=to_i64(*range.end());
             let digits = leading_integer(text).0.unwrap_or(0);
-            let used = self.junk(word, digits, &units, Junk::Tolerated, otherwise)?;
+            let classic = otherwise.of_junk_too.then(|| otherwise.classic.clone());
+            let used = self.junk(word, digits, &units, (Junk::Tolerated, classic), otherwise)?;
             return u64::try_from(used).ok();
         };
         if !range.contains(&value) {

@@ -270,7 +270,7 @@ impl<'l> LineReader<'l, '_, '_> {
         let net = self.draft.address.net;
         let IpAddr::V4(own) = net.address else {
             let text = format!(
-                "VRRP is trying to assign a broadcast {value} to the IPv6 address {} !!?? WTF... skipping VIP...",
+                "VRRP is trying to assign a broadcast {option} to the IPv6 address {} !!?? WTF... skipping VIP...",
                 self.line
             );
             let problem = Diagnostic::error("address-option", option.span, "IPv6 has no broadcast")
@@ -345,6 +345,7 @@ impl<'l> LineReader<'l, '_, '_> {
             Some(_) => Diagnostic::error("bad-address", value.span, "a peer has the family of the address")
                 .classic(format!("Peer address {value} does not match address family")),
             None => Diagnostic::error("bad-address", value.span, format!("`{value}` is not an IP address"))
+                .classic(format!("VRRP parsed invalid IP {value}. skipping IP..."))
                 .classic(format!("Invalid peer address {value}")),
         };
         self.report(problem.label("added without a peer"));

@@ -17,6 +17,8 @@ use std::time::Duration;
 /// An instance while its block is read: what was given, and where.
 pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) name: Word,
+    /// The `}` of the block.
+    pub(in crate::config) end: Option<Span>,
     pub(in crate::config) state: Option<(State, Span)>,
     pub(in crate::config) interface: Option<(IfName, Span)>,
     /// An `interface` line was refused, as reported.
@@ -127,6 +129,7 @@ impl InstanceDraft {
         let garp = &defs.garp;
         Self {
             name: name.clone(),
+            end: None,
             state: None,
             interface: None,
             interface_refused: false,
@@ -241,7 +244,9 @@ fn interface(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
             )
             .classic(format!("({name}) cannot use a loopback interface ({word}) for vrrp - ignoring"))
             .label("this line is ignored");
+
             d.interface_refused = true;
+            d.interface = None;
             cx.report(problem);
         }
         Fact::Absent => {

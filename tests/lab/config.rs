@@ -1,0 +1,277 @@
+//! Our reader of configurations against Debian's keepalived under `-t`: the same lines flagged in the
+//! same words, the same exit code.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+use vrrpd::config::environment::{Account, Described, LinkFacts};
+use vrrpd::config::{Class, load};
+use vrrpd::daemon::files::DiskFiles;
+
+/// A line of a verdict: 0 and the text for what names no line.
+type Said = BTreeSet<(usize, String)>;
+
+/// The part of `(FILE: Line N) text` or `(Line N) text` that can be compared.
+fn parse(line: &str) -> (usize, String) {
+    let placed = line.strip_prefix('(').and_then(|rest| {
+        let (place, text) = rest.split_once(") ")?;
+        let number = place.rsplit("Line ").next()?.parse().ok()?;
+        place.contains("Line ").then(|| (number, text.to_owned()))
+    });
+    placed.unwrap_or_else(|| (0, line.to_owned()))
+}
+
+/// keepalived in a network namespace with lo, eth0 and eth1.
+fn theirs(file: &Path) -> (i32, Said) {
+    let script = "ip link set lo up && ip link add eth0 type veth peer name eth1 && \
+                  ip link set eth0 up && ip link set eth1 up && exec keepalived -t -l -f \"$0\"";
+    let output = Command::new("unshare").args(["-n", "sh", "-c", script]).arg(file).output();
+    let output = output.expect("unshare, ip and keepalived are needed");
+    let text =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.code() != Some(127), "keepalived and iproute2 are needed: {text}");
+    let lines = text.lines().filter(|line| !line.is_empty()).map(parse).collect();
+    (output.status.code().unwrap_or(-1), lines)
+}
+
+/// Our verdict: all that we would say in keepalived's words, and what of it is an error to keepalived.
+fn ours(file: &Path) -> (i32, Said, Said) {
+    let link = |loopback| LinkFacts { mtu: Some(1500), loopback };
+    let links = [("lo", true), ("eth0", false), ("eth1", false)];
+    let machine = Described {
+        links: Some(links.map(|(name, loopback)| (name.to_owned(), link(loopback))).into()),
+        users: Some(BTreeMap::from([("root".to_owned(), Account { uid: 0, gid: 0 })])),
+        groups: Some(BTreeMap::from([("root".to_owned(), 0)])),
+    };
+    let loaded = load(file, &DiskFiles, &machine);
+    let (mut all, mut errors) = (Said::new(), Said::new());
+    for diagnostic in &loaded.diagnostics {
+        for line in diagnostic.classic_lines(&loaded.sources).iter().map(|line| parse(line)) {
+            if diagnostic.class != Class::Harmless {
+                errors.insert(line.clone());
+            }
+            all.insert(line);
+        }
+    }
+    (loaded.test_exit_code().into(), all, errors)
+}
+
+fn instance(lines: &str) -> String {
+    format!(
+        "vrrp_instance V {{\ninterface eth0\nvirtual_router_id 51\nvirtual_ipaddress {{\n10.0.0.1/24\n}}\n{lines}\n}}\n"
+    )
+}
+
+/// Files that use keywords of this version only. Each is small, so that a difference points at its cause.
+fn files() -> Vec<String> {
+    let keyword = [
+        "",
+        "priority 300",
+        "priority 0",
+        "priority 1x",
+        "virtual_router_id 0",
+        "virtual_router_id 256",
+        "advert_int 0.5",
+        "advert_int 1.6",
+        "advert_int 0",
+        "advert_int 256",
+        "version 3\nadvert_int 41",
+        "version 3\nadvert_int 0.014",
+        "version 4",
+        "version 3\nversion 2",
+        "state master",
+        "state MASTER\nstate BACKUP",
+        "state MASTER\nnopreempt",
+        "state MASTER\npreempt_delay 5",
+        "nopreempt\npreempt_delay 5",
+        "priority 255\nnopreempt",
+        "preempt_delay 1001",
+        "preempt_delay x",
+        "debug 5",
+        "smtp_alert maybe",
+        "down_timer_adverts 0",
+        "down_timer_adverts 101",
+        "lower_prio_no_advert x",
+        "higher_prio_send_advert x",
+        "garp_master_delay 5000",
+        "garp_master_delay 10x",
+        "garp_master_repeat 0",
+        "garp_lower_prio_repeat x",
+        "garp_master_refresh x",
+        "garp_master_refresh_repeat 0",
+        "garp_lower_prio_delay -1",
+        "mcast_src_ip 1.2.3.400",
+        "mcast_src_ip fe80::1",
+        "mcast_src_ip 10.0.0.9/24",
+        "mcast_dst_ip 10.0.0.1",
+        "mcast_dst_ip ff02::5",
+        "mcast_dst_ip x",
+        "unicast_ttl 300",
+        "unicast_ttl 5",
+        "unicast_src_ip 10.0.0.2",
+        "check_unicast_src",
+        "unicast_peer {\n}",
+        "unicast_peer {\nx\nfe80::2\n10.0.0.3 10.0.0.4\n}",
+        "unicast_peer {\n10.0.0.2\n}\nmcast_dst_ip 224.0.0.19",
+        "interface lo",
+        "interface eth9",
+        "interface abcdefghijklmnop",
+        "lvs_sync_daemon_inteface eth0",
+        "authentication {\nauth_typePASS\n}",
+        "authentication {\nauth_type pass\nauth_pass 1\n}",
+        "authentication {\nauth_type PASS\n}",
+        "authentication {\nauth_type PASS\nauth_pass 123456789\n}",
+        "authentication { auth_type PASS auth_pass 1234 }",
+        "version 3\nauthentication {\nauth_type PASS\nauth_pass 1\n}",
+        "track_script{\nchk\n}",
+        "track_interface {\neth0\n}",
+        "track_interface {\neth1 weight 254\neth1\n}",
+        "track_interface {\neth1 weight 300\n}",
+        "track_interface {\neth1 foo\n}",
+        "track_interface {\neth1 weight\n}",
+        "track_interface {\neth1 weight 5 foo\n}",
+        "priority 255\ntrack_interface {\neth1 weight 5\n}",
+        "foo {\nbar 1\npriority 7 }\npriority 120",
+        "priority",
+        "notify",
+        "virtual_ipaddress foo {\n10.0.0.2\n}",
+        "virtual_ipaddress\n10.0.0.2\n}",
+        "authentication\nauth_type PASS\n}",
+        "priority 100 \"foo",
+        "router_id \"a\"b",
+        "} }",
+        "virtual_ipaddress {\n10.0.0.2\n",
+        "mcast_src_ip 10.0.0.9##x",
+    ];
+    let address = [
+        "10.0.0.2/33",
+        "10.0.0.2/x",
+        "10.0.0.999",
+        "10.0.0.2 dev eth9",
+        "10.0.0.2 label abcdefghijklmnopqrstuv",
+        "10.0.0.2 scope foo",
+        "10.0.0.2 brd",
+        "10.0.0.2 brd +",
+        "10.0.0.2/24 brd +",
+        "10.0.0.2/24 brd x",
+        "10.0.0.2 foo bar",
+        "10.0.0.2 10.0.0.3",
+        "fe80::2",
+        "10.0.0.2 peer fe80::1",
+        "10.0.0.2 peer x",
+        "10.0.0.2/24 peer 10.2.2.2",
+        "10.0.0.2 preferred_lft x",
+        "10.0.0.2 dev",
+        "10.0.0.2 dev eth0 dev eth0",
+        "10.0.0.2/24 brd 10.0.0.9 peer 10.2.2.2",
+    ];
+    let excluded = ["fe80::2/64 scope link", "fe80::2 label x", "fe80::2/64 brd +", "fe80::2/129"];
+    let global = [
+        "foo bar",
+        "router_id",
+        "notification_email {\n}",
+        "notification_email_from",
+        "smtp_server 127.0.0.1 99999",
+        "smtp_connect_timeout 0",
+        "smtp_connect_timeout 5000",
+        "smtp_alert maybe",
+        "smtp_alert_vrrp maybe",
+        "vrrp_version 4",
+        "vrrp_mcast_group4 10.0.0.1",
+        "vrrp_mcast_group4 x",
+        "vrrp_mcast_group6 ff05::12",
+        "vrrp_mcast_group6 fe80::1",
+        "vrrp_garp_master_delay 10x",
+        "vrrp_garp_master_delay 5000",
+        "vrrp_garp_master_repeat 0",
+        "vrrp_garp_interval 0",
+        "vrrp_gna_interval x",
+        "vrrp_garp_lower_prio_repeat x",
+        "vrrp_garp_master_refresh x",
+        "vrrp_garp_master_refresh_repeat x",
+        "vrrp_garp_lower_prio_delay 5000",
+        "vrrp_down_timer_adverts 0",
+        "vrrp_lower_prio_no_advert x",
+        "vrrp_higher_prio_send_advert x",
+        "script_user",
+        "script_user nobodyx",
+        "script_user root",
+        "vrrp_version",
+        "enable_script_security",
+    ];
+    let script = [
+        "",
+        "interval 0",
+        "interval x",
+        "timeout 0",
+        "weight 300",
+        "weight 5 foo",
+        "weight x",
+        "rise 0",
+        "fall x",
+        "user nobodyx",
+        "user",
+        "init_fail",
+        "foo",
+    ];
+    let globals = |lines: &str| format!("global_defs {{\n{lines}\n}}\n") + &instance("");
+    let scripts = |lines: &str| {
+        let secure = "global_defs {\nenable_script_security\nscript_user root\n}\n";
+        let script = format!("vrrp_script c {{\nscript \"/usr/bin/true a\"\n{lines}\n}}\n");
+        format!("{secure}{script}{}", instance("track_script {\nc\n}"))
+    };
+    let mut files: Vec<String> = keyword.iter().map(|lines| instance(lines)).collect();
+    files.extend(address.iter().map(|line| instance(&format!("virtual_ipaddress {{\n{line}\n}}"))));
+    files.extend(excluded.iter().map(|line| instance(&format!("virtual_ipaddress_excluded {{\n{line}\n}}"))));
+    files.extend(global.iter().map(|lines| globals(lines)));
+    files.extend(script.iter().map(|lines| scripts(lines)));
+    files.extend(
+        [
+            "",
+            "# nothing\n",
+            "foo {\nbar 1\n}\n",
+            "}\n",
+            "vrrp_instance V {\ninterface eth0\n}\n",
+            "vrrp_instance V {\nvirtual_router_id 5\n}\n",
+            "vrrp_instance V junk {\ninterface eth0\n}\n",
+            "vrrp_script {\n}\n",
+            "include nothing\n",
+            "include /tmp\n",
+            "include /bin/true\n",
+            "vrrp_script c {\nrise 2\n}\n",
+        ]
+        .map(str::to_owned),
+    );
+    files.push(instance("") + &instance(""));
+    files.push(instance("") + &instance("").replace("V {", "W {"));
+    files.push(instance("") + &instance("version 3").replace("V {", "W {").replace("10.0.0.1/24", "fe80::1"));
+    files.push(instance("version 3").replace("10.0.0.1/24", ""));
+    files.push(instance("").replace("10.0.0.1/24", ""));
+    files
+}
+
+/// Lines that keepalived repeats or adds, and that say nothing about a file.
+fn noise(text: &str) -> bool {
+    text.contains("has no configuration to run") || text.starts_with("Non-existent interface specified")
+}
+
+#[test]
+fn small_files_are_judged_as_keepalived_judges_them() {
+    let dir = tempfile::tempdir().expect("a directory for the files");
+    let path = dir.path().join("k.conf");
+    let mut differences = Vec::new();
+    for text in files() {
+        std::fs::write(&path, &text).expect("the file is written");
+        let ((exit, theirs), (our_exit, all, errors)) = (theirs(&path), ours(&path));
+        let stops = exit == 2 && our_exit == 2;
+        let missing: Vec<_> = theirs.iter().filter(|said| !all.contains(said) && !noise(&said.1)).collect();
+        // Where keepalived stops reading, we read on and say more.
+        let extra: Vec<_> = errors.iter().filter(|said| !theirs.contains(said) && !stops).collect();
+        if exit != our_exit || !missing.is_empty() || !extra.is_empty() {
+            differences.push(format!(
+                "{text}exit {exit}, ours {our_exit}\n missing {missing:?}\n extra {extra:?}\n"
+            ));
+        }
+    }
+    assert!(differences.is_empty(), "{} files differ:\n{}", differences.len(), differences.join("\n"));
+}
