@@ -387,6 +387,20 @@ fn adopted_addresses_stay_when_nobody_else_is_master() {
     assert!(!drain(&mut instance).iter().any(removes));
 }
 
+/// oracle: by hand; a peer waits 3 s and its skew after the last advert of the killed child.
+#[test]
+fn a_child_that_adopts_addresses_goes_on_before_a_peer_takes_over() {
+    let mut instance = adopted();
+    instance.handle_timeout(us(1_414_061));
+    assert_eq!(instance.state(), State::Backup);
+    instance.handle_timeout(us(1_414_062));
+    assert_eq!(instance.state(), State::Master);
+    let mut instance = adopted();
+    drop(hear(&mut instance, ms(1_400), HIGHER, 200));
+    instance.handle_timeout(us(1_400_000 + 3_414_061));
+    assert_eq!(instance.state(), State::Backup);
+}
+
 #[test]
 fn adopted_addresses_go_when_somebody_else_is() {
     for priority in [100, 200] {

@@ -128,7 +128,14 @@ impl Instance {
             return;
         }
         self.enter(now, State::Backup, at_start);
-        self.timers.arm(Timer::MasterDown, now + self.master_down());
+        // Whoever took over from our killed predecessor speaks within one interval, and nobody waits
+        // for less than three: a child that is back by then goes on before anyone has noticed.
+        let patience = if self.addresses_set {
+            self.config.advert_int.duration() + self.skew()
+        } else {
+            self.master_down()
+        };
+        self.timers.arm(Timer::MasterDown, now + patience);
         self.notify(Event::Backup);
     }
 
