@@ -11,7 +11,9 @@ use crate::vrrp::Effect;
 /// At rest a listening host sends packets for a virtual address to the master.
 ///
 /// VRRP cannot promise that after two masters have announced the same address at the same time, until
-/// one of them announces again. So it is demanded of a master that took over, or announced all of its
+/// one of them announces again: when a partition ends, the worse master gives way to the first advert of
+/// the better one, which then never learns that it had a rival whose announcements are to be corrected
+/// (`higher_prio_send_advert` tells it). So it is demanded of a master that took over, or announced all of its
 /// addresses, while there was no other and nothing of another was still on its way.
 #[derive(Debug, Default)]
 pub(super) struct Neighbours {
