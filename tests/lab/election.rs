@@ -69,8 +69,7 @@ fn nopreempt(world: &mut World) {
     let config = |priority| fill(CONFIG, &[("PRIORITY", priority), ("NOPREEMPT", "nopreempt")]);
     let begin = SystemTime::now();
     let browser = world.browse(VIP);
-    world.a.start(&config("200"));
-    world.b.start(&config("150"));
+    world.start_both(&config("200"), &config("150"), &["-D"]);
     world.settle(&browser, VIP, &world.a, DOWN_200 + SLACK);
     world.a.stop();
     world.settle(&browser, VIP, &world.b, SKEW_150 + SLACK);

@@ -44,8 +44,7 @@ fn config_b() -> String {
 fn term(world: &mut World) {
     let begin = SystemTime::now();
     let browser = world.browse(VIP);
-    world.a.start(&config_a());
-    world.b.start(&config_b());
+    world.start_both(&config_a(), &config_b(), &["-D"]);
     world.settle(&browser, VIP, &world.a, DOWN_A + SLACK);
 
     let cut = SystemTime::now();
@@ -74,8 +73,7 @@ fn term(world: &mut World) {
 fn kill(world: &mut World) {
     let begin = SystemTime::now();
     let browser = world.browse(VIP);
-    world.a.start(&config_a());
-    world.b.start(&config_b());
+    world.start_both(&config_a(), &config_b(), &["-D"]);
     world.settle(&browser, VIP, &world.a, DOWN_A + SLACK);
 
     let cut = SystemTime::now();
@@ -97,8 +95,7 @@ fn kill(world: &mut World) {
 fn cable(world: &mut World) {
     let begin = SystemTime::now();
     let browser = world.browse(VIP);
-    world.a.start(&config_a());
-    world.b.start(&config_b());
+    world.start_both(&config_a(), &config_b(), &["-D"]);
     world.settle(&browser, VIP, &world.a, DOWN_A + SLACK);
 
     let cut = SystemTime::now();

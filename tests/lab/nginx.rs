@@ -52,8 +52,7 @@ fn dual_master(world: &mut World) {
     let first = [("STATE_1", "MASTER"), ("PRIORITY_1", "200"), ("STATE_2", "BACKUP"), ("PRIORITY_2", "150")];
     let second = [("STATE_1", "BACKUP"), ("PRIORITY_1", "150"), ("STATE_2", "MASTER"), ("PRIORITY_2", "200")];
     let (one, two) = (world.browse(VIP), world.browse(VIP_2));
-    world.a.start(&fill(DUAL, &first));
-    world.b.start(&fill(DUAL, &second));
+    world.start_both(&fill(DUAL, &first), &fill(DUAL, &second), &["-D"]);
     world.settle(&one, VIP, &world.a, DOWN_A + SLACK);
     world.settle(&two, VIP_2, &world.b, SLACK);
 
@@ -121,8 +120,7 @@ fn restart_or_leave(world: &mut World) {
     let (config_a, config_b) = (config(&world.a, "MASTER", "200"), config(&world.b, "BACKUP", "150"));
     let begin = SystemTime::now();
     let browser = world.browse(VIP);
-    world.a.start(&config_a);
-    world.b.start(&config_b);
+    world.start_both(&config_a, &config_b, &["-D"]);
     world.settle(&browser, VIP, &world.a, DOWN_A + 2 * SLACK);
 
     // nginx dies and can be restarted: the VIP stays, nginx is back with the next run of the script.

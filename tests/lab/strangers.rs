@@ -99,8 +99,11 @@ impl Lan {
     fn new(kind: Kind) -> Self {
         let mut world = World::without_service(kind, kind);
         let stranger = world.lan.machine("stranger", 66).expect("a machine");
-        world.a.start(&fill(CONFIG, &[("PRIORITY", "200")]));
-        world.b.start(&fill(CONFIG, &[("PRIORITY", "150")]));
+        world.start_both(
+            &fill(CONFIG, &[("PRIORITY", "200")]),
+            &fill(CONFIG, &[("PRIORITY", "150")]),
+            &["-D"],
+        );
         let lan = Self { world, stranger };
         lan.settle();
         lan

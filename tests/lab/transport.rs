@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use crate::net::wait_for;
 use crate::pairings;
 use crate::world::{Node, SLACK, World, fill, need, tool, within};
 
@@ -150,7 +149,9 @@ fn fast(world: &mut World, vip: IpAddr, vips: &str) {
     world.a.start(&config_a);
     world.settle(&browser, vip, &world.a, Duration::from_secs(2));
     world.b.start(&config_b);
-    wait_for_log(&mut world.b, "Entering BACKUP STATE (init)");
+    world.b.wait_for_log("Entering BACKUP STATE (init)");
+    // A few adverts for it to hear.
+    std::thread::sleep(Duration::from_millis(300));
 
     // RFC 5798 §6.1 at 0.1 s and priority 150: 3 × 0.1 s + 106 / 256 × 0.1 s.
     let down = Duration::from_micros(341_406);
@@ -174,14 +175,6 @@ fn fast(world: &mut World, vip: IpAddr, vips: &str) {
     assert!(world.adverts(51, begin).iter().all(|advert| advert.version == 3));
 }
 
-fn wait_for_log(node: &mut Node, words: &str) {
-    let daemon = node.daemon();
-    let found = wait_for(Duration::from_secs(2), || daemon.log().contains(words).then_some(()));
-    assert!(found.is_some(), "no line `{words}` in:\n{}", daemon.log());
-    // It listens from now on; a few adverts to hear.
-    std::thread::sleep(Duration::from_millis(300));
-}
-
 /// The addresses that a and b send from, by the MAC on their frames.
 fn speakers(world: &World, since: SystemTime) -> (IpAddr, IpAddr) {
     let adverts = world.adverts(51, since);
@@ -193,8 +186,7 @@ fn speakers(world: &World, since: SystemTime) -> (IpAddr, IpAddr) {
 fn there_and_back(world: &mut World, vip: IpAddr, config_a: &str, config_b: &str, options: &[&str]) {
     let begin = SystemTime::now();
     let browser = world.browse(vip);
-    world.a.start_with(config_a, options);
-    world.b.start_with(config_b, options);
+    world.start_both(config_a, config_b, options);
     world.settle(&browser, vip, &world.a, DOWN_A + SLACK);
     let cut = SystemTime::now();
     world.a.stop();

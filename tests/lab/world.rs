@@ -103,6 +103,14 @@ impl Node {
         self.daemon = Some(Daemon::start(&self.program, &self.space, config, options).expect("the daemon"));
     }
 
+    /// Waits for words in the log of this node, or fails with the log.
+    #[track_caller]
+    pub(crate) fn wait_for_log(&self, words: &str) {
+        let log = || self.daemon.as_ref().map(Daemon::log).unwrap_or_default();
+        let found = wait_for(Duration::from_secs(3), || log().contains(words).then_some(()));
+        assert!(found.is_some(), "no line `{words}` in:\n{}", log());
+    }
+
     pub(crate) fn daemon(&mut self) -> &mut Daemon {
         self.daemon.as_mut().expect("the scenario started a daemon on this node")
     }
@@ -158,6 +166,13 @@ impl World {
         let a = Node::new(&lan, "a", 1, a);
         let b = Node::new(&lan, "b", 2, b);
         Self { a, b, client, lan, _dir: dir }
+    }
+
+    /// Starts a, and b when a listens: two starts differ by more than two skews on a busy machine.
+    pub(crate) fn start_both(&mut self, config_a: &str, config_b: &str, options: &[&str]) {
+        self.a.start_with(config_a, options);
+        self.a.wait_for_log("Entering BACKUP STATE");
+        self.b.start_with(config_b, options);
     }
 
     /// A client that asks nginx at `vip` all along.
