@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use crate::net::inject::{flood, ipv4, v2_pass};
 use crate::net::space::Space;
 use crate::net::wait_for;
-use crate::world::{Kind, Node, World, fill};
+use crate::world::{Kind, Node, Quiet, World, fill};
 
 const VRID: u8 = 51;
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 100);
@@ -41,7 +41,8 @@ const RATES: [u32; 4] = [3, 10, 2_000, 20_000];
 /// Every advert of the vrrpd master is on time, its backup stays backup, and the counters say why.
 #[test]
 fn bad_packets_move_no_timer() {
-    let (ours, theirs) = (Lan::new(Kind::Vrrpd), Lan::new(Kind::Keepalived));
+    let quiet = Quiet::wait();
+    let (ours, theirs) = (Lan::new(&quiet, Kind::Vrrpd), Lan::new(&quiet, Kind::Keepalived));
     println!("{:>10}  {:<11} {:>7} {:>12}  backup", "packets/s", "daemon", "adverts", "longest gap");
     for rate in RATES {
         let before = ours.counters();
@@ -57,7 +58,8 @@ fn bad_packets_move_no_timer() {
         for (name, result) in ["vrrpd", "keepalived"].into_iter().zip(&results) {
             let backup = if result.takeovers == 0 { "quiet" } else { "TOOK OVER" };
             let gap = result.longest_gap.as_secs_f64();
-            println!("{rate:>10}  {name:<11} {:>7} {gap:>10.3} s  {backup}", result.adverts);
+            let rate = f64::from(result.sent) / PHASE.as_secs_f64();
+            println!("{rate:>10.0}  {name:<11} {:>7} {gap:>10.3} s  {backup}", result.adverts);
         }
         let [mine, _] = results;
         assert_eq!(mine.takeovers, 0, "vrrpd's backup became master under {rate} bad packets a second");
@@ -96,8 +98,8 @@ struct Lan {
 }
 
 impl Lan {
-    fn new(kind: Kind) -> Self {
-        let mut world = World::without_service(kind, kind);
+    fn new(quiet: &Quiet, kind: Kind) -> Self {
+        let mut world = World::in_dir(quiet.dir(), kind, kind);
         let stranger = world.lan.machine("stranger", 66).expect("a machine");
         world.start_both(
             &fill(CONFIG, &[("PRIORITY", "200")]),
@@ -199,7 +201,7 @@ fn packets() -> Vec<Vec<u8>> {
 /// The injector itself: the same advert without a mistake does win the election, in keepalived too.
 #[test]
 fn a_good_packet_would_be_believed() {
-    let lan = Lan::new(Kind::Keepalived);
+    let lan = Lan::new(&Quiet::wait(), Kind::Keepalived);
     let good = v2_pass(VRID, 254, VIP, b"s3cr3t\0\0");
     let packet = ipv4(STRANGER, Ipv4Addr::new(224, 0, 0, 18), 255, &good);
     flood(&lan.stranger, &[packet], 10, Duration::from_millis(500)).expect("a raw socket");

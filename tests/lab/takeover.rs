@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::takeover_cost::{Bench, Figure, run, table};
-use crate::world::{Kind, lab_dir, need};
+use crate::world::{Kind, Quiet, need};
 
 #[test]
 fn costs_no_more_than_keepalived() {
     need(&["keepalived"]);
-    let dir = lab_dir();
+    let quiet = Quiet::wait();
+    let dir = quiet.dir();
     let bench = |kind: Kind| Bench::new(dir.path(), kind.program()).expect("two nodes");
     let mut benches = [bench(Kind::Keepalived), bench(Kind::Vrrpd)];
     run(&mut benches, 20).expect("twenty takeovers");
@@ -17,8 +18,7 @@ fn costs_no_more_than_keepalived() {
     let figures: [Figure; 2] = [|t| t.advert, |t| t.last_announce];
     for figure in figures {
         let (theirs, ours) = (theirs.summary(figure).median, ours.summary(figure).median);
-        // Other tests share the cores, and this is a build without optimisation: the release build is
-        // measured by `cargo run --release --example takeover`.
+        // This is a build without optimisation: the release build is measured by `cargo run --release --example takeover`.
         let bound = theirs.mul_f64(1.5) + Duration::from_millis(1);
         assert!(ours <= bound, "median of vrrpd {ours:?}, of keepalived {theirs:?}\n{}", table(&benches));
     }

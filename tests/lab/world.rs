@@ -4,6 +4,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
@@ -145,7 +146,7 @@ pub(crate) struct World {
     pub(crate) b: Node,
     pub(crate) client: Space,
     pub(crate) lan: Lan,
-    _dir: TempDir,
+    _dir: LabDir,
 }
 
 impl World {
@@ -159,8 +160,12 @@ impl World {
 
     /// As [`World::new`], nginx not started.
     pub(crate) fn without_service(a: Kind, b: Kind) -> Self {
+        Self::in_dir(lab_dir(), a, b)
+    }
+
+    /// As [`World::without_service`], in a directory that the test brings along.
+    pub(crate) fn in_dir(dir: LabDir, a: Kind, b: Kind) -> Self {
         need(&["keepalived", "nginx"]);
-        let dir = lab_dir();
         let lan = Lan::new(dir.path()).expect("a LAN (is this root?)");
         let client = lan.machine("client", 9).expect("a client");
         let a = Node::new(&lan, "a", 1, a);
@@ -254,8 +259,46 @@ impl Drop for World {
     }
 }
 
-/// A directory below the build directory: `/tmp` means another one inside each machine.
-pub(crate) fn lab_dir() -> TempDir {
+/// Held shared by tests that only need a machine, alone by those that measure it.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// A directory for one test, and the test's turn on the machine.
+pub(crate) struct LabDir {
+    dir: TempDir,
+    _turn: Option<RwLockReadGuard<'static, ()>>,
+}
+
+impl LabDir {
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+/// The machine without other tests of the lab, for measurements.
+pub(crate) struct Quiet {
+    _turn: RwLockWriteGuard<'static, ()>,
+}
+
+impl Quiet {
+    pub(crate) fn wait() -> Self {
+        // A test that panicked left the machine as it was: there is nothing to poison.
+        Self { _turn: MACHINE.write().unwrap_or_else(|poison| poison.into_inner()) }
+    }
+
+    /// A directory for a test that has the machine to itself.
+    pub(crate) fn dir(&self) -> LabDir {
+        LabDir { dir: temp_dir(), _turn: None }
+    }
+}
+
+/// A directory for a test that shares the machine.
+pub(crate) fn lab_dir() -> LabDir {
+    let turn = MACHINE.read().unwrap_or_else(|poison| poison.into_inner());
+    LabDir { dir: temp_dir(), _turn: Some(turn) }
+}
+
+/// Below the build directory: `/tmp` means another one inside each machine.
+fn temp_dir() -> TempDir {
     TempDir::with_prefix_in("lab.", env!("CARGO_TARGET_TMPDIR")).expect("a directory for the lab")
 }
 
