@@ -1,16 +1,25 @@
 //! What the daemon shows of itself, all of it drawn from one [`Snapshot`].
 
+mod data;
 mod stats;
 
+pub use data::data;
 pub use stats::stats;
 
+use crate::config::Config;
+use crate::config::dump::SocketState;
 use crate::vrrp::{InstanceStatus, ScriptStatus};
+use std::sync::Arc;
 
 /// The daemon at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
+    /// What runs.
+    pub config: Arc<Config>,
     /// Instances, in the order of the configuration.
     pub instances: Vec<InstanceStatus>,
     /// Scripts, in the order of the configuration.
     pub scripts: Vec<ScriptStatus>,
+    /// Open sockets.
+    pub sockets: Vec<SocketState>,
 }

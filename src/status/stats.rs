@@ -105,6 +105,6 @@ VRRP Instance: VI_1
     Received: 0
     Sent: 0
 ";
-        assert_eq!(stats(&Snapshot { instances: vec![status], scripts: Vec::new() }), expected);
+        assert_eq!(stats(&Snapshot { instances: vec![status], ..Snapshot::default() }), expected);
     }
 }

@@ -49,6 +49,13 @@ impl LocalTime {
         }
     }
 
+    /// `Sat Nov 21 01:55:25.712313 2026`: the time stamp of keepalived's dumps.
+    #[must_use]
+    pub fn with_micros(&self, micros: u32) -> impl fmt::Display {
+        let Self { year, weekday, .. } = *self;
+        fmt::from_fn(move |f| write!(f, "{} {}.{micros:06} {year}", DAYS[weekday], self.rfc3164()))
+    }
+
     /// `Nov 21 01:55:25`: the time stamp of RFC 3164 §4.1.2.
     #[must_use]
     pub fn rfc3164(&self) -> impl fmt::Display {

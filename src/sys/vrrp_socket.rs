@@ -74,7 +74,7 @@ impl fmt::Display for VrrpSocket {
     /// In the words of keepalived's log: `ifindex(  8), family(IPv4), proto(112), fd(13,14) multicast, address(224.0.0.18)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (link, family) = (self.link.get(), self.family);
-        let (receive, send) = (self.receive.get_ref().as_raw_fd(), self.send.as_raw_fd());
+        let (receive, send) = self.descriptors();
         write!(f, "ifindex({link:3}), family({family}), proto({PROTOCOL}), fd({receive},{send})")?;
         match &self.endpoint {
             Endpoint::Multicast { group } => write!(f, " multicast, address({group})"),
@@ -99,6 +99,12 @@ impl VrrpSocket {
         // SAFETY: the socket owns its descriptor and nothing replaces or closes it inside the AsyncFd.
         let receive = unsafe { AsyncFd::register(receive)? };
         Ok(Self { send, receive, link, family: endpoint.family(), endpoint: endpoint.clone() })
+    }
+
+    /// The numbers of the descriptors that receive and send, for dumps.
+    #[must_use]
+    pub fn descriptors(&self) -> (i32, i32) {
+        (self.receive.get_ref().as_raw_fd(), self.send.as_raw_fd())
     }
 
     /// Replaces the numbers that are let through, at once and without a gap.

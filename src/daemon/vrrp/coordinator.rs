@@ -5,14 +5,18 @@
 
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, place};
+use super::sockets::endpoint;
 use super::task::{Beginning, Control, Task};
 use super::{Command, Shared, ToService};
 use crate::config::Config;
 use crate::config::block::VrrpInstance;
+use crate::config::dump::SocketState;
 use crate::status::Snapshot;
 use crate::sys::clock;
 use crate::sys::netlink::{Change, Event, PresentAddress};
+use crate::sys::vrrp_socket::Endpoint;
 use crate::types::{IfName, Instant};
+use crate::vrrp::InstanceStatus;
 use crate::vrrp::{Input, SwitchEffect, SwitchInput, Switchboard, same_router};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -238,7 +242,37 @@ impl Coordinator {
             handle.tell(Control::Status(answer));
             instances.extend(status.await);
         }
-        Snapshot { instances, scripts: self.switchboard.scripts() }
+        let sockets = self.socket_states(&instances);
+        Snapshot { config: Arc::clone(&self.config), instances, scripts: self.switchboard.scripts(), sockets }
+    }
+
+    /// Each open socket with the instances that share it, in the order of the configuration.
+    fn socket_states(&self, instances: &[InstanceStatus]) -> Vec<SocketState> {
+        let links = self.shared.links.borrow();
+        let mut states: Vec<SocketState> = Vec::new();
+        for InstanceStatus { config, source, .. } in instances {
+            let link = links.get(&config.interface);
+            let Some((link, endpoint)) = link.zip(endpoint(config, *source)) else { continue };
+            let Some((fd_in, fd_out)) = self.shared.sockets.descriptors(link.index, &endpoint) else {
+                continue;
+            };
+            if let Some(known) = states.iter_mut().find(|state| state.fd_in == fd_in) {
+                known.instances.push(config.name.clone());
+                continue;
+            }
+            states.push(SocketState {
+                fd_in,
+                fd_out,
+                interface: config.interface.clone(),
+                unicast: match endpoint {
+                    Endpoint::Unicast { source } => Some(source),
+                    Endpoint::Multicast { .. } => None,
+                },
+                family: config.family,
+                instances: vec![config.name.clone()],
+            });
+        }
+        states
     }
 
     // Links and addresses.

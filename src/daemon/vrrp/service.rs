@@ -8,7 +8,10 @@ use crate::daemon::options::Options;
 use crate::daemon::scripts::Scripts;
 use crate::daemon::signals::{Request, SignalStream, Signals};
 use crate::status::{self, Snapshot};
+use crate::sys::clock;
+use crate::sys::local_time::LocalTime;
 use crate::sys::seqpacket::SeqPacket;
+use crate::types::Instant;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -113,7 +116,10 @@ impl Service {
             Request::Interrupt if self.options.ignore_sigint => {}
             Request::Interrupt => self.tell(Command::Stop).await,
             Request::Reload => self.reload().await,
-            Request::Data => tracing::info!("keepalived.data is not written in this version"),
+            Request::Data => {
+                tracing::info!("Printing VRRP data for process({pid}) on signal");
+                self.dump("keepalived.data", |snapshot| status::data(snapshot, &wall_stamp)).await;
+            }
             Request::Stats => {
                 tracing::info!("Printing VRRP stats for process({pid}) on signal");
                 self.dump("keepalived.stats", status::stats).await;
@@ -152,4 +158,13 @@ impl Service {
             }
         }
     }
+}
+
+/// A moment as keepalived writes it: `1795228636.712313 (Sat Nov 21 02:37:16.712313 2026)`.
+fn wall_stamp(at: Instant) -> String {
+    let (now, wall) = (clock::now(), clock::wall());
+    let wall = (wall + at.since(now)).saturating_sub(now.since(at));
+    let micros = wall.subsec_micros();
+    let local = LocalTime::at(std::time::UNIX_EPOCH + wall);
+    format!("{}.{micros:06} ({})", wall.as_secs(), local.with_micros(micros))
 }

@@ -91,6 +91,12 @@ impl Sockets {
         Ok(membership)
     }
 
+    /// The descriptors that receive and send there, if anybody has that socket open.
+    pub(super) fn descriptors(&self, link: IfIndex, endpoint: &Endpoint) -> Option<(i32, i32)> {
+        let shared = self.0.open.borrow().get(&(link, endpoint.clone())).and_then(Weak::upgrade)?;
+        Some(shared.socket.descriptors())
+    }
+
     fn open(&self, link: &LinkState, key: Key, vrid: Vrid) -> io::Result<Rc<Shared>> {
         let socket = VrrpSocket::open(link.index, &link.name, &key.1, &BTreeSet::from([vrid]))?;
         let shared = Rc::new(Shared {

@@ -1,0 +1,103 @@
+//! `keepalived.data`: the configuration as it is dumped, with the running state in its places.
+
+use super::Snapshot;
+use crate::config::dump::{RunState, Runtime, ScriptInit, ScriptProcess, ScriptRunState, dump};
+use crate::track::{ScriptRun, Verdict};
+use crate::types::{Instant, State, Version};
+use crate::vrrp::{InstanceStatus, ScriptStatus};
+
+/// The text of `keepalived.data` (keepalived 2.2: vrrp_print_data).
+///
+/// `stamp` writes a moment as keepalived does: `1795228636.712313 (Sat Nov 21 02:37:16.712313 2026)`.
+#[must_use]
+pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
+    let instance = |status: &InstanceStatus| (status.config.name.clone(), run_state(status, snapshot, stamp));
+    let script = |status: &ScriptStatus| (status.config.name.clone(), script_run_state(status));
+    let source = |status: &InstanceStatus| {
+        Some(((status.config.interface.clone(), status.config.family), status.source?))
+    };
+    let runtime = Runtime {
+        instances: snapshot.instances.iter().map(instance).collect(),
+        scripts: snapshot.scripts.iter().map(script).collect(),
+        sockets: snapshot.sockets.clone(),
+        sources: snapshot.instances.iter().filter_map(source).collect(),
+    };
+    dump(&snapshot.config, &runtime)
+}
+
+fn run_state(status: &InstanceStatus, snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> RunState {
+    let config = &status.config;
+    let all = config.vips.iter().chain(&config.excluded_vips);
+    let installed = all.filter(|_| status.addresses_set).map(|vip| (vip.dev.clone(), vip.net));
+    let socket = snapshot.sockets.iter().find(|socket| socket.instances.contains(&config.name));
+    let learns = config.version == Version::V3 && status.state == State::Backup;
+    RunState {
+        state: status.state,
+        wanted: status.state,
+        master: status.master.map(|master| (master.address, master.priority)),
+        faults: u32::try_from(status.faults.len()).unwrap_or(u32::MAX),
+        scripts_init: u32::try_from(status.pending).unwrap_or(u32::MAX),
+        last_transition: stamp(status.last_transition),
+        read_timeout: status.next_timeout.map(stamp),
+        master_down: status.master_down,
+        effective_priority: status.priority,
+        total_priority: status.total_priority,
+        master_advert_int: learns.then_some(status.master_interval),
+        installed: installed.collect(),
+        sockets: socket.map(|socket| (socket.fd_in, socket.fd_out)),
+    }
+}
+
+fn script_run_state(status: &ScriptStatus) -> ScriptRunState {
+    ScriptRunState {
+        result: status.counter,
+        init: match status.verdict {
+            Verdict::Pending => ScriptInit::Init,
+            Verdict::Good | Verdict::Bad => ScriptInit::Done,
+        },
+        good: status.verdict == Verdict::Good,
+        process: match status.run {
+            ScriptRun::Idle => ScriptProcess::Idle,
+            ScriptRun::Running => ScriptProcess::Running,
+            ScriptRun::Terminating => ScriptProcess::Terminating,
+            ScriptRun::Killing => ScriptProcess::Killing,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::vrrp::{Instance, Leftovers, Start, Tracking};
+    use std::sync::Arc;
+
+    #[test]
+    fn the_running_state_stands_among_the_configuration() {
+        let config = Arc::new(crate::vrrp::sample());
+        let source = Some("10.99.0.2".parse().unwrap());
+        let start = Start { tracking: Tracking::default(), source, leftovers: Leftovers::Adopt };
+        let mut instance = Instance::new(Instant::ZERO, Arc::clone(&config), start);
+        instance.handle_timeout(Instant::from_nanos(4_000_000_000));
+        let snapshot = Snapshot {
+            config: Arc::new(Config { instances: vec![config], ..Config::default() }),
+            instances: vec![instance.status()],
+            ..Snapshot::default()
+        };
+        let text = data(&snapshot, &|at| format!("<{at}>"));
+        for line in [
+            " VRRP Instance = VI_1",
+            "   State = MASTER",
+            "   Wantstate = MASTER",
+            "   Last transition = <4.000000>",
+            "   Interface = eth0",
+            "   Virtual Router ID = 51",
+            "   Effective priority = 150",
+            "   Virtual IP (1):",
+            "     10.99.0.100 dev eth0 scope global set",
+        ] {
+            assert!(text.lines().any(|found| found == line), "`{line}` is not in\n{text}");
+        }
+        assert!(!text.contains("State = FAULT"), "liveness probes look for it anywhere in the file");
+    }
+}
