@@ -256,6 +256,8 @@ impl Diagnostic {
         if let Some(note) = &self.keepalived {
             group = group.element(Level::NOTE.with_name("keepalived").message(note.as_str()));
         }
+        let story = self.span.map(|span| sources.story(span)).unwrap_or_default();
+        group = group.elements(story.iter().map(|step| Level::NOTE.message(step.as_str())));
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&[group])
     }
@@ -305,6 +307,9 @@ impl Excerpt {
         let line = file.line(span.start as usize);
         let range = file.line_range(line);
         let mut text = masked(&file.text()[range.clone()]);
+        for secret in sources.masked(span.file).filter(|secret| range.contains(&secret.start)) {
+            text = starred(&text, secret.start - range.start..secret.end.min(range.end) - range.start);
+        }
         let mut keep = EXCERPT_BYTES.min(text.len());
         while !text.is_char_boundary(keep) {
             keep -= 1;
@@ -343,11 +348,16 @@ fn floor_boundary(text: &str, mut at: usize) -> usize {
 
 /// The line with everything behind `auth_pass` starred out, byte for byte, so that columns stay.
 fn masked(line: &str) -> String {
-    let Some(from) = secret_start(line) else { return line.to_owned() };
-    let (open, secret) = line.split_at(floor_boundary(line, from));
-    let mut text = open.to_owned();
-    for c in secret.chars() {
-        if c.is_whitespace() || matches!(c, '{' | '}') {
+    match secret_start(line) {
+        Some(from) => starred(line, from..line.len()),
+        None => line.to_owned(),
+    }
+}
+
+fn starred(line: &str, secret: std::ops::Range<usize>) -> String {
+    let mut text = String::with_capacity(line.len());
+    for (at, c) in line.char_indices() {
+        if !secret.contains(&at) || c.is_whitespace() || matches!(c, '{' | '}') {
             text.push(c);
         } else {
             text.extend(std::iter::repeat_n('*', c.len_utf8()));

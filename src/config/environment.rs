@@ -4,6 +4,7 @@
 
 use crate::types::IfName;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// The answer to a question about the machine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,6 +43,31 @@ pub trait Environment {
     fn user(&self, name: &str) -> Fact<Account>;
     /// A group by name.
     fn group(&self, name: &str) -> Fact<u32>;
+
+    /// What `@ID` lines are for and `${_INSTANCE}` is: `-i`, or the host name up to its first dot.
+    fn config_id(&self) -> Option<&str> {
+        None
+    }
+
+    /// Where relative paths start, for `${_PWD}`.
+    fn working_directory(&self) -> &Path {
+        Path::new("/")
+    }
+
+    /// A variable of the environment, for `${_ENV NAME}`.
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    /// What `${_RANDOM}` starts from. keepalived takes the time of day.
+    fn random_seed(&self) -> u64 {
+        0
+    }
+
+    /// `-e`: every `include` is an `includea`.
+    fn all_includes_must_be_there(&self) -> bool {
+        false
+    }
 }
 
 /// A machine of which nothing is known: every name is taken to exist.
@@ -71,6 +97,16 @@ pub struct Described {
     pub users: Option<BTreeMap<String, Account>>,
     /// Groups; `None`: not checked.
     pub groups: Option<BTreeMap<String, u32>>,
+    /// `-i`, or the host name up to its first dot.
+    pub config_id: Option<String>,
+    /// Where relative paths start; empty: at the root.
+    pub working_directory: PathBuf,
+    /// Variables of the environment.
+    pub variables: BTreeMap<String, String>,
+    /// What `${_RANDOM}` starts from.
+    pub random_seed: u64,
+    /// `-e`: every `include` is an `includea`.
+    pub all_includes_must_be_there: bool,
 }
 
 fn look_up<T: Copy>(table: Option<&BTreeMap<String, T>>, name: &str) -> Fact<T> {
@@ -91,5 +127,25 @@ impl Environment for Described {
 
     fn group(&self, name: &str) -> Fact<u32> {
         look_up(self.groups.as_ref(), name)
+    }
+
+    fn config_id(&self) -> Option<&str> {
+        self.config_id.as_deref()
+    }
+
+    fn working_directory(&self) -> &Path {
+        if self.working_directory.as_os_str().is_empty() { Path::new("/") } else { &self.working_directory }
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    fn random_seed(&self) -> u64 {
+        self.random_seed
+    }
+
+    fn all_includes_must_be_there(&self) -> bool {
+        self.all_includes_must_be_there
     }
 }

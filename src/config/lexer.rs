@@ -1,9 +1,10 @@
-//! One physical line to tokens: words, quotes, comments and braces.
+//! One line to tokens: words, quotes and braces.
 //!
 //! keepalived's lines are not continued, so the lexer never sees more than one. What it makes of a
-//! line is decided here alone; which words open a block is not its business.
+//! line is decided here alone; which words open a block is not its business, and comments and names
+//! of definitions are gone already.
 
-use super::source::{FileId, Span};
+use super::source::Span;
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_till, take_while};
 use nom::character::complete::char;
@@ -11,11 +12,12 @@ use nom::combinator::{consumed, map, value};
 use nom::sequence::delimited;
 use nom::{IResult, Parser};
 use std::fmt;
+use std::ops::Range;
 
 /// A word with the place it was written at.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Word {
-    /// The text: without its quotes, and with `\#` and `\!` made plain.
+    /// The text, without its quotes.
     pub text: String,
     /// With its quotes.
     pub span: Span,
@@ -55,10 +57,10 @@ impl fmt::Debug for Word {
 pub enum Token {
     /// A word.
     Word(Word),
-    /// `{` outside quotes.
-    Open(Span),
-    /// `}` outside quotes.
-    Close(Span),
+    /// `{` outside quotes, and where the line goes on behind it.
+    Open(Span, usize),
+    /// `}` outside quotes, and where the line goes on behind it.
+    Close(Span, usize),
 }
 
 /// A line, cut up.
@@ -68,8 +70,6 @@ pub struct LexedLine {
     pub tokens: Vec<Token>,
     /// From a `"` that has no partner to the end of the line; what it held is lost.
     pub unterminated: Option<Span>,
-    /// A comment that starts in the middle of a word: `77#x`.
-    pub glued_comment: Option<Span>,
 }
 
 #[derive(Clone, Copy)]
@@ -98,23 +98,6 @@ fn raw_token(input: &str) -> IResult<&str, (&str, Raw)> {
     .parse(input)
 }
 
-/// Where the comment of a line starts: at the first `#` or `!` that is neither in double quotes nor
-/// behind a backslash; the length of the line when there is none.
-#[must_use]
-pub fn comment_start(line: &str) -> usize {
-    let mut quoted = false;
-    let mut escaped = false;
-    for (i, c) in line.char_indices() {
-        match c {
-            '"' => quoted = !quoted,
-            '#' | '!' if !quoted && !escaped => return i,
-            _ => {}
-        }
-        escaped = c == '\\' && !escaped && !quoted;
-    }
-    line.len()
-}
-
 /// Where, if at all, a line starts to hold a password: behind a first word like `auth_pass`, spelt
 /// well or not. Everything from there on is masked wherever the line is shown.
 #[must_use]
@@ -134,44 +117,33 @@ pub fn secret_start(line: &str) -> Option<usize> {
     None
 }
 
-/// Cuts one line up. `offset` is where the line starts in its file.
-#[must_use]
-pub fn lex(file: FileId, offset: usize, line: &str) -> LexedLine {
-    let end = comment_start(line);
-    let code = &line[..end];
-    let secret_from = secret_start(line).unwrap_or(usize::MAX);
-    let at = |start: usize, end: usize| Span::new(file, offset + start, offset + end);
+/// Cuts one line up that has no comment any more; `at` says where a part of it was written.
+pub(super) fn lex(code: &str, at: impl Fn(Range<usize>) -> Span) -> LexedLine {
+    let secret_from = secret_start(code).unwrap_or(usize::MAX);
     let mut lexed = LexedLine::default();
-    if end < line.len() && code.ends_with(|c: char| !is_blank(c) && !matches!(c, '{' | '}' | '"')) {
-        lexed.glued_comment = Some(at(end, line.trim_end().len()));
-    }
     let mut rest = code;
     while let Ok((after_blanks, _)) = blanks(rest) {
         let start = code.len() - after_blanks.len();
         let Ok((remainder, (text, kind))) = raw_token(after_blanks) else {
             if !after_blanks.is_empty() {
-                lexed.unterminated = Some(at(start, code.trim_end().len()));
+                lexed.unterminated = Some(at(start..code.trim_end().len()));
             }
             break;
         };
-        let span = at(start, start + text.len());
-        let secret = start + text.len() > secret_from;
+        let end = start + text.len();
+        let span = at(start..end);
+        let word = |text: &str, quoted| {
+            Token::Word(Word { text: text.to_owned(), span, quoted, secret: end > secret_from })
+        };
         lexed.tokens.push(match kind {
-            Raw::Open => Token::Open(span),
-            Raw::Close => Token::Close(span),
-            Raw::Bare => Token::Word(Word { text: unescape(text), span, quoted: false, secret }),
-            Raw::Quoted => {
-                Token::Word(Word { text: text[1..text.len() - 1].to_owned(), span, quoted: true, secret })
-            }
+            Raw::Open => Token::Open(span, end),
+            Raw::Close => Token::Close(span, end),
+            Raw::Bare => word(text, false),
+            Raw::Quoted => word(&text[1..text.len() - 1], true),
         });
         rest = remainder;
     }
     lexed
-}
-
-/// `\#` and `\!` lose their backslash; every other backslash is an ordinary character.
-fn unescape(text: &str) -> String {
-    text.replace("\\#", "#").replace("\\!", "!")
 }
 
 #[cfg(test)]
@@ -180,26 +152,17 @@ mod tests {
     use crate::config::source::SourceMap;
 
     fn lexed(line: &str) -> LexedLine {
-        lex(SourceMap::default().add("t".into(), line.into(), None), 0, line)
+        let file = SourceMap::default().add("t".into(), line.into(), None);
+        lex(line, |range| Span::new(file, range.start, range.end))
     }
 
     fn words(line: &str) -> Vec<String> {
         let shape = |token: &Token| match token {
             Token::Word(word) => word.text.clone(),
-            Token::Open(_) => "{".to_owned(),
-            Token::Close(_) => "}".to_owned(),
+            Token::Open(..) => "{".to_owned(),
+            Token::Close(..) => "}".to_owned(),
         };
         lexed(line).tokens.iter().map(shape).collect()
-    }
-
-    /// oracle: keepalived 2.2.7, config-language tests by hand.
-    #[test]
-    fn comments_start_anywhere_but_in_quotes_and_behind_a_backslash() {
-        assert_eq!(words("priority 77#x"), ["priority", "77"]);
-        assert_eq!(words("192.168.17.101##peer"), ["192.168.17.101"]);
-        assert_eq!(words("router_id a\\#b ! c"), ["router_id", "a#b"]);
-        assert_eq!(words("router_id \"a # b ! c\""), ["router_id", "a # b ! c"]);
-        assert_eq!(words("# nothing"), [""; 0]);
     }
 
     #[test]
@@ -226,13 +189,6 @@ mod tests {
         assert_eq!(line.tokens.len(), 2);
         assert!(line.unterminated.is_some());
         assert!(lexed("priority 100").unterminated.is_none());
-    }
-
-    #[test]
-    fn a_comment_glued_to_a_value_is_noticed_and_one_behind_a_brace_is_not() {
-        assert!(lexed("  10.0.0.1##peer").glued_comment.is_some());
-        assert!(lexed("vrrp_instance V {# ok").glued_comment.is_none());
-        assert!(lexed("priority 1 # ok").glued_comment.is_none());
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Loaded {
 /// Reads the file that `-f` names, and all that it includes.
 #[must_use]
 pub fn load(path: &Path, files: &dyn FileSource, environment: &dyn Environment) -> Loaded {
-    let mut reader = Reader::new(files);
+    let mut reader = Reader::new(files, environment);
     reader.read_main(path);
     let Reader { sources, lines, diagnostics, .. } = reader;
 

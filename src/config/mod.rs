@@ -1,7 +1,7 @@
 //! keepalived's configuration language: text in, [`Config`] and diagnostics out.
 
 //!
-//! [`load`] is the way in. A file goes through [`source`] and `reader` (files to logical lines),
+//! [`load`] is the way in. A file goes through [`source`], `expand` and `reader` (files to logical lines),
 //! [`lexer`] (a line to words), `tree` (lines to blocks), the keyword tables of [`block`] (blocks to
 //! drafts) and `resolve` (drafts to [`Config`]); each stage adds its [`Diagnostic`]s and none stops
 //! at the first.
@@ -15,6 +15,7 @@ pub mod lexer;
 pub mod source;
 pub mod value;
 
+mod expand;
 mod known;
 mod load;
 mod reader;

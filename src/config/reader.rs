@@ -1,14 +1,15 @@
-//! Files to logical lines: includes followed, comments gone, braces split off.
+//! Files to logical lines: includes followed, text expanded, braces split off.
 //!
 //! keepalived's grammar is one of lines. A [`Line`] is what its parser sees at a time: words up to a
-//! brace, or a brace alone. Substitution (`$NAME`), conditions (`@ID`) and repetition (`~SEQ`) work
-//! on the text of a physical line before it is cut up; [`Reader::text_line`] is their place.
+//! brace, or a brace alone. What a physical line means is asked of the
+//! [`Expander`](super::expand::Expander) before it is cut up, and again of what stands behind a brace.
 
 use super::diagnostic::{Class, Consequence, Diagnostic};
+use super::environment::Environment;
+use super::expand::{Expander, Meaning, Place, Repetition, Rest, Text, is_blank};
 use super::glob;
 use super::lexer::{self, Token, Word};
 use super::source::{FileId, FileSource, ReadError, SourceMap, Span, relative_to};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What the parser sees at a time.
@@ -42,29 +43,31 @@ pub(super) struct Reader<'a> {
     pub(super) diagnostics: Vec<Diagnostic>,
     /// The files being read, outermost first.
     open: Vec<PathBuf>,
-    /// Names given by `$NAME=`.
-    definitions: BTreeSet<String>,
-    /// A `$NAME=` line ended in a backslash: its value goes on.
-    in_definition: bool,
+    expander: Expander<'a>,
+    /// Expansions within expansions.
+    depth: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(files: &'a dyn FileSource) -> Self {
+    pub(super) fn new(files: &'a dyn FileSource, environment: &'a dyn Environment) -> Self {
         Self {
             files,
             sources: SourceMap::default(),
             lines: Vec::new(),
             diagnostics: Vec::new(),
             open: Vec::new(),
-            definitions: BTreeSet::new(),
-            in_definition: false,
+            expander: Expander::new(environment),
+            depth: 0,
         }
     }
 
     /// Reads the file that `-f` names, and all that it includes.
     pub(super) fn read_main(&mut self, path: &Path) {
         match self.files.read(path) {
-            Ok(bytes) => self.file(path.to_owned(), bytes, None),
+            Ok(bytes) => {
+                self.file(path.to_owned(), bytes, None);
+                self.expander.end();
+            }
             Err(error) => self.diagnostics.push(unreadable_main(path, &error)),
         }
     }
@@ -81,86 +84,108 @@ impl<'a> Reader<'a> {
     }
 
     fn text_line(&mut self, file: FileId, start: usize, text: &str) {
-        let whole = Span::new(file, start, start + text.len());
-        let code = text[..lexer::comment_start(text)].trim();
-        if std::mem::take(&mut self.in_definition) {
-            self.in_definition = code.ends_with('\\');
+        let mut line = Text::written(file, start, text);
+        let whole = line.whole();
+        let stripped = line.strip();
+        if let Some(problem) = unreadable_line(whole, text, line.as_str()) {
+            self.diagnostics.push(problem);
+            self.expander.continue_definition(None);
             return;
         }
-        if code.is_empty() {
-            return;
+        if let Some(span) = stripped.glued_comment {
+            self.diagnostics.push(glued(span, line.as_str()));
         }
-        if text.contains('\0') {
-            let problem = Diagnostic::error("nul-byte", whole, "a line with NUL bytes in it is no text")
-                .classic("configuration appears to have embedded NULs - ignoring line")
-                .label("this line is ignored")
-                .keepalived("2.2 cuts the line at the NUL, 2.4 ignores it");
-            self.diagnostics.push(problem.by_parent());
-            return;
+        let code = if stripped.open_quote { line.as_str().to_owned() } else { String::new() };
+        let before = self.diagnostics.len();
+        if self.expander.in_definition() {
+            match text.is_empty() {
+                true => self.expander.continue_definition(None),
+                false if line.as_str().is_empty() => {}
+                false => self.expander.continue_definition(Some(&line)),
+            }
+        } else {
+            self.line(line);
         }
-        if code.len() > LONGEST_LINE {
-            self.diagnostics.push(too_long(whole, code.len()));
-            return;
+        let said = self.diagnostics[before..].iter().any(|d| d.id == "unterminated-quote");
+        if stripped.open_quote && !said {
+            self.diagnostics.push(unterminated(whole, &code, false).by_parent());
         }
-        if self.unsupported(file, start, text, code) {
-            return;
-        }
-        if let Some(pattern) = include_pattern(code) {
-            let indent = text.len() - text.trim_start().len();
-            let span = Span::new(file, start + indent, start + indent + code.len());
-            self.include(span, pattern);
-            return;
-        }
-        self.cut(file, start, text);
     }
 
-    /// Reports what the next version expands; says whether the line is used up.
-    fn unsupported(&mut self, file: FileId, start: usize, text: &str, code: &str) -> bool {
-        let indent = text.len() - text.trim_start().len();
-        let first = code.find(|c: char| c.is_ascii_whitespace()).unwrap_or(code.len());
-        let span = Span::new(file, start + indent, start + indent + first);
-        if code.starts_with('@') {
-            self.not_yet(span, "a condition (`@ID …`)", "the line is left out on every node");
-            return true;
+    /// A line of text, wherever it came from.
+    fn line(&mut self, line: Text) {
+        if line.as_str().is_empty() {
+            return;
         }
-        if code.starts_with("~SEQ") || code.starts_with("~LST") {
-            self.not_yet(span, "a repetition (`~SEQ`, `~LST`)", "the line is left out");
-            return true;
+        let (expander, mut place) = self.place();
+        match expander.meaning(line, &mut place) {
+            Meaning::Nothing => {}
+            Meaning::Line(line, rest) => {
+                match include_pattern(line.as_str()) {
+                    Some((keyword, pattern)) => self.include(line.whole(), keyword, pattern),
+                    None => self.cut(&line),
+                }
+                rest.iter().rev().for_each(|rest| self.rest(rest));
+            }
+            Meaning::Repeat(repetition) => self.repeat(&repetition),
         }
-        if let Some(name) = definition(code) {
-            self.not_yet(span, "a definition (`$NAME=…`)", "uses of the name stay as they are written");
-            self.definitions.insert(name.to_owned());
-            self.in_definition = code.ends_with('\\');
-            return true;
-        }
-        if let Some((name, at)) = self.defined_name_in(code) {
-            let span = Span::new(file, start + indent + at, start + indent + at + 1 + name.len());
-            self.not_yet(span, "a substitution", "the text stays as it is written");
-        }
-        false
     }
 
-    fn not_yet(&mut self, span: Span, what: &str, effect: &str) {
-        let message = format!("{what} is known, but not yet in this version");
-        let problem = Diagnostic::error("not-yet-supported", span, message)
-            .label(effect)
-            .keepalived("expands it while reading");
-        self.diagnostics.push(problem.class(Class::Harmless).by_parent());
+    fn place(&mut self) -> (&mut Expander<'a>, Place<'_>) {
+        let file = self.open.last().map_or(Path::new(""), PathBuf::as_path);
+        let place = Place { file, sources: &mut self.sources, diagnostics: &mut self.diagnostics };
+        (&mut self.expander, place)
     }
 
-    /// A use of a name that this file defines, or of a predefined one, and where in the code it is.
-    fn defined_name_in<'t>(&self, code: &'t str) -> Option<(&'t str, usize)> {
-        code.match_indices('$').find_map(|(at, _)| {
-            let rest = &code[at + 1..];
-            let rest = rest.strip_prefix('{').unwrap_or(rest);
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-            let name = &rest[..end];
-            let predefined = ["_PWD", "_INSTANCE", "_RANDOM", "_HASH", "_BANG", "_ENV"].contains(&name);
-            (predefined || self.definitions.contains(name)).then_some((name, at))
-        })
+    /// The lines of a definition behind its first one.
+    fn rest(&mut self, rest: &Rest) {
+        if !self.deeper(rest.span()) {
+            return;
+        }
+        for n in rest.lines() {
+            let (expander, mut place) = self.place();
+            if !expander.spend(rest.span(), &mut place) {
+                break;
+            }
+            let line = rest.line(n, &mut place);
+            self.one_of_many(line);
+        }
+        self.depth -= 1;
     }
 
-    fn include(&mut self, span: Span, pattern: &str) {
+    fn repeat(&mut self, repetition: &Repetition) {
+        if !self.deeper(repetition.span()) {
+            return;
+        }
+        for n in 0..repetition.count() {
+            let (expander, mut place) = self.place();
+            if !expander.spend(repetition.span(), &mut place) {
+                break;
+            }
+            let line = expander.round(repetition, n, &mut place);
+            self.one_of_many(line);
+        }
+        self.depth -= 1;
+    }
+
+    /// A line that an expansion made: it may be a part of a definition as any other.
+    fn one_of_many(&mut self, line: Text) {
+        match self.expander.in_definition() {
+            true if line.as_str().is_empty() => {}
+            true => self.expander.continue_definition(Some(&line)),
+            false => self.line(line),
+        }
+    }
+
+    fn deeper(&mut self, at: Span) -> bool {
+        let depth = self.depth;
+        let (expander, mut place) = self.place();
+        let fits = expander.enter(depth, at, &mut place);
+        self.depth += usize::from(fits);
+        fits
+    }
+
+    fn include(&mut self, span: Span, keyword: &str, pattern: &str) {
         let including = self.open.last().cloned().unwrap_or_default();
         let full = relative_to(&including, pattern);
         let wild = glob::is_pattern(pattern);
@@ -171,11 +196,11 @@ impl<'a> Reader<'a> {
             self.diagnostics.push(problem.classic(format!("Config files missing '{pattern}'.")).by_parent());
         }
         for path in paths {
-            self.include_file(span, pattern, path);
+            self.include_file(span, keyword, pattern, path);
         }
     }
 
-    fn include_file(&mut self, span: Span, pattern: &str, path: PathBuf) {
+    fn include_file(&mut self, span: Span, keyword: &str, pattern: &str, path: PathBuf) {
         let shown = path.display().to_string();
         let refused = if self.open.contains(&path) {
             Some(format!("`{shown}` includes itself"))
@@ -198,7 +223,7 @@ impl<'a> Reader<'a> {
             Err(error) => {
                 let problem =
                     Diagnostic::warning("include-missing", span, format!("`{shown}` is not read: {error}"))
-                        .class(self.include_class(span, pattern, &error))
+                        .class(include_class(keyword, &error))
                         .classic(classic_unreadable(pattern, &path, &error))
                         .keepalived("goes on without it");
                 self.diagnostics.push(problem.by_parent());
@@ -206,39 +231,32 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Plain `include` never fails; `includer` fails for what is there and cannot be read, the others
-    /// for what is missing as well.
-    fn include_class(&self, span: Span, pattern: &str, error: &ReadError) -> Class {
-        let keyword = self.sources.text(span).strip_suffix(pattern).map(str::trim_end);
-        match (keyword, error) {
-            (Some("include"), _) | (Some("includer"), ReadError::NotFound) => Class::Harmless,
-            _ => Class::Security,
-        }
-    }
-
-    /// Splits a physical line at its braces.
-    fn cut(&mut self, file: FileId, start: usize, text: &str) {
-        let lexed = lexer::lex(file, start, text);
-        if let Some(span) = lexed.unterminated {
-            self.diagnostics.push(unterminated(span, &self.sources));
-        }
-        if let Some(span) = lexed.glued_comment {
-            self.diagnostics.push(glued(span, &lexed.tokens));
-        }
+    /// Splits a line at its braces. What stands behind one is a line of its own.
+    fn cut(&mut self, text: &Text) {
+        let lexed = lexer::lex(text.as_str(), |range| text.span(range));
         let mut words = Vec::new();
         for token in lexed.tokens {
-            let brace = match token {
+            let (brace, end) = match token {
                 Token::Word(word) => {
                     words.push(word);
                     continue;
                 }
-                Token::Open(span) => Line::Open(span),
-                Token::Close(span) => Line::Close(span),
+                Token::Open(span, end) => (Line::Open(span), end),
+                Token::Close(span, end) => (Line::Close(span), end),
             };
             if !words.is_empty() {
                 self.lines.push(Line::Words { words: std::mem::take(&mut words), broken: false });
             }
             self.lines.push(brace);
+            let behind = text.as_str()[end..].trim_start_matches(is_blank);
+            if means_something(behind) {
+                let start = text.as_str().len() - behind.len();
+                self.line(text.slice(start..text.as_str().len()));
+                return;
+            }
+        }
+        if let Some(span) = lexed.unterminated {
+            self.diagnostics.push(unterminated(span, text.as_str(), true));
         }
         if !words.is_empty() {
             self.lines.push(Line::Words { words, broken: lexed.unterminated.is_some() });
@@ -246,19 +264,40 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The pattern of an `include` line and its stricter relatives: the rest of the line as it stands.
-fn include_pattern(code: &str) -> Option<&str> {
-    let (word, rest) = code.split_once(|c: char| c.is_ascii_whitespace())?;
-    let known = ["include", "includer", "includem", "includew", "includeb", "includea"].contains(&word);
-    known.then(|| rest.trim()).filter(|pattern| !pattern.is_empty())
+/// Whether the text layer has to look at a line again that stands behind a brace.
+fn means_something(line: &str) -> bool {
+    line.starts_with(['@', '~']) || line.contains('$') || include_pattern(line).is_some()
 }
 
-/// The name that a `$NAME=VALUE` line defines.
-fn definition(code: &str) -> Option<&str> {
-    let (name, _) = code.strip_prefix('$')?.split_once('=')?;
-    let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let rest_is_fine = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    (starts_well && rest_is_fine).then_some(name)
+/// The keyword and the pattern of an `include` line: all of the rest, as it stands.
+fn include_pattern(line: &str) -> Option<(&str, &str)> {
+    let (word, rest) = line.split_once(|c: char| c.is_ascii_whitespace())?;
+    let known = ["include", "includer", "includem", "includew", "includeb", "includea"].contains(&word);
+    known.then(|| (word, rest.trim_matches(is_blank))).filter(|(_, pattern)| !pattern.is_empty())
+}
+
+/// Plain `include` never fails; `includer` fails for what is there and cannot be read, the others for
+/// what is missing as well.
+fn include_class(keyword: &str, error: &ReadError) -> Class {
+    match (keyword, error) {
+        ("include", _) | ("includer", ReadError::NotFound) => Class::Harmless,
+        _ => Class::Security,
+    }
+}
+
+/// What no line of a configuration can be.
+fn unreadable_line(whole: Span, text: &str, code: &str) -> Option<Diagnostic> {
+    if code.is_empty() {
+        return None;
+    }
+    if text.contains('\0') {
+        let problem = Diagnostic::error("nul-byte", whole, "a line with NUL bytes in it is no text")
+            .classic("configuration appears to have embedded NULs - ignoring line")
+            .label("this line is ignored")
+            .keepalived("2.2 cuts the line at the NUL, 2.4 ignores it");
+        return Some(problem.by_parent());
+    }
+    (code.len() > LONGEST_LINE).then(|| too_long(whole, code.len()))
 }
 
 fn too_long(span: Span, bytes: usize) -> Diagnostic {
@@ -273,26 +312,29 @@ fn too_long(span: Span, bytes: usize) -> Diagnostic {
     .by_parent()
 }
 
-fn unterminated(span: Span, sources: &SourceMap) -> Diagnostic {
-    let line = sources.file(span.file).line(span.start as usize);
-    let text = &sources.file(span.file).text()[sources.file(span.file).line_range(line)];
-    let shown = if lexer::secret_start(text).is_some() { "********" } else { text.trim() };
-    Diagnostic::error("unterminated-quote", span, "a double quote is never closed")
-        .classic(format!("Unterminated quote '{shown}'"))
-        .classic(format!("Unmatched quote: '{shown}'"))
-        .label("ignored up to the end of the line")
-        .help("quotes close on the line where they open; there is no way to write a double quote inside them")
+/// In a line that is kept for later, keepalived counts its quotes only.
+fn unterminated(span: Span, code: &str, cut: bool) -> Diagnostic {
+    let shown = if lexer::secret_start(code).is_some() { "********" } else { code };
+    let mut problem = Diagnostic::error("unterminated-quote", span, "a double quote is never closed").help(
+        "quotes close on the line where they open; there is no way to write a double quote inside them",
+    );
+    problem = problem.classic(format!("Unterminated quote '{shown}'"));
+    match cut {
+        true => {
+            problem.classic(format!("Unmatched quote: '{shown}'")).label("ignored up to the end of the line")
+        }
+        false => problem.label("kept as it is: it counts again where this is used"),
+    }
 }
 
-fn glued(span: Span, tokens: &[Token]) -> Diagnostic {
+fn glued(span: Span, code: &str) -> Diagnostic {
     let problem = Diagnostic::note("comment-in-word", span, "a comment starts in the middle of a word")
         .label("from here on it is a comment");
-    match tokens.last() {
-        Some(Token::Word(word)) => problem.help(format!(
-            "the value is `{word}`; put a blank before the comment, or quote the value if it goes on"
-        )),
-        _ => problem,
-    }
+    let word = code.rsplit([' ', '\t', '{', '}', '"']).next().unwrap_or_default();
+    let shown = if lexer::secret_start(code).is_some() { "********" } else { word };
+    problem.help(format!(
+        "the value is `{shown}`; put a blank before the comment, or quote the value if it goes on"
+    ))
 }
 
 fn classic_unreadable(pattern: &str, path: &Path, error: &ReadError) -> String {
@@ -322,10 +364,11 @@ fn unreadable_main(path: &Path, error: &ReadError) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::environment::Anywhere;
     use crate::config::source::MemoryFiles;
 
     fn read(files: &MemoryFiles) -> (Vec<String>, Vec<&'static str>) {
-        let mut reader = Reader::new(files);
+        let mut reader = Reader::new(files, &Anywhere);
         reader.read_main(Path::new("/k.conf"));
         let shape = |line: &Line| match line {
             Line::Words { words, .. } => words.iter().map(Word::as_str).collect::<Vec<_>>().join(" "),
@@ -366,7 +409,7 @@ mod tests {
         for n in 0..40 {
             files = files.with(&format!("/{n}"), format!("include {}\ninclude {}", n + 1, n + 1));
         }
-        let mut reader = Reader::new(&files);
+        let mut reader = Reader::new(&files, &Anywhere);
         reader.read_main(Path::new("/k.conf"));
         assert!(reader.sources.files().len() <= MOST_FILES);
         assert!(reader.diagnostics.iter().any(|d| d.id == "include-loop"));
@@ -380,11 +423,61 @@ mod tests {
         assert_eq!(problems, ["nul-byte", "line-too-long"]);
     }
 
+    fn expanded(text: &str) -> Vec<String> {
+        read(&MemoryFiles::single("/k.conf", text)).0
+    }
+
     #[test]
-    fn what_the_next_version_expands_is_known_by_name() {
-        let text = "@a b\n~SEQ(X,1,3) c\n$IF=eth0 \\\n more\ninterface $IF\nrouter_id $x";
-        let (lines, problems) = read(&MemoryFiles::single("/k.conf", text));
-        assert_eq!(lines, ["interface $IF", "router_id $x"]);
-        assert_eq!(problems, ["not-yet-supported"; 4]);
+    fn definitions_are_replaced_recursively_when_they_are_used() {
+        let text = "$A=one\n$B=two $A\n$A=three\n$B\n${A}x $A, \"${A}\" \"$A\" $A.b $C";
+        assert_eq!(expanded(text), ["two three", "threex three, three $A $A.b $C"]);
+    }
+
+    #[test]
+    fn a_definition_of_many_lines_is_a_template() {
+        let text = "$T= \\\nvrrp_instance $N { \\\n# what it is\n  priority $P \\\n}\n$N=V\n$P=7\n$T\n$N=W\n$T\n$T x";
+        let lines =
+            ["vrrp_instance V", "{", "priority 7", "}", "vrrp_instance W", "{", "priority 7", "}", "$T x"];
+        assert_eq!(expanded(text), lines);
+    }
+
+    #[test]
+    fn repetitions_nest_and_repeat_templates() {
+        let text = "$T=\\\na$X$Y {\\\n ~SEQ(Z,1,2) z${Y}$Z\\\n}\n~SEQ(X,1,2) ~LST(Y,p,q) $T\nend$X";
+        let lines = expanded(text);
+        assert_eq!(lines[..6], ["a$Xp", "{", "zp1", "zp2", "}", "a$Xq"]);
+        assert_eq!(lines.len(), 21);
+        assert_eq!(lines[20], "end2");
+    }
+
+    #[test]
+    fn what_stands_behind_a_brace_is_a_line_of_its_own() {
+        let text = "a { ~SEQ(X,1,2) b$X\n} $A=1\n{ @x c }\n} include none\n$A";
+        assert_eq!(expanded(text), ["a", "{", "b1", "b2", "}", "{", "}", "1"]);
+    }
+
+    #[test]
+    fn hostile_expansions_end() {
+        let bomb: String = (0..60).map(|n| format!("$A{n}=$A{m} \\\n$A{m}\n", m = n + 1)).collect();
+        for text in [
+            "$A=$A\n$A",
+            "$A=x $A\n$A",
+            "$A=@^n $A\n$A",
+            "$A=~$A\n$A\nx $A",
+            "$A=\\\na \\\n$A\n$A",
+            "~SEQ(X,1,99999999999999)",
+            "$A=~SEQ(X,1,2) $A\n$A",
+            &format!("{bomb}$A0"),
+            &"~SEQ(X,1,1) ".repeat(80),
+        ] {
+            let files = MemoryFiles::single("/k.conf", text);
+            let mut reader = Reader::new(&files, &Anywhere);
+            reader.expander.lines_left = 1000;
+            reader.read_main(Path::new("/k.conf"));
+            assert!(reader.lines.len() <= 2000, "{text}");
+            let known = ["endless-definition", "expansion-too-large", "line-too-long"];
+            assert!(reader.diagnostics.iter().any(|d| known.contains(&d.id)), "{text}");
+            assert!(reader.diagnostics.len() < 100, "{text}");
+        }
     }
 }

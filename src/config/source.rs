@@ -5,9 +5,11 @@
 //! a line and an excerpt for as long as diagnostics live.
 
 use super::glob;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// Reads files for the parser.
 pub trait FileSource {
@@ -81,7 +83,12 @@ impl MemoryFiles {
 
 impl FileSource for MemoryFiles {
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
-        self.files.get(path).cloned().unwrap_or(Err(ReadError::NotFound))
+        let is_directory = || self.files.keys().any(|file| file != path && file.starts_with(path));
+        match self.files.get(path) {
+            Some(content) => content.clone(),
+            None if is_directory() => Err(ReadError::Directory),
+            None => Err(ReadError::NotFound),
+        }
     }
 
     fn glob(&self, pattern: &str) -> Vec<PathBuf> {
@@ -111,6 +118,38 @@ pub struct Span {
     pub start: u32,
     /// One past the last byte.
     pub end: u32,
+    /// What stands there came out of an expansion.
+    pub frame: Option<FrameId>,
+}
+
+/// A step of an expansion, see [`Cause`].
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FrameId(NonZeroU32);
+
+/// How text came to stand where it is not written.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    /// `$NAME` was replaced.
+    Definition {
+        /// The name, without the `$`.
+        name: Arc<str>,
+        /// The line of the definition.
+        at: Span,
+    },
+    /// A round of `~SEQ` or `~LST`.
+    Repetition {
+        /// As it was read: `~SEQ(X,1,3)`.
+        head: Arc<str>,
+        /// Which round: `X = 2`.
+        round: Box<str>,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Frame {
+    /// The expansion that this one is a part of.
+    outer: Option<FrameId>,
+    cause: Cause,
 }
 
 impl Span {
@@ -118,7 +157,7 @@ impl Span {
     #[must_use]
     pub fn new(file: FileId, start: usize, end: usize) -> Self {
         let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Self { file, start: clamp(start), end: clamp(end) }
+        Self { file, start: clamp(start), end: clamp(end), frame: None }
     }
 
     /// The bytes as a range.
@@ -130,7 +169,8 @@ impl Span {
     /// From the start of `self` to the end of `other`; `self` alone when they are in different files.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
-        if self.file == other.file { Self { end: other.end.max(self.end), ..self } } else { self }
+        let frame = self.frame.or(other.frame);
+        if self.file == other.file { Self { end: other.end.max(self.end), frame, ..self } } else { self }
     }
 }
 
@@ -185,7 +225,13 @@ impl SourceFile {
 #[derive(Clone, Debug, Default)]
 pub struct SourceMap {
     files: Vec<SourceFile>,
+    frames: Vec<Frame>,
+    /// Text that became a password: first and last byte of each piece.
+    masked: BTreeSet<(FileId, u32, u32)>,
 }
+
+/// Steps of an expansion that are told to people.
+const MOST_STEPS_TOLD: usize = 8;
 
 impl SourceMap {
     /// Adds a file and says how it is named from now on.
@@ -213,6 +259,54 @@ impl SourceMap {
     #[must_use]
     pub fn text(&self, span: Span) -> &str {
         self.file(span.file).text.get(span.range()).unwrap_or("")
+    }
+
+    /// Adds a step of an expansion, as a part of `outer`.
+    pub fn enter(&mut self, outer: Option<FrameId>, cause: Cause) -> FrameId {
+        self.frames.push(Frame { outer, cause });
+        let number = u32::try_from(self.frames.len()).ok().and_then(NonZeroU32::new);
+        FrameId(number.expect("the lines of all expansions are bounded, and each has a few frames at most"))
+    }
+
+    /// Marks text as a password, so that no excerpt shows it.
+    pub fn mask(&mut self, span: Span) {
+        self.masked.insert((span.file, span.start, span.end));
+    }
+
+    /// The passwords among the bytes of a file, as marked.
+    pub fn masked(&self, file: FileId) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let from_here = self.masked.range((file, 0, 0)..);
+        from_here.take_while(move |(f, ..)| *f == file).map(|(_, start, end)| *start as usize..*end as usize)
+    }
+
+    /// How what stands at a span came to stand there, innermost step first.
+    #[must_use]
+    pub fn story(&self, span: Span) -> Vec<String> {
+        let mut story = Vec::new();
+        let mut next = span.frame;
+        while let Some(frame) = next.and_then(|FrameId(n)| self.frames.get(n.get() as usize - 1)) {
+            if story.len() == MOST_STEPS_TOLD {
+                story.push("and so on".to_owned());
+                break;
+            }
+            story.push(match &frame.cause {
+                Cause::Definition { name, at } => {
+                    format!("in expansion of `${name}`, defined at {}", self.locate(*at))
+                }
+                Cause::Repetition { head, round } => format!("in repetition of `{head}`, with {round}"),
+            });
+            next = frame.outer;
+        }
+        let mut included = self.file(span.file).included_from;
+        while let Some(from) = included {
+            story.push(format!("included from {}", self.locate(from)));
+            included = self.file(from.file).included_from;
+        }
+        story
+    }
+
+    fn locate(&self, span: Span) -> String {
+        format!("{}:{}", self.file(span.file).path.display(), self.position(span).0)
     }
 
     /// `(line, column)` of the start of a span, both from 1.

@@ -2,4 +2,6 @@
 
 mod config;
 mod sim;
+#[cfg(feature = "daemon")]
+mod text_layer;
 mod tidy;

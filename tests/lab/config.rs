@@ -42,6 +42,7 @@ fn ours(file: &Path) -> (i32, Said, Said) {
         links: Some(links.map(|(name, loopback)| (name.to_owned(), link(loopback))).into()),
         users: Some(BTreeMap::from([("root".to_owned(), Account { uid: 0, gid: 0 })])),
         groups: Some(BTreeMap::from([("root".to_owned(), 0)])),
+        ..Described::default()
     };
     let loaded = load(file, &DiskFiles, &machine);
     let (mut all, mut errors) = (Said::new(), Said::new());

@@ -28,6 +28,7 @@ pub(crate) fn machine_with(interfaces: &[&str]) -> Described {
         links: Some(ethernet.chain([loopback]).collect()),
         users: Some(users.into_iter().map(account).collect()),
         groups: Some(groups.into_iter().map(|(name, id)| (name.to_string(), id)).collect::<BTreeMap<_, _>>()),
+        ..Described::default()
     }
 }
 
