@@ -155,6 +155,8 @@ pub(super) struct Parsed {
     pub(super) options: Options,
     /// keepalived's lines about values that are ignored.
     pub(super) complaints: Vec<String>,
+    /// `-S` is one of them, which `-t` takes for an error of the configuration.
+    pub(super) bad_facility: bool,
 }
 
 impl Args {
@@ -167,10 +169,10 @@ impl Args {
 
     pub(super) fn options(&self, called_as: CalledAs, argv: Vec<OsString>) -> Parsed {
         let mut complaints = Vec::new();
-        let facility = Facility::parse(&self.log_facility).unwrap_or_else(|| {
+        let facility = Facility::parse(&self.log_facility);
+        if facility.is_none() {
             complaints.push(format!("Invalid log facility '{}'", self.log_facility));
-            Facility::default()
-        });
+        }
         let umask = match self.umask.as_deref().map(|text| (text, c_number(text))) {
             None => DEFAULT_UMASK,
             Some((_, Some(mask))) if mask <= 0o777 => mask,
@@ -191,7 +193,7 @@ impl Args {
             log: LogOptions {
                 console: self.log_console && self.dont_fork,
                 detail: self.log_detail,
-                facility,
+                facility: facility.unwrap_or_default(),
                 syslog: !self.no_syslog,
                 file: self.log_file.clone(),
             },
@@ -211,7 +213,7 @@ impl Args {
             },
             notes: self.notes(),
         };
-        Parsed { options, complaints }
+        Parsed { options, complaints, bad_facility: facility.is_none() }
     }
 
     /// What was asked for and will not happen.

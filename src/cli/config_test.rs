@@ -13,15 +13,15 @@ use crate::daemon::{configuration, script_security};
 use crate::sys::process;
 
 /// Reports everything to `output`, or to standard error; the exit code is that of keepalived's
-/// highest class of error. `bad_option`: a value on the command line was ignored, which counts.
-pub(super) fn run(options: &Options, output: Option<&Path>, bad_option: bool) -> u8 {
+/// highest class of error. `bad_facility`: `-S` was ignored, which counts.
+pub(super) fn run(options: &Options, output: Option<&Path>, bad_facility: bool) -> u8 {
     process::set_umask(options.umask);
     let result = match output {
         None => report(options, &mut io::stderr().lock(), io::stderr().is_terminal()),
         Some(path) => open(path).and_then(|mut file| report(options, &mut file, false)),
     };
     match result {
-        Ok(code) if bad_option => worse(code, Class::Config),
+        Ok(code) if bad_facility => worse(code, Class::Config),
         Ok(code) => code,
         Err(error) => {
             let path = output.unwrap_or(Path::new("standard error"));

@@ -67,12 +67,12 @@ fn run(argv: &[OsString]) -> Result<u8, u8> {
         eprintln!("genhash is not in this version of vrrpd");
         return Err(USAGE_ERROR);
     }
-    let Parsed { options, complaints } = args.options(called_as, argv.to_vec());
+    let Parsed { options, complaints, bad_facility } = args.options(called_as, argv.to_vec());
     for complaint in &complaints {
         eprintln!("{complaint}");
     }
     match args.config_test() {
-        Some(output) => Ok(config_test::run(&options, output, !complaints.is_empty())),
+        Some(output) => Ok(config_test::run(&options, output, bad_facility)),
         None => Ok(supervisor::run(options, vrrp::run)),
     }
 }

@@ -355,7 +355,7 @@ fn unreadable_main(path: &Path, error: &ReadError) -> Diagnostic {
     let shown = path.display();
     Diagnostic::error("no-configuration", None, format!("cannot read the configuration `{shown}`: {error}"))
         .classic(classic_unreadable(&shown.to_string(), path, error))
-        .class(Class::Unusable)
+        .class(Class::Harmless)
         .consequence(Consequence::NothingToRun)
         .help("name the file with `-f FILE`")
         .keepalived("exits 6 when started so, but 0 under `-t`")

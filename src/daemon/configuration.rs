@@ -1,7 +1,11 @@
 //! The configuration of this run: read from disk, checked against this machine, reported.
 
+use std::time::Duration;
+
+use crate::config::dump::{Runtime, dump};
 use crate::config::{self, Config, Loaded};
 use crate::daemon::files::DiskFiles;
+use crate::daemon::logging::LogHandle;
 use crate::daemon::machine::Machine;
 use crate::daemon::options::Options;
 use crate::daemon::script_security;
@@ -37,4 +41,16 @@ pub fn report(loaded: Loaded) -> Result<Config, u8> {
 /// The exit code of a daemon that cannot run with it.
 pub fn read(options: &Options) -> Result<Config, u8> {
     report(load(options))
+}
+
+/// `-d`: logs the configuration as it was understood, before anything runs with it. Waits for the
+/// log now and then, so that a long dump arrives whole.
+pub fn log_dump(config: &Config, log: &LogHandle) {
+    const LINES_AT_A_TIME: usize = 1000;
+    for (number, line) in dump(config, &Runtime::default()).lines().enumerate() {
+        tracing::info!("{line}");
+        if number % LINES_AT_A_TIME == LINES_AT_A_TIME - 1 {
+            log.flush(Duration::from_secs(1));
+        }
+    }
 }

@@ -287,6 +287,8 @@ impl Vetting {
             }
             Err(refusal) => {
                 self.refused = true;
+                // As keepalived: what is there counts as a script, whatever is wrong with it.
+                self.any |= !matches!(refusal, Refusal::NotInPath(_) | Refusal::Inaccessible(..));
                 self.lines.push(refusal.to_string());
                 Some(refusal)
             }

@@ -14,12 +14,14 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGKILL, SIGTERM};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::daemon::child::{ChildContext, ChildLink, FromChild, ParentLink, exit_code};
 use crate::daemon::configuration;
+use crate::daemon::dump_file;
 use crate::daemon::logging::{ALERT, LogHandle, SYSLOG_SOCKET};
 use crate::daemon::options::Options;
 use crate::daemon::runner::Runner;
+use crate::daemon::script_security;
 use crate::daemon::signals::{Request, Signals};
 use crate::sys::pidfile::{PidFile, PidFileError};
 use crate::sys::process::{self, Exit};
@@ -293,12 +295,28 @@ impl Supervisor {
             Request::Interrupt if self.options.ignore_sigint => {}
             Request::Stop | Request::Interrupt => self.stop(),
             Request::Reload => self.on_reload(),
-            Request::Data | Request::Stats | Request::Json | Request::StatsClear => {
-                if let Vrrp::Running(pid, _) = &self.vrrp {
-                    send(*pid, request.number());
-                }
+            Request::Data => {
+                self.pass_on(request);
+                self.write_parent_data();
             }
+            Request::Stats | Request::Json | Request::StatsClear => self.pass_on(request),
             Request::ChildEnded => self.collect(),
+        }
+    }
+
+    fn pass_on(&self, request: Request) {
+        if let Vrrp::Running(pid, _) = &self.vrrp {
+            send(*pid, request.number());
+        }
+    }
+
+    fn write_parent_data(&self) {
+        tracing::info!("Printing parent data for process({}) on signal", std::process::id());
+        let tmpdir = std::env::var_os("TMPDIR");
+        let directory = dump_file::directory(tmpdir.as_deref().map(Path::new));
+        let text = config::dump::dump_parent(&self.config);
+        if let Err(error) = dump_file::write(&directory, "keepalived_parent.data", &text) {
+            tracing::error!("Cannot write keepalived_parent.data: {error}");
         }
     }
 
@@ -335,7 +353,7 @@ impl Supervisor {
             return;
         }
         // The child reports what there is to report.
-        self.config = Arc::new(crate::daemon::script_security::vet(loaded.config).config);
+        self.config = Arc::new(script_security::vet(loaded.config).config);
         match &self.vrrp {
             Vrrp::Running(pid, _) => send(*pid, Request::Reload.number()),
             Vrrp::Unwanted if self.wants_vrrp() => {
@@ -489,6 +507,9 @@ impl Supervisor {
                 return process::INTERNAL_ERROR;
             }
         };
+        if self.options.dump_conf {
+            configuration::log_dump(&self.config, &self.log);
+        }
         let code = (self.vrrp_main)(ChildContext {
             options: Arc::clone(&self.options),
             config: Arc::clone(&self.config),

@@ -1,5 +1,7 @@
 //! The hermetic suite: no root, no network, no clock.
 
+#[cfg(feature = "daemon")]
+mod cli;
 mod config;
 mod sim;
 #[cfg(feature = "daemon")]

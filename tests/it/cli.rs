@@ -1,0 +1,159 @@
+//! The command line of the built binary, as far as it needs no network and no root.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const GOOD: &str = "vrrp_instance VI_1 {\n interface lo\n virtual_router_id 51\n priority 150\n}\n";
+
+fn run(dir: &TempDir, program: impl AsRef<Path>, line: &str) -> Output {
+    Command::new(program.as_ref())
+        .args(line.split_whitespace())
+        .current_dir(dir.path())
+        .output()
+        .expect("it starts")
+}
+
+fn vrrpd(dir: &TempDir, line: &str) -> Output {
+    run(dir, env!("CARGO_BIN_EXE_vrrpd"), line)
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+fn directory() -> TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+/// # oracle: keepalived 2.2.7 with these command lines (tests/lab compares where it is installed)
+#[test]
+fn usage_errors_have_keepaliveds_words_and_code() {
+    let dir = directory();
+    for (line, stderr) in [
+        ("-Z", "Unknown option -Z\n"),
+        ("--badopt -n", "Unknown option --badopt\n"),
+        ("-f", "Missing parameter for option -f\n"),
+        ("--use-file=", "Missing parameter for option --use-file\n"),
+        ("--conf -f x", "Unknown option --conf\n"),
+        ("--signum foo", "Unknown sigfunc foo\n"),
+    ] {
+        let output = vrrpd(&dir, line);
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        assert_eq!((text(&output.stdout), text(&output.stderr)), ("", stderr), "{line}");
+    }
+}
+
+/// # oracle: keepalived 2.2.7; the numbers are what exporters fall back to
+#[test]
+fn signum_prints_a_bare_number_on_standard_output() {
+    let dir = directory();
+    for (line, stdout) in [
+        ("--signum=JSON", "36\n"),
+        ("--signum STATS_CLEAR", "63\n"),
+        ("--sig DATA", "10\n"),
+        ("--signum=STATS", "12\n"),
+        ("--signum=RELOAD --nonsense", "1\n"),
+        ("--signum=STOP", "15\n"),
+    ] {
+        let output = vrrpd(&dir, line);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), stdout), "{line}");
+        assert_eq!(text(&output.stderr), "", "{line}");
+    }
+}
+
+/// # oracle: what mehdy's exporter and Puppet's fact read: standard error, words of the first line
+#[test]
+fn the_version_is_keepaliveds_under_keepaliveds_name_only() {
+    let dir = directory();
+    let link = dir.path().join("keepalived");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_vrrpd"), &link).expect("a link");
+    for line in ["-v", "--version", "-v -f", "-Z -v"] {
+        let output = run(&dir, &link, line);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), ""), "{line}");
+        assert!(text(&output.stderr).contains("Keepalived v2.2.7 (01/16,2022)\n"), "{line}");
+        assert!(text(&output.stderr).contains("--enable-json"), "{line}");
+    }
+    let output = vrrpd(&dir, "-v");
+    assert!(text(&output.stderr).starts_with("vrrpd v"));
+}
+
+#[test]
+fn help_goes_to_standard_error_and_names_every_letter() {
+    let dir = directory();
+    let output = vrrpd(&dir, "--help");
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), ""));
+    for letter in "fPCBlDSGuXVIRndprcabxAsmMeitvh".chars() {
+        assert!(text(&output.stderr).contains(&format!("-{letter}, --")), "-{letter}");
+    }
+}
+
+/// # oracle: keepalived 2.2.7
+#[test]
+fn left_over_words_are_named_on_standard_output_and_change_nothing() {
+    let dir = directory();
+    std::fs::write(dir.path().join("a.conf"), "").expect("a file");
+    let output = vrrpd(&dir, "extra -t -f a.conf args");
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (Some(0), "Unexpected argument(s): extra args \n")
+    );
+}
+
+/// # oracle: keepalived 2.2.7 with these files
+#[test]
+fn the_test_of_a_configuration_has_keepaliveds_exit_codes() {
+    let dir = directory();
+    let cases = [
+        ("", "-t -f a.conf", 0),
+        ("bogus_keyword\n", "-t -f a.conf", 5),
+        ("vrrp_instance VI_1 {\n interface\n}\n", "-t -f a.conf", 2),
+        ("", "-t -f missing.conf", 0),
+        ("", "-t -e -f missing.conf", 4),
+        ("include nothing.conf\n", "-t -f a.conf", 0),
+        ("include nothing.conf\n", "-t -e -f a.conf", 6),
+        ("", "-S 9 -t -f a.conf", 5),
+        ("", "-u zz -t -f a.conf", 0),
+        ("vrrp_script chk {\n script /bin/true\n}\n", "-l -t -f a.conf", 6),
+    ];
+    for (config, line, code) in cases {
+        std::fs::write(dir.path().join("a.conf"), config).expect("a file");
+        let output = vrrpd(&dir, line);
+        assert_eq!(output.status.code(), Some(code), "{line} with {config:?}: {}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), "", "{line}");
+    }
+}
+
+#[test]
+fn a_problem_is_shown_in_keepaliveds_line_and_with_the_place_underlined() {
+    let dir = directory();
+    std::fs::write(dir.path().join("a.conf"), GOOD.replace("priority", "prioritty")).expect("a file");
+    let output = vrrpd(&dir, "-t -f a.conf");
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("a.conf: Line 4) Unknown keyword 'prioritty'"), "{stderr}");
+    assert!(stderr.contains("a.conf:4:2"), "{stderr}");
+}
+
+#[test]
+fn the_report_can_go_to_a_file_of_its_owner_and_never_through_a_link() {
+    let dir = directory();
+    std::fs::write(dir.path().join("a.conf"), "bogus_keyword\n").expect("a file");
+    for (line, file) in
+        [("-tout -f a.conf", "out"), ("--config-test=long -f a.conf", "long"), ("-t=x -f a.conf", "=x")]
+    {
+        for times in [1, 2] {
+            let output = vrrpd(&dir, line);
+            assert_eq!((output.status.code(), text(&output.stderr)), (Some(5), ""), "{line}");
+            let report = std::fs::read_to_string(dir.path().join(file)).expect("the report");
+            assert_eq!(report.matches("Unknown keyword 'bogus_keyword'").count(), times, "{line}");
+        }
+        let mode = dir.path().join(file).metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+    }
+    std::os::unix::fs::symlink("target", dir.path().join("link")).expect("a link");
+    let output = vrrpd(&dir, "-tlink -f a.conf");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!dir.path().join("target").exists());
+}
