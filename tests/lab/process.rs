@@ -15,7 +15,7 @@ use crate::net::lan::Lan;
 use crate::net::process::descendants;
 use crate::net::space::Space;
 use crate::net::wait_for;
-use crate::world::{Kind, lab_dir, need, tool, within, write_script};
+use crate::world::{Kind, LabDir, lab_dir, need, tool, within, write_script};
 
 const CONFIG: &str = "vrrp_instance VI_1 {
     interface eth0
@@ -34,7 +34,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 struct Machine {
     space: Space,
     _lan: Lan,
-    _dir: TempDir,
+    _dir: LabDir,
 }
 
 impl Machine {
