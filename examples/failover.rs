@@ -53,7 +53,7 @@ fn run(view: &View) -> io::Result<bool> {
         }
     }
     let path = match daemon {
-        Some(path) => path,
+        Some(path) => std::path::absolute(path)?,
         None => {
             view.note("building the release binary …");
             release::binary()?

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -104,9 +104,13 @@ pub(crate) fn perform(act: &Act, program: &Program, conf: &Path, view: &View) ->
         view,
     };
     view.act(act.title, act.files);
-    scene.stage.a.start(program)?;
-    scene.stage.b.start(program)?;
     scene.view.event(scene.began.elapsed(), "both nodes start");
+    scene.stage.a.start(program)?;
+    // Two starts can be further apart than the two skews: a listens before b comes.
+    while scene.look().0 == State::Starting && scene.began.elapsed() < Duration::from_secs(2) {
+        thread::sleep(Duration::from_millis(2));
+    }
+    scene.stage.b.start(program)?;
     if !scene.wait("a", Duration::from_secs(3)) {
         scene.explain();
         return Ok(vec![Row { event: "both nodes start", server: "a", outage: Duration::ZERO, good: false }]);
@@ -114,11 +118,11 @@ pub(crate) fn perform(act: &Act, program: &Program, conf: &Path, view: &View) ->
     let mut rows = Vec::new();
     for event in &EVENTS {
         scene.watch(Duration::from_millis(400));
-        let begin = SystemTime::now();
+        let begin = Instant::now();
         view.event(scene.began.elapsed(), event.name);
         (event.run)(&mut scene.stage, program)?;
         let good = scene.wait(event.server, event.extra);
-        let outage = scene.stage.client.longest_gap(begin).length();
+        let outage = scene.stage.client.outage(begin);
         view.outage(scene.began.elapsed(), event.server, outage, good);
         if !good {
             scene.explain();
@@ -169,9 +173,7 @@ impl Scene<'_> {
     }
 
     fn look(&mut self) -> Sight {
-        let fresh = |at: SystemTime| at.elapsed().unwrap_or_default() < Duration::from_millis(25);
-        let answering = self.stage.client.last().filter(|r| fresh(r.done)).and_then(|r| r.server);
-        let sight = (self.stage.a.state(), self.stage.b.state(), answering);
+        let sight = (self.stage.a.state(), self.stage.b.state(), self.stage.client.server());
         if self.shown.as_ref() != Some(&sight) {
             self.view.sight(self.began.elapsed(), sight.0, sight.1, sight.2.as_deref());
             self.shown = Some(sight.clone());

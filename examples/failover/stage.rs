@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::net::client::{Client, Responder};
 use crate::net::daemon::{Daemon, Program};
 use crate::net::lan::Lan;
+use crate::net::pulse::{Pulse, Responder};
 use crate::net::space::Space;
 
 /// The address that the configuration files share.
@@ -93,7 +93,7 @@ impl Node {
 
 /// Everything on the stage. Fields are dropped in order: daemons before the machines they run on.
 pub(crate) struct Stage {
-    pub(crate) client: Client,
+    pub(crate) client: Pulse,
     pub(crate) a: Node,
     pub(crate) b: Node,
     pub(crate) lan: Lan,
@@ -109,7 +109,7 @@ impl Stage {
         let user = lan.machine("client", 9)?;
         let a = Node::new(&lan, "a", 1, conf.join(files[0]))?;
         let b = Node::new(&lan, "b", 2, conf.join(files[1]))?;
-        let client = Client::udp(&user, VIP, Duration::from_millis(1))?;
+        let client = Pulse::start(&user, VIP)?;
         Ok(Self { client, a, b, lan, _user: user, _dir: dir })
     }
 }

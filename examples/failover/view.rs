@@ -105,7 +105,7 @@ impl View {
         self.say("");
         self.say(&self.paint(BOLD, "How long a client of 10.99.0.100 was cut off"));
         self.say("");
-        let mut head = format!("{:<26} {:<5}", "", "then");
+        let mut head = format!("{:<26} {:<6}", "", "serves");
         columns.iter().for_each(|(title, _)| head += &format!("  {:<width$}", title, width = BAR + 16));
         self.say(&self.paint(DIM, head.trim_end()));
         for index in 0..events {
@@ -113,7 +113,7 @@ impl View {
             for (_, rows) in columns {
                 let Some(row) = rows.get(index) else { continue };
                 if line.is_empty() {
-                    line = format!("{:<26} {:<5}", row.event, row.server);
+                    line = format!("{:<26} {:<6}", row.event, row.server);
                 }
                 let share = row.outage.as_secs_f64() / longest.as_secs_f64().max(0.001);
                 let bar = "█".repeat((share * BAR as f64).round() as usize);

@@ -1,13 +1,11 @@
-//! A client of the VIP: asks all the time, remembers who answered and when nobody did.
+//! A client of nginx at the VIP: asks all the time, remembers who answered and when nobody did.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
-
-use socket2::{Domain, Protocol, Socket, Type};
 
 use super::space::Space;
 
@@ -42,7 +40,7 @@ impl Gap {
 pub(crate) struct Client {
     requests: Arc<Mutex<Vec<Request>>>,
     stop: Arc<AtomicBool>,
-    workers: Vec<JoinHandle<()>>,
+    worker: Option<JoinHandle<()>>,
 }
 
 impl Client {
@@ -60,44 +58,14 @@ impl Client {
         Self::start(space, every, move || {
             let at = SystemTime::now();
             let server = ask().ok();
-            Some(Request { at, done: SystemTime::now(), server })
+            Request { at, done: SystemTime::now(), server }
         })
-    }
-
-    /// Asks the [`Responder`] at `vip` every `every` by UDP, without waiting for the answer. Only answers
-    /// are remembered; a request that got none leaves no trace but the gap.
-    pub(crate) fn udp(space: &Space, vip: IpAddr, every: Duration) -> io::Result<Self> {
-        let any: SocketAddr = if vip.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0; 16], 0).into() };
-        let socket = space.run(|| UdpSocket::bind(any))??;
-        let asking = socket.try_clone()?;
-        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
-        let mut client = Self::start(space, every, move || {
-            // An unreachable VIP is what is being measured.
-            let _ = asking.send_to(&[0; 4], (vip, RESPONDER_PORT));
-            None
-        })?;
-        let (sink, flag) = (client.requests.clone(), client.stop.clone());
-        let listen = move || {
-            let mut buffer = [0; 64];
-            while !flag.load(Ordering::Relaxed) {
-                let Ok((length @ 4.., _)) = socket.recv_from(&mut buffer) else { continue };
-                let server = Some(String::from_utf8_lossy(&buffer[4..length]).into_owned());
-                let now = SystemTime::now();
-                sink.lock().expect("no holder of the lock panics").push(Request {
-                    at: now,
-                    done: now,
-                    server,
-                });
-            }
-        };
-        client.workers.push(thread::spawn(listen));
-        Ok(client)
     }
 
     fn start(
         space: &Space,
         every: Duration,
-        mut ask: impl FnMut() -> Option<Request> + Send + 'static,
+        mut ask: impl FnMut() -> Request + Send + 'static,
     ) -> io::Result<Self> {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -105,15 +73,14 @@ impl Client {
         let work = move || {
             let mut next = Instant::now();
             while !flag.load(Ordering::Relaxed) {
-                if let Some(request) = ask() {
-                    sink.lock().expect("no holder of the lock panics").push(request);
-                }
+                let request = ask();
+                sink.lock().expect("no holder of the lock panics").push(request);
                 next = (next + every).max(Instant::now());
                 thread::sleep(next.saturating_duration_since(Instant::now()));
             }
         };
         let worker = space.run(|| thread::spawn(work))?;
-        Ok(Self { requests, stop, workers: vec![worker] })
+        Ok(Self { requests, stop, worker: Some(worker) })
     }
 
     /// All requests sent since `since`, in order.
@@ -145,58 +112,6 @@ impl Client {
 }
 
 impl Drop for Client {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for worker in self.workers.drain(..) {
-            let _ = worker.join();
-        }
-    }
-}
-
-const RESPONDER_PORT: u16 = 7;
-
-/// A stand-in for a service: answers each datagram to `vip` with the machine's name.
-pub(crate) struct Responder {
-    serving: Arc<AtomicBool>,
-    stop: Arc<AtomicBool>,
-    worker: Option<JoinHandle<()>>,
-}
-
-impl Responder {
-    /// Starts to serve `vip`, which need not be on the machine yet.
-    pub(crate) fn start(space: &Space, vip: IpAddr) -> io::Result<Self> {
-        let socket: UdpSocket = space.run(|| {
-            let socket = Socket::new(Domain::for_address((vip, 0).into()), Type::DGRAM, Some(Protocol::UDP))?;
-            match vip {
-                IpAddr::V4(_) => socket.set_freebind_v4(true)?,
-                IpAddr::V6(_) => socket.set_freebind_v6(true)?,
-            }
-            socket.set_read_timeout(Some(Duration::from_millis(100)))?;
-            socket.bind(&SocketAddr::new(vip, RESPONDER_PORT).into())?;
-            io::Result::Ok(socket.into())
-        })??;
-        let serving = Arc::new(AtomicBool::new(true));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (serves, flag, name) = (serving.clone(), stop.clone(), space.name.clone());
-        let worker = thread::spawn(move || {
-            let mut buffer = [0; 4];
-            while !flag.load(Ordering::Relaxed) {
-                let Ok((4, from)) = socket.recv_from(&mut buffer) else { continue };
-                if serves.load(Ordering::Relaxed) {
-                    let _ = socket.send_to(&[&buffer[..], name.as_bytes()].concat(), from);
-                }
-            }
-        });
-        Ok(Self { serving, stop, worker: Some(worker) })
-    }
-
-    /// Lets the service hang (false) or answer again (true).
-    pub(crate) fn serve(&self, serving: bool) {
-        self.serving.store(serving, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Responder {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(worker) = self.worker.take() {

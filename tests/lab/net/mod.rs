@@ -15,6 +15,7 @@ pub(crate) mod inject;
 pub(crate) mod lan;
 pub(crate) mod netlink;
 pub(crate) mod process;
+pub(crate) mod pulse;
 pub(crate) mod space;
 pub(crate) mod watch;
 
