@@ -181,7 +181,8 @@ impl Args {
                 DEFAULT_UMASK
             }
         };
-        let file_or = |file: &Option<PathBuf>, default: &str| file.clone().unwrap_or_else(|| default.into());
+        let default = PidFiles::default_for(self.namespace.as_deref());
+        let file_or = |file: &Option<PathBuf>, default: PathBuf| file.clone().unwrap_or(default);
         let options = Options {
             called_as,
             argv,
@@ -207,9 +208,9 @@ impl Args {
             core_dump: self.core_dump || self.core_dump_pattern.is_some(),
             namespace: self.namespace.clone(),
             pid_files: PidFiles {
-                parent: file_or(&self.pid, "/run/keepalived.pid"),
-                vrrp: file_or(&self.vrrp_pid, "/run/vrrp.pid"),
-                checkers: file_or(&self.checkers_pid, "/run/checkers.pid"),
+                parent: file_or(&self.pid, default.parent),
+                vrrp: file_or(&self.vrrp_pid, default.vrrp),
+                checkers: file_or(&self.checkers_pid, default.checkers),
             },
             notes: self.notes(),
         };
@@ -312,6 +313,13 @@ mod tests {
         assert_eq!(parse("-tx").0.config_test(), Some(Some(Path::new("x"))));
         assert_eq!(parse("-t=x").0.config_test(), Some(Some(Path::new("=x"))));
         assert_eq!(parse("--config-test=x").0.config_test(), Some(Some(Path::new("x"))));
+    }
+
+    #[test]
+    fn a_daemon_in_a_namespace_has_pid_files_of_its_own() {
+        assert_eq!(options("-n").pid_files.vrrp, Path::new("/run/vrrp.pid"));
+        let files = options("-s blue -p x").pid_files;
+        assert_eq!((files.parent, files.vrrp), ("x".into(), "/run/keepalived/blue/vrrp.pid".into()));
     }
 
     #[test]

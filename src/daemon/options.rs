@@ -91,14 +91,17 @@ pub struct Parts {
     pub even_without_config: bool,
 }
 
+/// Where pid files are that need a directory, which is made when it is missing.
+pub const PID_DIRECTORY: &str = "/run/keepalived";
+
 /// `-p`, `-r`, `-c`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PidFiles {
-    /// Of the parent; default `/run/keepalived.pid`.
+    /// Of the parent.
     pub parent: PathBuf,
-    /// Of the VRRP child; default `/run/vrrp.pid`.
+    /// Of the VRRP child.
     pub vrrp: PathBuf,
-    /// Of the checker child; default `/run/checkers.pid`.
+    /// Of the checker child.
     pub checkers: PathBuf,
 }
 
@@ -143,6 +146,21 @@ pub struct Options {
     pub pid_files: PidFiles,
     /// What was asked for and will not happen, for the log.
     pub notes: Vec<String>,
+}
+
+impl PidFiles {
+    /// Where they are unless an option says otherwise: in `/run`, or for a network namespace in a
+    /// directory of its own, so that each can have a daemon.
+    #[must_use]
+    pub fn default_for(namespace: Option<&str>) -> Self {
+        let directory =
+            namespace.map_or_else(|| PathBuf::from("/run"), |name| PathBuf::from(PID_DIRECTORY).join(name));
+        Self {
+            parent: directory.join("keepalived.pid"),
+            vrrp: directory.join("vrrp.pid"),
+            checkers: directory.join("checkers.pid"),
+        }
+    }
 }
 
 impl Options {

@@ -7,6 +7,7 @@ mod launch;
 mod respawn;
 
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use crate::daemon::child::{ChildContext, ChildLink, FromChild, ParentLink, exit_
 use crate::daemon::configuration;
 use crate::daemon::dump_file;
 use crate::daemon::logging::{ALERT, LogHandle, SYSLOG_SOCKET};
-use crate::daemon::options::Options;
+use crate::daemon::options::{Options, PID_DIRECTORY};
 use crate::daemon::runner::Runner;
 use crate::daemon::script_security;
 use crate::daemon::signals::{Request, Signals};
@@ -42,8 +43,14 @@ const FLUSH_LIMIT: Duration = Duration::from_millis(500);
 /// How soon lines that syslog did not take are tried again.
 const LOG_RETRY: Duration = Duration::from_millis(50);
 
+/// The names of parent (and script runner) and VRRP child in syslog.
 const IDENT: &str = "Keepalived";
 const VRRP_IDENT: &str = "Keepalived_vrrp";
+
+/// Daemons in namespaces are told apart in syslog: `Keepalived_vrrp_NAME`.
+fn ident(base: &str, options: &Options) -> String {
+    options.namespace.iter().fold(base.to_owned(), |ident, name| ident + "_" + name)
+}
 
 /// Runs the daemon, in the background unless told otherwise; the exit code of the process that
 /// was called.
@@ -63,7 +70,7 @@ pub fn run(mut options: Options, vrrp_main: ChildMain) -> u8 {
 }
 
 fn supervise(options: Options, launcher: Option<Launcher>, vrrp_main: ChildMain) -> u8 {
-    let log = LogHandle::new(&options.log, IDENT, Path::new(SYSLOG_SOCKET));
+    let log = LogHandle::new(&options.log, &ident(IDENT, &options), Path::new(SYSLOG_SOCKET));
     // Only a program that uses this library can have a subscriber already; it then gets the lines.
     let _ = log.install();
     let options = Arc::new(options);
@@ -497,7 +504,7 @@ impl Supervisor {
             let signals = Signals::listen()?;
             process::unblock_signals()?;
             process::end_with_parent(parent)?;
-            self.log.enter_child(VRRP_IDENT)?;
+            self.log.enter_child(&ident(VRRP_IDENT, &self.options))?;
             Ok::<_, std::io::Error>(signals)
         };
         let signals = match begin() {
@@ -535,8 +542,8 @@ impl Supervisor {
 
     fn start_runner(&mut self) -> std::io::Result<()> {
         self.runner_respawn.on_start(Instant::now());
-        let log = self.log.clone();
-        self.runner = Some(Runner::fork(&log, IDENT, || self.leave())?);
+        let (log, ident) = (self.log.clone(), ident(IDENT, &self.options));
+        self.runner = Some(Runner::fork(&log, &ident, || self.leave())?);
         Ok(())
     }
 
@@ -610,7 +617,22 @@ fn fatal(reason: &str) -> u8 {
     exit_code::FATAL
 }
 
+/// Makes what is missing of [`PID_DIRECTORY`] above a pid file, whatever the umask; where it fails,
+/// opening the file fails too and says why.
+fn make_pid_directory(path: &Path) {
+    let mut missing: Vec<&Path> = path
+        .ancestors()
+        .skip(1)
+        .take_while(|directory| directory.starts_with(PID_DIRECTORY) && !directory.exists())
+        .collect();
+    while let Some(directory) = missing.pop() {
+        let _ = std::fs::create_dir(directory)
+            .and_then(|()| std::fs::set_permissions(directory, PermissionsExt::from_mode(0o755)));
+    }
+}
+
 fn claim(path: &Path) -> Result<PidFile, u8> {
+    make_pid_directory(path);
     PidFile::claim(path, &["keepalived", "vrrpd"]).map_err(|error| match error {
         PidFileError::Taken => {
             tracing::warn!("Another process has pid file {} locked", path.display());

@@ -72,19 +72,6 @@ pub fn group_label(gid: u32) -> String {
     }
 }
 
-/// The groups of a user, as at a login.
-///
-/// # Errors
-/// When the user database cannot be read.
-pub fn groups_of(account: Account) -> io::Result<Vec<u32>> {
-    let Some(user) = User::from_uid(Uid::from_raw(account.uid))? else {
-        return Ok(vec![account.gid]);
-    };
-    let name = std::ffi::CString::new(user.name)?;
-    let groups = nix::unistd::getgrouplist(&name, Gid::from_raw(account.gid))?;
-    Ok(groups.into_iter().map(Gid::as_raw).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

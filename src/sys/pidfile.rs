@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -94,12 +93,6 @@ impl PidFile {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The descriptor, for tests of inheritance.
-    #[must_use]
-    pub fn raw_fd(&self) -> i32 {
-        self.file.as_raw_fd()
     }
 }
 
