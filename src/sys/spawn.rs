@@ -97,9 +97,14 @@ impl Program {
 
     fn prepare(&self, parent: u32) -> io::Result<()> {
         nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
-        if self.account != Account::current() || Uid::effective().is_root() {
+        let stays = self.account == Account::current();
+        if !stays || Uid::effective().is_root() {
             let gid = Gid::from_raw(self.account.gid);
-            nix::unistd::setgroups(&[gid])?;
+            match nix::unistd::setgroups(&[gid]) {
+                // A user namespace forbids it; who stays the same user gains nothing by the old groups.
+                Err(nix::errno::Errno::EPERM) if stays => {}
+                result => result?,
+            }
             nix::unistd::setgid(gid)?;
             nix::unistd::setuid(Uid::from_raw(self.account.uid))?;
         }
