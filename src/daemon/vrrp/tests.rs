@@ -6,6 +6,7 @@ use crate::config::value::VirtualAddress;
 use crate::sys::testing::{in_namespace, ip};
 use crate::types::{AdvertInt, Family, IfName, IpNet, Priority, State, Version, Vrid};
 use crate::vrrp::Event;
+use std::io::Read as _;
 use std::net::IpAddr;
 use std::process::{Child, Command as Process, Stdio};
 use std::time::{Duration, Instant};
@@ -46,7 +47,7 @@ fn instance(dev: &str, priority: u8, vips: &[&str]) -> VrrpInstance {
         family,
         version: Version::V3,
         priority: Priority::new(priority),
-        advert_int: AdvertInt::from_centis(10).unwrap(),
+        advert_int: AdvertInt::from_centis(30).unwrap(),
         auth: Auth::None,
         delivery: Delivery::Multicast { group: family.vrrp_group() },
         source: None,
@@ -145,19 +146,32 @@ fn has(name: &str, address: &str) -> bool {
     shown(name).contains(&format!(" {address}/"))
 }
 
-/// Starts `ip monitor address` here and waits until it listens.
-fn watch_addresses() -> Child {
+/// `ip monitor address`, ended when dropped.
+struct AddressWatch(Child);
+
+/// Starts it in this namespace and waits until it listens.
+fn watch_addresses() -> AddressWatch {
     let mut command = Process::new("ip");
-    let child = command.args(["monitor", "address"]).stdout(Stdio::piped()).spawn().unwrap();
+    let command = command.args(["monitor", "address"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let watch = AddressWatch(command.spawn().unwrap());
     std::thread::sleep(Duration::from_millis(200));
-    child
+    watch
 }
 
 /// Ends it and gives what it has seen.
-fn told(mut monitor: Child) -> String {
+fn told(mut watch: AddressWatch) -> String {
     std::thread::sleep(Duration::from_millis(100));
-    monitor.kill().unwrap();
-    String::from_utf8(monitor.wait_with_output().unwrap().stdout).unwrap()
+    watch.0.kill().unwrap();
+    let mut seen = String::new();
+    watch.0.stdout.take().unwrap().read_to_string(&mut seen).unwrap();
+    seen
+}
+
+impl Drop for AddressWatch {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Runs `test` beside a second namespace: `va` stays here, `vb` moves there. The argument runs
@@ -209,11 +223,11 @@ fn failover(vips: &'static [&'static str], unicast: Option<[&'static str; 2]>) {
             config(vec![instance])
         };
         let mut a = start(&with_delivery(instance("va", 150, vips), 0), false);
+        a.await_event(Event::Master);
         let mut b = peer.run(move || start(&with_delivery(instance("vb", 100, vips), 1), false));
         b.await_event(Event::Backup);
-        a.await_event(Event::Master);
         assert!(vips.iter().all(|vip| has("va", vip)));
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_millis(1200));
         let seen = b.snapshot().instances;
         assert_eq!((seen[0].state, seen[0].stats.become_master), (State::Backup, 0), "{:?}", seen[0]);
         assert_eq!(seen[0].master.unwrap().priority, Priority::new(150));
