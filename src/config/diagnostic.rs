@@ -66,7 +66,7 @@ enum Speaker {
     /// A child, while reading: `(FILE: Line N) `.
     #[default]
     Child,
-    /// The parent, while reading: `(Line N) ` while there is one file.
+    /// The parent, while reading: `(Line N) ` in the file that `-f` names.
     Parent,
     /// Whoever completes the configuration: no place at all.
     Completion,
@@ -219,10 +219,11 @@ impl Diagnostic {
         let place = match self.classic_span.or(self.span) {
             Some(span) if self.speaker != Speaker::Completion => {
                 let line = sources.position(span).0;
-                if self.speaker == Speaker::Parent && sources.files().len() == 1 {
+                let file = sources.file(span.file);
+                if self.speaker == Speaker::Parent && file.included_from.is_none() {
                     format!("(Line {line}) ")
                 } else {
-                    format!("({}: Line {line}) ", sources.file(span.file).path.display())
+                    format!("({}: Line {line}) ", file.name.display())
                 }
             }
             _ => String::new(),

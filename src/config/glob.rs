@@ -9,16 +9,15 @@ pub fn is_pattern(text: &str) -> bool {
 /// Alternatives are bounded: `{a,b}` thirty times over is no file name.
 const MOST_ALTERNATIVES: usize = 1024;
 
-/// `a{b,c}d` to `abd` and `acd`, in order; braces that do not pair stay as they are.
+/// `a{b,c}d` to `abd` and `acd`, in order; braces that do not pair stay as they are (glob(3), GLOB_BRACE).
 #[must_use]
 pub fn alternatives(pattern: &str) -> Vec<String> {
     let mut done = Vec::new();
     let mut todo = vec![pattern.to_owned()];
     while let Some(text) = todo.pop() {
-        match innermost(&text) {
-            Some((open, close)) if done.len() + todo.len() < MOST_ALTERNATIVES => {
-                let (before, inside, after) = (&text[..open], &text[open + 1..close], &text[close + 1..]);
-                todo.extend(inside.split(',').rev().map(|choice| format!("{before}{choice}{after}")));
+        match choices(&text) {
+            Some((before, choices, after)) if done.len() + todo.len() < MOST_ALTERNATIVES => {
+                todo.extend(choices.iter().rev().map(|choice| format!("{before}{choice}{after}")));
             }
             _ => done.push(text),
         }
@@ -26,11 +25,25 @@ pub fn alternatives(pattern: &str) -> Vec<String> {
     done
 }
 
-/// The first pair of braces that has none inside.
-fn innermost(text: &str) -> Option<(usize, usize)> {
-    let close = text.find('}')?;
-    let open = text[..close].rfind('{')?;
-    Some((open, close))
+/// The first pair of braces: what stands before it, what between its own commas, and what behind.
+fn choices(text: &str) -> Option<(&str, Vec<&str>, &str)> {
+    let open = text.find('{')?;
+    let (mut depth, mut start, mut choices) = (0, open + 1, Vec::new());
+    for (at, c) in text.char_indices().skip_while(|(at, _)| *at < open) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 || (depth == 1 && c == ',') {
+            choices.push(&text[start..at]);
+            start = at + 1;
+        }
+        if depth == 0 {
+            return Some((&text[..open], choices, &text[start..]));
+        }
+    }
+    None
 }
 
 /// Whether one component of a path matches; a leading dot is matched by a dot only (glob(7)).
@@ -112,9 +125,10 @@ mod tests {
 
     #[test]
     fn braces_make_alternatives_and_never_too_many() {
-        assert_eq!(alternatives("a{b,c{d,e}}f"), ["abf", "acdf", "abf", "acef"]);
+        assert_eq!(alternatives("a{b,c{d,e}}f"), ["abf", "acdf", "acef"]);
         assert_eq!(alternatives("{a,b}.conf"), ["a.conf", "b.conf"]);
         assert_eq!(alternatives("a{b"), ["a{b"]);
+        assert_eq!(alternatives("{a,{b,c}}{1,2}"), ["a1", "a2", "b1", "b2", "c1", "c2"]);
         assert!(alternatives(&"{a,b}".repeat(30)).len() < 3000);
     }
 }

@@ -16,6 +16,7 @@ pub mod source;
 pub mod value;
 
 mod expand;
+mod include;
 mod known;
 mod load;
 mod reader;

@@ -7,7 +7,7 @@
 use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::environment::Environment;
 use super::expand::{Expander, Meaning, Place, Repetition, Rest, Text, is_blank};
-use super::glob;
+use super::include::{self, Demands, Include};
 use super::lexer::{self, Token, Word};
 use super::source::{FileId, FileSource, ReadError, SourceMap, Span, relative_to};
 use std::path::{Path, PathBuf};
@@ -46,6 +46,12 @@ pub(super) struct Reader<'a> {
     expander: Expander<'a>,
     /// Expansions within expansions.
     depth: usize,
+    /// `include_check`: what every `include` demands.
+    checks: Demands,
+    /// Open braces.
+    blocks: usize,
+    /// The outermost open block is `global_defs`.
+    in_globals: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -58,6 +64,9 @@ impl<'a> Reader<'a> {
             open: Vec::new(),
             expander: Expander::new(environment),
             depth: 0,
+            checks: if environment.all_includes_must_be_there() { Demands::ALL } else { Demands::default() },
+            blocks: 0,
+            in_globals: false,
         }
     }
 
@@ -65,15 +74,16 @@ impl<'a> Reader<'a> {
     pub(super) fn read_main(&mut self, path: &Path) {
         match self.files.read(path) {
             Ok(bytes) => {
-                self.file(path.to_owned(), bytes, None);
+                self.file(path.to_owned(), path.to_owned(), bytes, None);
                 self.expander.end();
             }
             Err(error) => self.diagnostics.push(unreadable_main(path, &error)),
         }
     }
 
-    fn file(&mut self, path: PathBuf, bytes: Vec<u8>, included_from: Option<Span>) {
+    fn file(&mut self, path: PathBuf, name: PathBuf, bytes: Vec<u8>, included_from: Option<Span>) {
         let id = self.sources.add(path.clone(), bytes, included_from);
+        self.sources.rename(id, name);
         self.open.push(path);
         for number in 1..=self.sources.file(id).line_count() {
             let range = self.sources.file(id).line_range(number);
@@ -121,8 +131,8 @@ impl<'a> Reader<'a> {
         match expander.meaning(line, &mut place) {
             Meaning::Nothing => {}
             Meaning::Line(line, rest) => {
-                match include_pattern(line.as_str()) {
-                    Some((keyword, pattern)) => self.include(line.whole(), keyword, pattern),
+                match include::parse(line.as_str()) {
+                    Some(found) => self.include(&Include::new(found, line.whole(), self.checks)),
                     None => self.cut(&line),
                 }
                 rest.iter().rev().for_each(|rest| self.rest(rest));
@@ -185,23 +195,26 @@ impl<'a> Reader<'a> {
         fits
     }
 
-    fn include(&mut self, span: Span, keyword: &str, pattern: &str) {
+    fn include(&mut self, include: &Include<'_>) {
         let including = self.open.last().cloned().unwrap_or_default();
-        let full = relative_to(&including, pattern);
-        let wild = glob::is_pattern(pattern);
-        let paths = if wild { self.files.glob(&full.to_string_lossy()) } else { vec![full] };
-        if paths.is_empty() {
-            let message = format!("no file matches `{pattern}`");
-            let problem = Diagnostic::note("include-missing", span, message);
-            self.diagnostics.push(problem.classic(format!("Config files missing '{pattern}'.")).by_parent());
-        }
+        let full = relative_to(&including, include.pattern);
+        let (paths, problem) = include.find(&full.to_string_lossy(), self.files);
+        self.diagnostics.extend(problem);
+        let checks = self.checks;
         for path in paths {
-            self.include_file(span, keyword, pattern, path);
+            // keepalived goes to the directory of each file, and names files as seen from there.
+            let name = match including.parent().and_then(|directory| path.strip_prefix(directory).ok()) {
+                _ if path == full => PathBuf::from(include.pattern),
+                Some(name) if Path::new(include.pattern).is_relative() => name.to_owned(),
+                _ => path.clone(),
+            };
+            self.include_file(include, path, name);
+            self.checks = checks;
         }
     }
 
-    fn include_file(&mut self, span: Span, keyword: &str, pattern: &str, path: PathBuf) {
-        let shown = path.display().to_string();
+    fn include_file(&mut self, include: &Include<'_>, path: PathBuf, name: PathBuf) {
+        let shown = path.display();
         let refused = if self.open.contains(&path) {
             Some(format!("`{shown}` includes itself"))
         } else if self.open.len() > DEEPEST_INCLUDE {
@@ -212,23 +225,33 @@ impl<'a> Reader<'a> {
             None
         };
         if let Some(message) = refused {
-            let problem = Diagnostic::error("include-loop", span, message)
+            let problem = Diagnostic::error("include-loop", include.span, message)
                 .label("not read again here")
                 .keepalived("reads on until it has no file descriptor left");
             self.diagnostics.push(problem.by_parent());
             return;
         }
         match self.files.read(&path) {
-            Ok(bytes) => self.file(path, bytes, Some(span)),
-            Err(error) => {
-                let problem =
-                    Diagnostic::warning("include-missing", span, format!("`{shown}` is not read: {error}"))
-                        .class(include_class(keyword, &error))
-                        .classic(classic_unreadable(pattern, &path, &error))
-                        .keepalived("goes on without it");
-                self.diagnostics.push(problem.by_parent());
-            }
+            Ok(bytes) => self.file(path, name, bytes, Some(include.span)),
+            Err(error) => self.diagnostics.push(include.unreadable(&name, &error)),
         }
+    }
+
+    /// A line for the parser.
+    fn push(&mut self, line: Line) {
+        match &line {
+            Line::Words { words, .. } => {
+                let keyword = words.first().map(Word::as_str);
+                if self.blocks == 0 {
+                    self.in_globals = keyword == Some("global_defs");
+                } else if self.blocks == 1 && self.in_globals && keyword == Some("include_check") {
+                    self.diagnostics.extend(self.checks.check(&words[1..]));
+                }
+            }
+            Line::Open(_) => self.blocks += 1,
+            Line::Close(_) => self.blocks = self.blocks.saturating_sub(1),
+        }
+        self.lines.push(line);
     }
 
     /// Splits a line at its braces. What stands behind one is a line of its own.
@@ -245,9 +268,9 @@ impl<'a> Reader<'a> {
                 Token::Close(span, end) => (Line::Close(span), end),
             };
             if !words.is_empty() {
-                self.lines.push(Line::Words { words: std::mem::take(&mut words), broken: false });
+                self.push(Line::Words { words: std::mem::take(&mut words), broken: false });
             }
-            self.lines.push(brace);
+            self.push(brace);
             let behind = text.as_str()[end..].trim_start_matches(is_blank);
             if means_something(behind) {
                 let start = text.as_str().len() - behind.len();
@@ -259,30 +282,14 @@ impl<'a> Reader<'a> {
             self.diagnostics.push(unterminated(span, text.as_str(), true));
         }
         if !words.is_empty() {
-            self.lines.push(Line::Words { words, broken: lexed.unterminated.is_some() });
+            self.push(Line::Words { words, broken: lexed.unterminated.is_some() });
         }
     }
 }
 
 /// Whether the text layer has to look at a line again that stands behind a brace.
 fn means_something(line: &str) -> bool {
-    line.starts_with(['@', '~']) || line.contains('$') || include_pattern(line).is_some()
-}
-
-/// The keyword and the pattern of an `include` line: all of the rest, as it stands.
-fn include_pattern(line: &str) -> Option<(&str, &str)> {
-    let (word, rest) = line.split_once(|c: char| c.is_ascii_whitespace())?;
-    let known = ["include", "includer", "includem", "includew", "includeb", "includea"].contains(&word);
-    known.then(|| (word, rest.trim_matches(is_blank))).filter(|(_, pattern)| !pattern.is_empty())
-}
-
-/// Plain `include` never fails; `includer` fails for what is there and cannot be read, the others for
-/// what is missing as well.
-fn include_class(keyword: &str, error: &ReadError) -> Class {
-    match (keyword, error) {
-        ("include", _) | ("includer", ReadError::NotFound) => Class::Harmless,
-        _ => Class::Security,
-    }
+    line.starts_with(['@', '~']) || line.contains('$') || include::parse(line).is_some()
 }
 
 /// What no line of a configuration can be.
@@ -337,24 +344,10 @@ fn glued(span: Span, code: &str) -> Diagnostic {
     ))
 }
 
-fn classic_unreadable(pattern: &str, path: &Path, error: &ReadError) -> String {
-    let path = path.display();
-    match error {
-        ReadError::NotFound => format!("Config files missing '{pattern}'."),
-        ReadError::Directory => format!("Configuration file '{path}/' is a directory - skipping"),
-        ReadError::NotPlain => {
-            format!("Configuration file '{path}' is not a regular non-executable file - skipping")
-        }
-        ReadError::TooLarge(_) | ReadError::Other(_) => {
-            format!("Configuration file '{path}' open problem ({error}) - skipping")
-        }
-    }
-}
-
 fn unreadable_main(path: &Path, error: &ReadError) -> Diagnostic {
     let shown = path.display();
     Diagnostic::error("no-configuration", None, format!("cannot read the configuration `{shown}`: {error}"))
-        .classic(classic_unreadable(&shown.to_string(), path, error))
+        .classic(include::classic_unreadable(path, error))
         .class(Class::Harmless)
         .consequence(Consequence::NothingToRun)
         .help("name the file with `-f FILE`")
@@ -394,6 +387,23 @@ mod tests {
         let (lines, problems) = read(&files);
         assert_eq!(lines, ["a", "one", "two", "z"]);
         assert!(problems.is_empty());
+    }
+
+    /// oracle: keepalived 2.2.7 under `-t`, each line an unknown keyword.
+    #[test]
+    fn alternatives_in_braces_keep_their_order_and_are_read_as_often_as_they_are_named() {
+        let files = MemoryFiles::single("/k.conf", "include {b,a,b,x*}").with("/a", "a").with("/b", "b");
+        let files = files.with("/x2", "x2").with("/x1", "x1");
+        assert_eq!(read(&files), (["b", "a", "b", "x1", "x2"].map(str::to_owned).into(), vec![]));
+    }
+
+    #[test]
+    fn include_check_holds_until_its_file_ends() {
+        let files = MemoryFiles::single("/k.conf", "include a\ninclude none")
+            .with("/a", "global_defs {\ninclude_check match\n}\ninclude none\ninclude n*\ninclude b")
+            .with("/b", "include none");
+        let problems = read(&files).1;
+        assert_eq!(problems, ["include-failed", "include-failed", "include-missing"]);
     }
 
     #[test]

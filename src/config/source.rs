@@ -179,6 +179,8 @@ impl Span {
 pub struct SourceFile {
     /// As it was asked for: the `-f` argument, or the path that an `include` resolved to.
     pub path: PathBuf,
+    /// As keepalived names it: seen from the directory of the including file.
+    pub name: PathBuf,
     /// The `include` line that brought it in.
     pub included_from: Option<Span>,
     text: String,
@@ -240,8 +242,14 @@ impl SourceMap {
         let starts = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
         let mut line_starts = vec![0];
         line_starts.extend(starts.filter(|s| *s < text.len()).map(|s| u32::try_from(s).unwrap_or(u32::MAX)));
-        self.files.push(SourceFile { path, included_from, text, line_starts });
+        let name = path.clone();
+        self.files.push(SourceFile { path, name, included_from, text, line_starts });
         FileId(u32::try_from(self.files.len() - 1).expect("the number of includes is bounded"))
+    }
+
+    /// Says how keepalived names a file.
+    pub fn rename(&mut self, id: FileId, name: PathBuf) {
+        self.files[id.0 as usize].name = name;
     }
 
     /// A file.

@@ -4,14 +4,15 @@
 //! file of unknown words shows what each line was expanded to, without root and without a network.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use vrrpd::config::environment::Described;
-use vrrpd::config::{Class, load};
+use vrrpd::config::{Class, Loaded, load};
 use vrrpd::daemon::files::DiskFiles;
 
-/// What keepalived says under `-t`, as often as its parent says it: `(Line N) …`.
-fn keepalived(file: &Path) -> Option<Vec<(u32, String)>> {
+/// keepalived's exit code under `-t` and what its parent says of the file: `(Line N) …`.
+fn keepalived(file: &Path) -> Option<(u8, Vec<(u32, String)>)> {
     let name = file.file_name().expect("a file");
     let child = Command::new("keepalived")
         .args(["-t", "-i", "here", "-f"])
@@ -29,7 +30,8 @@ fn keepalived(file: &Path) -> Option<Vec<(u32, String)>> {
         Err(error) => panic!("{error}"),
     };
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Some(said.lines().filter(|line| line.starts_with("(Line ")).filter_map(numbered).collect())
+    let lines = said.lines().filter(|line| line.starts_with("(Line ")).filter_map(numbered).collect();
+    Some((u8::try_from(output.status.code()?).ok()?, lines))
 }
 
 /// `(Line 7) text` and `(FILE: Line 7) text` to number and text.
@@ -39,13 +41,16 @@ fn numbered(line: &str) -> Option<(u32, String)> {
     Some((number, text.to_owned()))
 }
 
-fn ours(file: &Path) -> Vec<(u32, String)> {
+fn loaded(file: &Path) -> Loaded {
     let environment = Described {
         config_id: Some("here".to_owned()),
         working_directory: file.parent().expect("a directory").to_owned(),
         ..Described::default()
     };
-    let loaded = load(file, &DiskFiles, &environment);
+    load(file, &DiskFiles, &environment)
+}
+
+fn ours(loaded: &Loaded) -> Vec<(u32, String)> {
     let said = loaded.diagnostics.iter().filter(|d| d.class != Class::Harmless);
     let lines = said.flat_map(|d| d.classic_lines(&loaded.sources));
     lines.filter_map(|line| numbered(&line)).collect()
@@ -57,8 +62,8 @@ fn compare(text: &str) {
     let file = dir.path().join("k.conf");
     // keepalived does not count a last line that has no end.
     fs::write(&file, format!("{text}\n")).expect("a file");
-    let Some(expected) = keepalived(&file) else { return };
-    let found = ours(&file);
+    let Some((_, expected)) = keepalived(&file) else { return };
+    let found = ours(&loaded(&file));
     assert!(!expected.is_empty(), "keepalived said nothing about\n{text}");
     let number = |(line, _): &(u32, String)| *line;
     for line in 1..=text.lines().count() as u32 {
@@ -253,4 +258,107 @@ $ODD=\"u
 $ODD
 v${_RANDOM 7 7}",
     );
+}
+
+/// A tree of files of which each is a word that names it.
+fn tree(dir: &Path) {
+    for folder in ["d", "empty"] {
+        fs::create_dir(dir.join(folder)).expect("a folder");
+    }
+    for name in ["a.cf", "b.cf", "d/c.cf", "d/g.cf", "x.cf"] {
+        fs::write(dir.join(name), format!("in_{}\n", name.replace(['/', '.'], "_"))).expect("a file");
+    }
+    fs::write(dir.join("d/d.cf"), "include g.cf\nafter_g\n").expect("a file");
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(dir.join("x.cf"), executable).expect("a mode");
+}
+
+/// Exit code and complaints about the `include` line itself are keepalived's.
+#[test]
+fn includes_fail_as_in_keepalived() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    tree(dir.path());
+    let file = dir.path().join("k.conf");
+    let patterns = [
+        "nope.cf",
+        "n*.cf",
+        "nod/n*.cf",
+        "{a,nope}.cf",
+        "{a,n*}.cf",
+        "{nope,nop2}.cf",
+        "d",
+        "x.cf",
+        "[ax].cf",
+        "empty/*",
+        "a.cf",
+        "\"a.cf\"",
+        "a.cf b.cf",
+        "?.cf",
+        "d/../a.cf",
+    ];
+    let mut checks = vec![String::new()];
+    for words in
+        ["", "read", "match", "wildcard_match", "brace_match", "read +match", "match -read", "readable"]
+    {
+        checks.push(format!("global_defs {{\n include_check {words}\n}}\n"));
+    }
+    for check in &checks {
+        let keywords: &[&str] = match check.is_empty() {
+            true => &["include", "includer", "includem", "includew", "includeb", "includea", "includex"],
+            false => &["include"],
+        };
+        for (keyword, pattern) in keywords.iter().flat_map(|k| patterns.iter().map(move |p| (k, p))) {
+            let text = format!("{check}{keyword} {pattern}\n");
+            fs::write(&file, &text).expect("a file");
+            let Some((code, expected)) = keepalived(&file) else { return };
+            let loaded = loaded(&file);
+            assert_eq!(loaded.test_exit_code(), code, "{text}");
+            let said = loaded.diagnostics.iter().flat_map(|d| d.classic_lines(&loaded.sources));
+            let of_main = |line: &String| line.starts_with("(Line ") || line.contains("k.conf: Line ");
+            let found: Vec<_> = said.filter(of_main).filter_map(|line| numbered(&line)).collect();
+            // Ours names the line of a bad file in a glob, keepalived the file read before it.
+            if *pattern != "[ax].cf" && *pattern != "?.cf" {
+                assert_eq!(found, expected, "ours is on the left, for {text}");
+            }
+        }
+    }
+}
+
+/// What is read and what it is called, seen by what the words in the files are.
+#[test]
+fn includes_find_the_files_that_keepalived_finds() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    tree(dir.path());
+    let file = dir.path().join("k.conf");
+    let unknown = |lines: &mut dyn Iterator<Item = String>| -> Vec<String> {
+        let words = lines.filter(|line| line.contains("Unknown keyword"));
+        words.map(|line| line.replace("(k.conf: ", "(")).collect()
+    };
+    for pattern in
+        ["*.cf", "{b,a}.cf", "{b,a,a}.cf", "d/*.cf", "{d/{d,c},b}.cf", "$F.cf", "./d/d.cf", "d/../b.cf"]
+    {
+        fs::write(&file, format!("$F=d/d\n$G=${{F}}.cf\ninclude {}\nlast\n", pattern.replace("$F.cf", "$G")))
+            .expect("a file");
+        let output = Command::new("keepalived").args(["-t", "-f", "k.conf"]).current_dir(dir.path()).output();
+        let Ok(output) = output else {
+            assert!(std::env::var_os("CI").is_none(), "keepalived is needed in CI");
+            eprintln!("keepalived is not installed: includes are not compared with it");
+            return;
+        };
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let expected = unknown(&mut said.lines().map(str::to_owned));
+        let loaded = loaded(Path::new(&file));
+        let mut problems = Vec::new();
+        for diagnostic in loaded.diagnostics.iter().filter(|d| d.id == "unknown-keyword") {
+            problems.extend(diagnostic.classic_lines(&loaded.sources));
+        }
+        let prefix = format!("({}: ", file.display());
+        let mut found = unknown(&mut problems.into_iter().map(|line| line.replace(&prefix, "(")));
+        found.sort();
+        // Each of keepalived's processes says it once; the parent speaks first.
+        let mut by_parent = expected[..found.len().min(expected.len())].to_vec();
+        by_parent.sort();
+        assert_eq!(found, by_parent, "ours is on the left, for {pattern}");
+        assert_eq!(expected.len() % found.len(), 0, "{expected:?}");
+    }
 }

@@ -166,6 +166,8 @@ keywords! {
     "vrrp_check_unicast_src" Flag "" "" "off" => |d, _, _| d.defs.vrrp_check_unicast_src = true, "accept unicast adverts of configured peers only";
     "vrrp_skip_check_adv_addr" Optional "[BOOL]" "" "off" => skip_check_adv_addr, "do not compare the addresses of further adverts of one master";
     "script_user" Optional "USER [GROUP]" "" "keepalived_script if it exists, else root" => script_user, "account of scripts that name none";
+    "include_check" Optional "[[+|-]read|match|wildcard_match|brace_match…]" "" "none" => |_, _, _| (), "kinds of failure that are fatal in every `include` from here to the end of the file";
+    "random_seed" Optional "SEED" "" "the time of day" => random_seed, "no effect: keepalived too seeds `${_RANDOM}` before it reads the file";
     "enable_script_security" Flag "" "" "off" => |d, _, _| d.defs.enable_script_security = true, "refuse scripts of root that others can change";
 }
 
@@ -408,6 +410,13 @@ fn version(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
         Some(_) => d.defs.vrrp_version = Version::V3,
         None => {}
     }
+}
+
+fn random_seed(_: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let problem = Diagnostic::note("no-effect", node.span(), "`random_seed` has no effect")
+        .label("`${_RANDOM}` differs each time the file is read")
+        .keepalived("does not use it either");
+    cx.report(problem);
 }
 
 fn script_user(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
