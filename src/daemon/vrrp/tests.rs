@@ -100,7 +100,7 @@ fn start(config: &Arc<Config>, respawned: bool) -> Node {
 impl Node {
     /// Waits for a notification of this event.
     fn await_event(&mut self, wanted: Event) -> Instant {
-        let limit = Instant::now() + Duration::from_secs(10);
+        let limit = Instant::now() + Duration::from_secs(30);
         loop {
             match self.service.try_recv() {
                 Ok(ToService::Notify(notify)) if notify.notification.event == wanted => {

@@ -24,6 +24,10 @@ const BATCH: usize = 200;
 
 const RECEIVE_BUFFER: usize = 1 << 20;
 
+/// Notices of a change carry the number of the request that made it, and a monitor would take one
+/// with the number of its own pending dump for the answer: its numbers start at 1.
+const FIRST_SEQUENCE: u32 = 1 << 30;
+
 /// The text of an extended acknowledgement (Linux: NLMSGERR_ATTR_MSG).
 const ACK_TEXT: u16 = 1;
 
@@ -76,7 +80,7 @@ impl Writer {
         socket.set_cap_ack(true)?;
         socket.set_ext_ack(true)?;
         socket.set_rx_buf_sz(RECEIVE_BUFFER as libc::c_int)?;
-        Ok(Self { socket, next_sequence: 1 })
+        Ok(Self { socket, next_sequence: FIRST_SEQUENCE })
     }
 
     /// Makes all changes in order and returns one result for each.
