@@ -348,10 +348,10 @@ fn unreadable_main(path: &Path, error: &ReadError) -> Diagnostic {
     let shown = path.display();
     Diagnostic::error("no-configuration", None, format!("cannot read the configuration `{shown}`: {error}"))
         .classic(include::classic_unreadable(path, error))
-        .class(Class::Harmless)
+        .class(Class::Unusable)
         .consequence(Consequence::NothingToRun)
         .help("name the file with `-f FILE`")
-        .keepalived("exits 6 when started so, but 0 under `-t`")
+        .keepalived("exits 6 when started so, but 0 under `-t`: it calls a missing file a good one")
 }
 
 #[cfg(test)]

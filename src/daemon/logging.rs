@@ -221,7 +221,8 @@ impl State {
 fn write_lines(shared: &Shared, mut outputs: Outputs) {
     let mut backlog = Backlog::None;
     loop {
-        let lines = take_lines(shared, backlog);
+        let (lines, lost) = take_lines(shared, backlog);
+        outputs.lose(lost);
         backlog = outputs.retry();
         for line in &lines {
             backlog = outputs.write(line);
@@ -229,20 +230,18 @@ fn write_lines(shared: &Shared, mut outputs: Outputs) {
     }
 }
 
-/// Waits for lines; when there is a backlog, not longer than until it should be tried again.
-fn take_lines(shared: &Shared, backlog: Backlog) -> Vec<Line> {
+/// Waits for lines, and how many were lost; when there is a backlog, not longer than until it should be
+/// tried again.
+fn take_lines(shared: &Shared, backlog: Backlog) -> (Vec<Line>, u64) {
     let mut state = shared.lock();
     state.backlog = backlog;
     let mut tired = false;
     loop {
         if let Writer::Thread { queue, dropped, busy } = &mut state.writer {
-            let mut lines = std::mem::take(queue);
-            if *dropped > 0 {
-                lines.push(Line::lost(std::mem::take(dropped)));
-            }
-            *busy = !lines.is_empty();
+            let (lines, lost) = (std::mem::take(queue), std::mem::take(dropped));
+            *busy = !lines.is_empty() || lost > 0;
             if *busy || tired {
-                return lines;
+                return (lines, lost);
             }
         }
         shared.changed.notify_all();

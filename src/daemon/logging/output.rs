@@ -55,6 +55,11 @@ impl Outputs {
         self.0.iter_mut().map(|output| output.push(line)).max().unwrap_or(Backlog::None)
     }
 
+    /// Lines were lost on their way here.
+    pub(super) fn lose(&mut self, lines: u64) {
+        self.0.iter_mut().for_each(|output| output.dropped += lines);
+    }
+
     /// Tries again with what waits.
     pub(super) fn retry(&mut self) -> Backlog {
         self.0.iter_mut().map(Output::drain).max().unwrap_or(Backlog::None)
@@ -78,16 +83,17 @@ impl Output {
     }
 
     fn drain(&mut self) -> Backlog {
-        while let Some(line) = self.waiting.front() {
+        loop {
+            // Said last, and from the count: a full backlog would only lose it again.
+            if self.waiting.is_empty() && self.dropped > 0 {
+                self.waiting.push_back(Line::lost(std::mem::take(&mut self.dropped)));
+            }
+            let Some(line) = self.waiting.front() else { return Backlog::None };
             match self.sink.write(line) {
                 Backlog::None => self.waiting.pop_front(),
                 backlog => return backlog,
             };
-            if self.waiting.is_empty() && self.dropped > 0 {
-                self.waiting.push_back(Line::lost(std::mem::take(&mut self.dropped)));
-            }
         }
-        Backlog::None
     }
 }
 

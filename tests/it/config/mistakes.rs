@@ -186,7 +186,7 @@ fn there_is_no_configuration_where_there_is_no_file() {
         MemoryFiles::default().with_error("k.conf", ReadError::Other("permission denied".into())),
     ] {
         let loaded = load(files);
-        assert_eq!((loaded.run_exit_code(), loaded.test_exit_code()), (Some(6), 0));
+        assert_eq!((loaded.run_exit_code(), loaded.test_exit_code()), (Some(6), 4));
     }
     let missing = load(MemoryFiles::single("k.conf", "include nothing.conf\n"));
     assert_eq!((missing.run_exit_code(), missing.test_exit_code()), (None, 0));
