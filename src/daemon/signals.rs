@@ -8,7 +8,10 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{
+    SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGVTALRM,
+    SIGXFSZ,
+};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
@@ -17,6 +20,10 @@ use signal_hook::iterator::exfiltrator::SignalOnly;
 pub const SIG_JSON: i32 = 36;
 /// keepalived's `SIGRTMAX - 1`.
 pub const SIG_STATS_CLEAR: i32 = 63;
+
+/// Signals that would end or stop a process and that keepalived ignores. They are caught and not
+/// ignored, since what is ignored stays so in scripts.
+const IGNORED: [i32; 7] = [SIGALRM, SIGIO, SIGPROF, SIGQUIT, SIGTSTP, SIGVTALRM, SIGXFSZ];
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -85,14 +92,14 @@ impl Request {
 pub struct Signals(SignalDelivery<UnixStream, SignalOnly>);
 
 impl Signals {
-    /// Begins to listen for all of [`Request`]; QUIT is caught too, to be ignored.
+    /// Begins to listen for all of [`Request`]; those of `IGNORED` are caught too.
     ///
     /// # Errors
     /// When descriptors run out.
     pub fn listen() -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
-        let numbers = Request::FROM_OUTSIDE.map(Request::number).into_iter().chain([SIGCHLD, SIGQUIT]);
+        let numbers = Request::FROM_OUTSIDE.map(Request::number).into_iter().chain([SIGCHLD]).chain(IGNORED);
         Ok(Self(SignalDelivery::with_pipe(read, write, SignalOnly, numbers)?))
     }
 

@@ -91,6 +91,8 @@ pub enum NoticeKind {
     PreemptDelayStopped,
     /// VRRPv3: the master's interval is another than we thought.
     MasterInterval(AdvertInt, AdvertInt),
+    /// VRRPv3: as master we go by our own interval again, not by the one that was learnt.
+    IntervalRestored(AdvertInt, AdvertInt),
     /// VRRPv3: the sender's interval is another than ours.
     IntervalDiffers(AdvertInt, AdvertInt),
     /// Another master than before.
@@ -131,6 +133,7 @@ impl Notice {
                 | NoticeKind::PreemptDelayStarted(_)
                 | NoticeKind::PreemptDelayStopped
                 | NoticeKind::MasterInterval(..)
+                | NoticeKind::IntervalRestored(..)
                 | NoticeKind::MasterIs(..)
                 | NoticeKind::Recovered(_)
         )
@@ -209,6 +212,12 @@ impl fmt::Display for NoticeKind {
                 "advertisement interval updated from {}ms to {}ms by master",
                 old.micros() / 1000,
                 new.micros() / 1000
+            ),
+            Self::IntervalRestored(learnt, own) => write!(
+                f,
+                "changing advert interval from {}ms to locally configured {}ms",
+                learnt.micros() / 1000,
+                own.micros() / 1000
             ),
             Self::IntervalDiffers(ours, theirs) => write!(
                 f,

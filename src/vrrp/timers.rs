@@ -9,14 +9,16 @@ pub enum Timer {
     Advert,
     /// The backup's patience (Active_Down_Timer, RFC 9568 §6.2).
     MasterDown,
-    /// The second burst of announcements.
+    /// The second burst of announcements after becoming master.
     Burst,
+    /// The second burst of announcements after a lower advert.
+    LowerBurst,
     /// The next refresh of announcements.
     Refresh,
 }
 
 impl Timer {
-    const ALL: [Self; 4] = [Self::Advert, Self::MasterDown, Self::Burst, Self::Refresh];
+    const ALL: [Self; 5] = [Self::Advert, Self::MasterDown, Self::Burst, Self::LowerBurst, Self::Refresh];
 }
 
 /// When each timer fires, if it is armed.

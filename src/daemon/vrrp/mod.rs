@@ -136,6 +136,7 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
     std::panic::set_hook(Box::new(|panic| tracing::error!("internal error: {panic}")));
     let (commands, receiver) = mpsc::channel(WAITING_COMMANDS);
     let (to_service, from_protocol) = mpsc::unbounded_channel();
+    let detail = options.log.detail > 0;
     let strict = config.global.enable_script_security;
     let keep_addresses = options.dont_release_vrrp;
     let service =
@@ -151,7 +152,7 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
     }
     Ok(match end? {
         End::Stopped => {
-            tracing::info!("Stopped{}", used());
+            tracing::info!("Stopped{}", if detail { used() } else { String::new() });
             0
         }
         End::InterfacesMissing => exit_code::CONFIG,
@@ -163,6 +164,9 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
 fn used() -> String {
     let (own, children) = process::cpu_time();
     let seconds = |time: Duration| format!("{}.{:06}", time.as_secs(), time.subsec_micros());
+    if children.user.is_zero() && children.system.is_zero() {
+        return format!(" - used {} user time, {} system time", seconds(own.user), seconds(own.system));
+    }
     format!(
         " - used (self/children) {}/{} user time, {}/{} system time",
         seconds(own.user),

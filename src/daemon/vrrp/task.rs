@@ -177,6 +177,8 @@ impl Task {
         if source != self.source {
             self.source = source;
             self.machine.handle(clock::now(), Input::Source(source));
+            // A farewell leaves by the socket that is about to be closed.
+            self.carry_out_effects();
         }
         self.join();
     }

@@ -26,7 +26,7 @@ mod transition;
 
 use super::accept::{Datagram, DiscardKind};
 use super::effect::Effect;
-use super::notice::Fault;
+use super::notice::{Fault, NoticeKind};
 use super::stats::Stats;
 use super::switchboard::Tracking;
 use super::timers::{Timer, Timers};
@@ -137,13 +137,13 @@ pub struct Instance {
     priority: Priority,
     tracking: Tracking,
     source: Option<IpAddr>,
+    /// The last address that there was: a master whose address is taken away says farewell from it.
+    last_source: Option<IpAddr>,
     timers: Timers,
     /// VRRPv3 learns it from the master; VRRPv2 has only its own.
     master_interval: AdvertInt,
     master: Option<Heard>,
     preempt_wait: PreemptWait,
-    /// Rounds of the burst that [`Timer::Burst`] sends.
-    burst_rounds: u32,
     /// Identification of the last IPv4 advert.
     ip_id: u16,
     addresses_set: bool,
@@ -177,11 +177,11 @@ impl Instance {
             priority: config.priority.effective(start.tracking.weight),
             tracking: start.tracking,
             source: start.source,
+            last_source: start.source,
             timers: Timers::default(),
             master_interval: config.advert_int,
             master: None,
             preempt_wait: PreemptWait::Idle,
-            burst_rounds: 0,
             ip_id: 0,
             addresses_set: true,
             stopped: false,
@@ -192,6 +192,10 @@ impl Instance {
             effects: VecDeque::new(),
             config,
         };
+        let base = instance.config.priority;
+        if instance.priority != base {
+            instance.notice(NoticeKind::PriorityChanged(base, instance.priority));
+        }
         if start.leftovers == Leftovers::Remove {
             instance.release_addresses();
         }
@@ -220,7 +224,8 @@ impl Instance {
             match timer {
                 Timer::Advert => self.on_advert_timer(now, deadline),
                 Timer::MasterDown => self.on_master_down(now),
-                Timer::Burst => self.announce(self.burst_rounds),
+                Timer::Burst => self.announce(self.config.garp.master_repeat),
+                Timer::LowerBurst => self.announce(self.config.garp.lower_prio_repeat),
                 Timer::Refresh => {
                     self.announce(self.config.garp.master_refresh_repeat);
                     self.timers.arm(Timer::Refresh, now + self.config.garp.master_refresh);

@@ -30,7 +30,10 @@ impl Instance {
 
     /// One advert, in as many copies as there are receivers; all have the same identification.
     pub(super) fn send(&mut self, priority: Priority) {
-        let Some(source) = self.source else { return };
+        // The kernel sends an IPv4 packet from an address that it does not have, but no IPv6 packet.
+        let farewell =
+            self.last_source.filter(|_| priority == Priority::STOP && self.config.family == Family::V4);
+        let Some(source) = self.source.or(farewell) else { return };
         let config = Arc::clone(&self.config);
         self.ip_id = self.ip_id.checked_add(1).unwrap_or(1);
         self.stats.advert_sent += 1;

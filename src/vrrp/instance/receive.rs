@@ -86,7 +86,9 @@ impl Instance {
         let known = self.master.map(|master| master.address);
         if known != Some(advert.source) {
             self.notice(NoticeKind::MasterIs(known, advert.source));
-            self.told.clear();
+            if known.is_some() {
+                self.told.clear();
+            }
         }
         self.master = Some(Heard { address: advert.source, priority: advert.priority });
         if self.config.version == Version::V3 && self.master_interval != advert.interval {
@@ -133,8 +135,7 @@ impl Instance {
         let garp = self.config.garp;
         self.announce(garp.lower_prio_repeat);
         if garp.lower_prio_repeat > 0 && garp.lower_prio_delay > Duration::ZERO {
-            self.burst_rounds = garp.lower_prio_repeat;
-            self.timers.arm(Timer::Burst, now + garp.lower_prio_delay);
+            self.timers.arm(Timer::LowerBurst, now + garp.lower_prio_delay);
         }
         self.notify(Event::MasterRxLowerPri);
     }

@@ -236,6 +236,23 @@ fn a_lower_master_is_answered_and_the_caches_are_repaired() {
     assert_eq!(events(&effects), [Event::MasterRxLowerPri]);
 }
 
+/// oracle: keepalived 2.2.7 sends both, each in its time.
+#[test]
+fn the_second_burst_after_a_lower_advert_does_not_replace_that_of_a_new_master() {
+    let mut config = config();
+    config.advert_int = AdvertInt::from_secs(200).unwrap();
+    config.garp.lower_prio_delay = Duration::from_secs(1);
+    config.garp.lower_prio_repeat = 2;
+    let (mut instance, begin) = master(&config);
+    let heard = begin + Duration::from_secs(2);
+    hear(&mut instance, heard, HIGHER, 100);
+    let (lower, _) = instance.poll_timeout().unwrap();
+    assert_eq!(lower, heard + Duration::from_secs(1));
+    instance.handle_timeout(lower);
+    assert!(drain(&mut instance).iter().any(|e| matches!(e, Effect::Announce(a) if a.rounds == 2)));
+    assert_eq!(instance.poll_timeout(), Some((begin + Duration::from_secs(5), Timer::Burst)));
+}
+
 #[test]
 fn an_owner_is_master_at_once() {
     let mut instance = start(&VrrpInstance { priority: Priority::OWNER, ..config() });
@@ -303,10 +320,12 @@ fn without_an_address_to_send_from_it_is_a_fault() {
     let (mut instance, now) = master(&config());
     instance.handle(now, Input::Source(None));
     assert_eq!(instance.state(), State::Fault);
-    assert!(
-        notices(&drain(&mut instance))
-            .contains(&"(VI_1) entering FAULT state (no IPv4 address for interface)".to_owned())
-    );
+    let effects = drain(&mut instance);
+    let line = "(VI_1) entering FAULT state (no IPv4 address for interface)";
+    assert!(notices(&effects).contains(&line.to_owned()));
+    // oracle: keepalived 2.2.7 says farewell from the address that is gone.
+    assert_eq!(priorities(&effects), [0, 0]);
+    assert!(sends(&effects).iter().all(|transmit| transmit.source == OWN));
     instance.handle(now, Input::Source(Some(LOWER)));
     assert_eq!(instance.state(), State::Backup);
 }
@@ -352,8 +371,35 @@ fn version_3_learns_the_masters_interval_and_forgets_it_as_master() {
     assert_eq!(instance.status().master_down, Duration::from_micros(1_804_687));
     let (due, _) = instance.poll_timeout().unwrap();
     assert_eq!(due, us(1_000_000 + 1_804_687));
+    drain(&mut instance);
     instance.handle_timeout(due);
     assert_eq!(instance.poll_timeout(), Some((due + Duration::from_secs(1), Timer::Advert)));
+    let line = "(VI_1) changing advert interval from 500ms to locally configured 1000ms";
+    assert!(notices(&drain(&mut instance)).iter().any(|said| said == line));
+}
+
+#[test]
+fn another_interval_is_told_once() {
+    let ours = VrrpInstance { version: Version::V3, priority: Priority::new(100), ..config() };
+    let theirs = VrrpInstance { advert_int: AdvertInt::from_centis(50).unwrap(), ..ours.clone() };
+    let mut instance = start(&ours);
+    drain(&mut instance);
+    let mut said = Vec::new();
+    for at in [100, 600, 1_100] {
+        instance.handle(ms(at), Input::Packet(advert(&theirs, HIGHER, 200)));
+        said.extend(notices(&drain(&mut instance)));
+    }
+    assert_eq!(said.iter().filter(|line| line.contains("interval mismatch")).count(), 1, "{said:?}");
+}
+
+/// oracle: keepalived 2.2.7 says so before its first state when an interface adds weight.
+#[test]
+fn weights_that_count_from_the_start_are_told() {
+    let tracking = Tracking { weight: 50, ..Tracking::default() };
+    let start = Start { tracking, source: Some(OWN), leftovers: Leftovers::Remove };
+    let mut instance = Instance::new(ms(0), Arc::new(config()), start);
+    let said = notices(&drain(&mut instance));
+    assert_eq!(said[0], "(VI_1) Changing effective priority from 150 to 200");
 }
 
 #[test]

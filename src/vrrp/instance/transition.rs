@@ -21,6 +21,7 @@ impl Instance {
     pub(super) fn on_source(&mut self, now: Instant, source: Option<IpAddr>) {
         let before = self.faults();
         self.source = source;
+        self.last_source = source.or(self.last_source);
         self.review_faults(now, &before);
     }
 
@@ -142,10 +143,14 @@ impl Instance {
     /// Advert first: the old master must let go before the neighbours are told.
     pub(super) fn become_master(&mut self, now: Instant) {
         self.state = State::Master;
-        self.master_interval = self.config.advert_int;
+        let (learnt, own) = (self.master_interval, self.config.advert_int);
+        self.master_interval = own;
         self.stats.become_master += 1;
         self.send_advert(now);
         self.enter(now, State::Master, false);
+        if learnt != own {
+            self.notice(NoticeKind::IntervalRestored(learnt, own));
+        }
         self.install_addresses();
         self.announce(self.config.garp.master_repeat);
         self.arm_second_burst(now);
@@ -156,7 +161,6 @@ impl Instance {
     pub(super) fn arm_second_burst(&mut self, now: Instant) {
         let garp = self.config.garp;
         if garp.master_delay > Duration::ZERO {
-            self.burst_rounds = garp.master_repeat;
             self.timers.arm(Timer::Burst, now + garp.master_delay);
         }
     }
