@@ -78,7 +78,7 @@ impl Default for RunState {
 }
 
 /// A script at one moment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ScriptRunState {
     /// keepalived's counter: 0 to rise + fall - 1, good from rise on.
     pub result: u32,
@@ -86,13 +86,13 @@ pub struct ScriptRunState {
     pub init: ScriptInit,
     /// Whether the verdict is good.
     pub good: bool,
-    /// What its process is doing.
-    pub process: ScriptProcess,
+    /// What its process is doing: `idle`, `running`, …
+    pub process: String,
 }
 
 impl Default for ScriptRunState {
     fn default() -> Self {
-        Self { result: 0, init: ScriptInit::Init, good: false, process: ScriptProcess::Idle }
+        Self { result: 0, init: ScriptInit::Init, good: false, process: "idle".to_owned() }
     }
 }
 
@@ -116,30 +116,6 @@ impl fmt::Display for ScriptInit {
             Self::InitFailed => "INIT/FAILED",
             Self::InitReload => "INIT/RELOAD",
             Self::Done => "unknown",
-        })
-    }
-}
-
-/// `State` of a script.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ScriptProcess {
-    /// Waiting for its interval.
-    Idle,
-    /// Running.
-    Running,
-    /// Over its time, TERM sent.
-    Terminating,
-    /// KILL sent.
-    Killing,
-}
-
-impl fmt::Display for ScriptProcess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Idle => "idle",
-            Self::Running => "running",
-            Self::Terminating => "requested termination",
-            Self::Killing => "forcing termination",
         })
     }
 }

@@ -410,19 +410,5 @@ fn instance(
 }
 
 fn virtual_address(address: IpAddr, dev: &IfName) -> VirtualAddress {
-    VirtualAddress {
-        net: IpNet::host(address),
-        dev: dev.clone(),
-        scope: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        preferred_lft: None,
-        home: false,
-        dad: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        no_track: false,
-    }
+    VirtualAddress::new(IpNet::host(address), dev.clone())
 }

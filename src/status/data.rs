@@ -1,8 +1,8 @@
 //! `keepalived.data`: the configuration as it is dumped, with the running state in its places.
 
 use super::Snapshot;
-use crate::config::dump::{RunState, Runtime, ScriptInit, ScriptProcess, ScriptRunState, dump};
-use crate::track::{ScriptRun, Verdict};
+use crate::config::dump::{RunState, Runtime, ScriptInit, ScriptRunState, dump};
+use crate::track::Verdict;
 use crate::types::{Instant, State, Version};
 use crate::vrrp::{InstanceStatus, ScriptStatus};
 
@@ -56,12 +56,7 @@ fn script_run_state(status: &ScriptStatus) -> ScriptRunState {
             Verdict::Good | Verdict::Bad => ScriptInit::Done,
         },
         good: status.verdict == Verdict::Good,
-        process: match status.run {
-            ScriptRun::Idle => ScriptProcess::Idle,
-            ScriptRun::Running => ScriptProcess::Running,
-            ScriptRun::Terminating => ScriptProcess::Terminating,
-            ScriptRun::Killing => ScriptProcess::Killing,
-        },
+        process: status.run.to_string(),
     }
 }
 

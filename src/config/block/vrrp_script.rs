@@ -264,7 +264,7 @@ fn user(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
 
 impl VrrpScript {
     pub(in crate::config) fn dump(&self, out: &mut Out, config: &Config, run: Option<&ScriptRunState>) {
-        let run = run.copied().unwrap_or_default();
+        let run = run.cloned().unwrap_or_default();
         object!(out, "VRRP Script = {}", self.name);
         field!(out, "Command = {}", self.command);
         field!(out, "Interval = {} sec", self.interval.as_secs_f64());

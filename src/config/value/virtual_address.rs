@@ -41,6 +41,27 @@ pub struct VirtualAddress<Dev = IfName> {
     pub no_track: bool,
 }
 
+impl<Dev> VirtualAddress<Dev> {
+    /// An address with no option but its interface.
+    pub const fn new(net: IpNet, dev: Dev) -> Self {
+        Self {
+            net,
+            dev,
+            scope: 0,
+            label: None,
+            broadcast: None,
+            peer: None,
+            preferred_lft: None,
+            home: false,
+            dad: false,
+            mngtmpaddr: false,
+            noprefixroute: false,
+            autojoin: false,
+            no_track: false,
+        }
+    }
+}
+
 /// Names that the kernel's tables give to scopes.
 const SCOPES: [(&str, u8); 5] = [("global", 0), ("universe", 0), ("site", 200), ("link", 253), ("host", 254)];
 const SCOPE_NOWHERE: u8 = 255;
@@ -94,21 +115,7 @@ impl Context<'_> {
     pub(in crate::config) fn address_line(&mut self, entry: &[Word]) -> Option<AddressDraft> {
         let (first, rest) = entry.split_first()?;
         let net = self.address_with_prefix(first)?;
-        let address = VirtualAddress {
-            net,
-            dev: None,
-            scope: 0,
-            label: None,
-            broadcast: None,
-            peer: None,
-            preferred_lft: None,
-            home: false,
-            dad: false,
-            mngtmpaddr: false,
-            noprefixroute: false,
-            autojoin: false,
-            no_track: false,
-        };
+        let address = VirtualAddress::new(net, None);
         let span = entry.last().map_or(first.span, |last| first.span.to(last.span));
         let draft = AddressDraft { address, span };
         let prefix_given = first.as_str().contains('/');

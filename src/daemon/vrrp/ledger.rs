@@ -90,21 +90,7 @@ mod tests {
     const B: InstanceId = InstanceId(2);
 
     fn vip() -> VirtualAddress {
-        VirtualAddress {
-            net: IpNet::host([10, 99, 0, 100].into()),
-            dev: IfName::new("eth0").unwrap(),
-            scope: 0,
-            label: None,
-            broadcast: None,
-            peer: None,
-            preferred_lft: None,
-            home: false,
-            dad: false,
-            mngtmpaddr: false,
-            noprefixroute: false,
-            autojoin: false,
-            no_track: false,
-        }
+        VirtualAddress::new(IpNet::host([10, 99, 0, 100].into()), IfName::new("eth0").unwrap())
     }
 
     #[test]

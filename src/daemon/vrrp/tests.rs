@@ -1,7 +1,7 @@
 //! Whole protocol threads against the kernel, each in a network namespace of its own.
 
 use super::*;
-use crate::config::block::{Announcements, Auth, Delivery, NotifyScripts, Preempt};
+use crate::config::block::Delivery;
 use crate::config::value::VirtualAddress;
 use crate::sys::testing::{in_namespace, ip};
 use crate::types::{AdvertInt, Family, IfName, IpNet, Priority, State, Version, Vrid};
@@ -19,59 +19,22 @@ struct Node {
 }
 
 fn vip(address: &str, dev: &str) -> VirtualAddress {
-    VirtualAddress {
-        net: IpNet::host(address.parse().unwrap()),
-        dev: IfName::new(dev).unwrap(),
-        scope: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        preferred_lft: None,
-        home: false,
-        dad: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        no_track: false,
-    }
+    VirtualAddress::new(IpNet::host(address.parse().unwrap()), IfName::new(dev).unwrap())
 }
 
 fn instance(dev: &str, priority: u8, vips: &[&str]) -> VrrpInstance {
     let vips: Vec<_> = vips.iter().map(|address| vip(address, dev)).collect();
     let family = vips[0].net.family();
     VrrpInstance {
-        name: "VI_1".into(),
         wanted_state: State::Backup,
         interface: IfName::new(dev).unwrap(),
-        vrid: Vrid::new(51).unwrap(),
         family,
         version: Version::V3,
         priority: Priority::new(priority),
         advert_int: AdvertInt::from_centis(30).unwrap(),
-        auth: Auth::None,
         delivery: Delivery::Multicast { group: family.vrrp_group() },
-        source: None,
         vips,
-        excluded_vips: Vec::new(),
-        preempt: Preempt::After(Duration::ZERO),
-        garp: Announcements {
-            master_delay: Duration::from_secs(5),
-            master_repeat: 5,
-            master_refresh: Duration::ZERO,
-            master_refresh_repeat: 1,
-            lower_prio_delay: Duration::from_secs(5),
-            lower_prio_repeat: 5,
-        },
-        down_timer_adverts: 3,
-        track_primary: true,
-        track_interfaces: Vec::new(),
-        track_scripts: Vec::new(),
-        notify: NotifyScripts::default(),
-        smtp_alert: false,
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        skip_check_adv_addr: false,
-        debug: 0,
+        ..crate::vrrp::sample()
     }
 }
 

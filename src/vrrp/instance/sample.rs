@@ -8,21 +8,7 @@ use std::time::Duration;
 
 /// 10.99.0.`last`/32 on eth0.
 pub(crate) fn vip(last: u8) -> VirtualAddress {
-    VirtualAddress {
-        net: IpNet::host(IpAddr::V4(Ipv4Addr::new(10, 99, 0, last))),
-        dev: IfName::new("eth0").unwrap(),
-        scope: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        preferred_lft: None,
-        home: false,
-        dad: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        no_track: false,
-    }
+    VirtualAddress::new(IpNet::host(IpAddr::V4(Ipv4Addr::new(10, 99, 0, last))), IfName::new("eth0").unwrap())
 }
 
 /// Priority 150, one VIP, all else at its default.
