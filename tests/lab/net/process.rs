@@ -52,12 +52,16 @@ impl Tree {
             return Ok(());
         }
         self.signal(Signal::SIGSTOP)?;
-        for process in descendants(self.child.id()) {
-            let _ = kill(pid(process), Signal::SIGKILL);
+        let all = descendants(self.child.id());
+        for process in &all {
+            let _ = kill(pid(*process), Signal::SIGKILL);
         }
         self.child.kill()?;
         self.child.wait()?;
-        Ok(())
+        // A process that dies still holds its locks and sockets for a moment.
+        let gone = || (!all.iter().any(|process| is_alive(*process))).then_some(());
+        wait_for(Duration::from_secs(2), gone)
+            .ok_or_else(|| io::Error::other("a killed process does not die"))
     }
 }
 
@@ -65,6 +69,11 @@ impl Drop for Tree {
     fn drop(&mut self) {
         let _ = self.kill_all();
     }
+}
+
+fn is_alive(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
 /// All living descendants of a process, by the parent ids in `/proc`.
