@@ -11,9 +11,9 @@ mod text;
 use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::environment::Environment;
 use super::lexer;
-use super::source::{Cause, SourceMap, Span, relative_to};
+use super::source::{Cause, FileId, SourceMap, Span, relative_to};
 use repetition::{Malformed, Rounds};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub(super) struct Expander<'e> {
     definitions: BTreeMap<String, Arc<Definition>>,
     /// The definition whose last line ended in a backslash.
     unfinished: Option<Unfinished>,
+    /// Uses that were not replaced, as reported: once each, not in every round.
+    not_used: BTreeSet<(FileId, u32, String)>,
     random: Random,
     pub(super) lines_left: u32,
     exhausted: bool,
@@ -117,6 +119,7 @@ impl<'e> Expander<'e> {
             environment,
             definitions: BTreeMap::new(),
             unfinished: None,
+            not_used: BTreeSet::new(),
             random: Random(environment.random_seed()),
             lines_left: MOST_LINES,
             exhausted: false,
@@ -299,23 +302,29 @@ impl<'e> Expander<'e> {
     fn value_of(&mut self, line: &Text, at: usize, place: &mut Place<'_>) -> Option<Value> {
         let found = use_at(line.as_str(), at)?;
         let span = line.span(found.range.clone());
-        let Some(definition) = self.definitions.get(found.name) else {
+        let Some(definition) = self.definitions.get(found.name).cloned() else {
             let text = self.predefined(&found, span, place)?;
             return Some(Value { text, range: found.range, definition: None });
         };
         if found.glued {
-            place.report(glued_use(span, found.name));
+            self.report_once(span, found.name, glued_use(span, found.name), place);
             return None;
         }
         if definition.multiline && !found.ends_line {
-            place.report(multiline_amid(span, found.name));
+            self.report_once(span, found.name, multiline_amid(span, found.name), place);
             return None;
         }
         if found.parameters.is_some() {
             return None;
         }
         let text = definition.lines[0].0.to_string();
-        Some(Value { text, range: found.range, definition: Some(Arc::clone(definition)) })
+        Some(Value { text, range: found.range, definition: Some(definition) })
+    }
+
+    fn report_once(&mut self, span: Span, name: &str, problem: Diagnostic, place: &mut Place<'_>) {
+        if self.not_used.insert((span.file, span.start, name.to_owned())) {
+            place.report(problem);
+        }
     }
 
     /// What keepalived itself defines; `None` for anything else and for parameters that do not fit.
@@ -327,7 +336,7 @@ impl<'e> Expander<'e> {
             _ => return None,
         };
         if found.glued {
-            place.report(glued_use(span, found.name));
+            self.report_once(span, found.name, glued_use(span, found.name), place);
             return None;
         }
         let parameters: Vec<&str> =

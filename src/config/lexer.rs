@@ -98,10 +98,17 @@ fn raw_token(input: &str) -> IResult<&str, (&str, Raw)> {
     .parse(input)
 }
 
-/// Where, if at all, a line starts to hold a password: behind a first word like `auth_pass`, spelt
-/// well or not. Everything from there on is masked wherever the line is shown.
+/// Where, if at all, a line starts to hold a password: behind a word like `auth_pass`, spelt well or
+/// not, or in a definition whose name says so. Everything from there on is masked wherever the line is shown.
 #[must_use]
 pub fn secret_start(line: &str) -> Option<usize> {
+    if let Some(value) = secret_definition(line) {
+        return Some(value);
+    }
+    // Every line comes by here, and few go on.
+    if !line.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"auth")) {
+        return None;
+    }
     let lower = line.to_ascii_lowercase();
     let mut from = 0;
     while let Some(found) = lower[from..].find("auth") {
@@ -115,6 +122,14 @@ pub fn secret_start(line: &str) -> Option<usize> {
         from = word + 4;
     }
     None
+}
+
+/// The value of `$PASSWORD=…` and the like.
+fn secret_definition(line: &str) -> Option<usize> {
+    let (name, _) = line.trim_start().strip_prefix('$')?.split_once('=')?;
+    let value = line.find('=')? + 1;
+    let name = name.to_ascii_lowercase();
+    ["pass", "pw", "secret", "key"].iter().any(|word| name.contains(word)).then_some(value)
 }
 
 /// Cuts one line up that has no comment any more; `at` says where a part of it was written.
@@ -197,6 +212,8 @@ mod tests {
             let shown = format!("{:?}", lexed(line).tokens);
             assert!(!shown.contains("hunter2"), "{shown}");
         }
+        assert_eq!(secret_start("  $VRRP_PW=hunter2"), Some(11));
+        assert_eq!(secret_start("$IF=eth0"), None);
         assert!(format!("{:?}", lexed("auth_typePASS x").tokens).contains("auth_typePASS"));
     }
 }

@@ -140,7 +140,7 @@ pub enum Cause {
     Repetition {
         /// As it was read: `~SEQ(X,1,3)`.
         head: Arc<str>,
-        /// Which round: `X = 2`.
+        /// Which round: `with X = 2`.
         round: Box<str>,
     },
 }
@@ -301,7 +301,7 @@ impl SourceMap {
                 Cause::Definition { name, at } => {
                     format!("in expansion of `${name}`, defined at {}", self.locate(*at))
                 }
-                Cause::Repetition { head, round } => format!("in repetition of `{head}`, with {round}"),
+                Cause::Repetition { head, round } => format!("in repetition of `{head}`, {round}"),
             });
             next = frame.outer;
         }

@@ -3,6 +3,7 @@
 #[cfg(feature = "daemon")]
 mod cli;
 mod config;
+mod fuzz;
 mod sim;
 #[cfg(feature = "daemon")]
 mod text_layer;

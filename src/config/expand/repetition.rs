@@ -280,7 +280,7 @@ impl Rounds {
         match self {
             Self::Sequence { name, .. } => {
                 let value = self.round(n).pop().map(|(_, value)| value).unwrap_or_default();
-                format!("{name} = {value}")
+                format!("with {name} = {value}")
             }
             Self::List { sets, .. } => format!("round {} of {}", n + 1, sets.len()),
         }

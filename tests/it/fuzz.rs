@@ -1,0 +1,163 @@
+//! The bodies of the fuzz targets with made-up input, for a few seconds: `VRRPD_SEED` chooses another
+//! sequence, `VRRPD_FUZZ_SECONDS` gives it longer.
+
+#[path = "../../fuzz/bodies/config_text.rs"]
+mod config_text;
+#[path = "../../fuzz/bodies/wire_vrrp.rs"]
+mod wire_vrrp;
+
+use std::time::{Duration, Instant};
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+    }
+
+    fn choose<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+        from[self.below(from.len())]
+    }
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |value| value.parse().expect("a number"))
+}
+
+/// Runs `one` until the time is up; a panic names the input that made it.
+fn run(mut one: impl FnMut(&mut Random) -> Vec<u8>, body: fn(&[u8])) {
+    let end = Instant::now() + Duration::from_secs(number("VRRPD_FUZZ_SECONDS", 2));
+    let mut random = Random(number("VRRPD_SEED", 20_268));
+    let mut runs = 0;
+    while Instant::now() < end || runs < 100 {
+        let input = one(&mut random);
+        let shown = input.clone();
+        if let Err(panic) = std::panic::catch_unwind(move || body(&input)) {
+            eprintln!("input: {}", shown.escape_ascii());
+            std::panic::resume_unwind(panic);
+        }
+        runs += 1;
+    }
+}
+
+const PIECES: &[&str] = &[
+    "$A=",
+    "$B=",
+    "$A",
+    "${A}",
+    "${B}",
+    "$B",
+    "${_RANDOM 1 9}",
+    "${_HASH}",
+    "${_PWD}",
+    "${_ENV HOME}",
+    "${A ",
+    "~SEQ(A,",
+    "~SEQx(B,1,",
+    "3)",
+    "-2,1)",
+    "~LST(A,",
+    "~LST({A,B},{1,2},",
+    "{3}) ",
+    ")",
+    "@a ",
+    "@^a ",
+    "@b ",
+    "include 1",
+    "includea {1,2}",
+    "includem /[12]",
+    "include_check ",
+    "-match",
+    " \\\n",
+    "\\",
+    "\n",
+    "\n",
+    "\n",
+    "\n%%\n",
+    "{",
+    "}",
+    " {\n",
+    "\n}\n",
+    "\"",
+    "#",
+    "!",
+    "\\#",
+    " ",
+    "\t",
+    "\r\n",
+    "\0",
+    "é",
+    "\u{10ff80}",
+    ",",
+    "(",
+    "global_defs",
+    "vrrp_instance ",
+    "vrrp_script ",
+    "script ",
+    "virtual_ipaddress ",
+    "authentication ",
+    "auth_type PASS",
+    "auth_pass ",
+    "virtual_router_id ",
+    "interface eth0",
+    "priority ",
+    "state MASTER",
+    "10.0.0.1/24",
+    "fe80::1",
+    "track_script ",
+    "unicast_peer ",
+    "7",
+    "-1",
+    "256",
+    "1.5",
+    "x",
+    "virtual_server ",
+    "notify_master ",
+    "dev eth0",
+    "999999999999999999999",
+];
+
+#[test]
+fn any_text_is_a_configuration() {
+    let one = |random: &mut Random| {
+        let mut text = Vec::new();
+        for _ in 0..random.below(60) {
+            text.extend_from_slice(random.choose(PIECES).as_bytes());
+        }
+        for _ in 0..random.below(3) {
+            let at = random.below(text.len() + 1);
+            text.insert(at, random.below(256) as u8);
+        }
+        text
+    };
+    run(one, config_text::run);
+}
+
+/// A VRRPv2 advert with a password, a VRRPv3 one, and an IPv4 packet around it.
+const PACKETS: &[&[u8]] = &[
+    &[0x21, 51, 150, 1, 1, 1, 0x9a, 0x10, 192, 0, 2, 7, b's', b'e', b'c', b'r', b'e', b't', 0, 0],
+    &[0x31, 51, 150, 2, 0, 70, 0x12, 0x34, 192, 0, 2, 7, 192, 0, 2, 8],
+    &[
+        0x45, 0xc0, 0, 32, 0, 1, 0, 0, 255, 112, 0, 0, 192, 0, 2, 1, 224, 0, 0, 18, 0x31, 51, 150, 1, 0, 100,
+        0, 0, 192, 0, 2, 7,
+    ],
+];
+
+#[test]
+fn any_bytes_are_a_packet() {
+    let one = |random: &mut Random| {
+        let mut bytes = random.choose(PACKETS).to_vec();
+        for _ in 0..random.below(4) {
+            let at = random.below(bytes.len());
+            bytes[at] = random.below(256) as u8;
+        }
+        bytes.truncate(bytes.len() - random.below(3) * random.below(bytes.len() / 2));
+        bytes.extend((0..random.below(2) * random.below(40)).map(|n| n as u8));
+        bytes
+    };
+    run(one, wire_vrrp::run);
+}
