@@ -145,8 +145,9 @@ fn adverts_keep_their_rhythm_even_when_the_timer_is_late() {
     assert_eq!(instance.status().next_timeout, Some(begin + Duration::from_millis(5_300)));
 }
 
+/// oracle: keepalived 2.2.7 with a delay of 1 s and a refresh of 2 s: bursts after 1, 2 and 4 s.
 #[test]
-fn the_second_burst_comes_after_garp_master_delay_and_refreshes_are_counted_from_it() {
+fn the_second_burst_and_the_refreshes_are_counted_from_the_takeover() {
     let mut config = config();
     config.advert_int = AdvertInt::from_secs(200).unwrap();
     config.garp.master_refresh = Duration::from_secs(7);
@@ -163,7 +164,7 @@ fn the_second_burst_comes_after_garp_master_delay_and_refreshes_are_counted_from
             }
         }
     }
-    assert_eq!(bursts, [(5, 5), (12, 2), (19, 2)]);
+    assert_eq!(bursts, [(5, 5), (7, 2), (14, 2), (21, 2)]);
 }
 
 /// oracle: RFC 3768 §6.4.2 and what keepalived 2.2.7 does: takeover 0.414 s after priority 0.

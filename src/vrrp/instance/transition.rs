@@ -165,11 +165,11 @@ impl Instance {
         }
     }
 
-    /// The first refresh is counted from the second burst.
+    /// Refreshes are counted from the takeover, whenever the second burst comes.
     pub(super) fn arm_refresh(&mut self, now: Instant) {
         let garp = self.config.garp;
         if garp.master_refresh > Duration::ZERO {
-            self.timers.arm(Timer::Refresh, now + garp.master_delay + garp.master_refresh);
+            self.timers.arm(Timer::Refresh, now + garp.master_refresh);
         } else {
             self.timers.disarm(Timer::Refresh);
         }
