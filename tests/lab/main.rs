@@ -12,6 +12,7 @@ mod election;
 mod failover;
 mod lifecycle;
 mod nginx;
+mod oracle;
 mod process;
 mod sim;
 mod strangers;

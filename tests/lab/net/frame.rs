@@ -22,6 +22,10 @@ pub(crate) struct Advert {
     pub(crate) vrid: u8,
     /// 0 means: leaving.
     pub(crate) priority: u8,
+    /// Number of addresses.
+    pub(crate) count: u8,
+    /// The bytes before the checksum: VRRPv2 authentication type and seconds, VRRPv3 centiseconds.
+    pub(crate) timing: [u8; 2],
 }
 
 impl Advert {
@@ -38,8 +42,9 @@ impl Advert {
             }
             _ => return None,
         };
-        let [kind, vrid, priority, ..] = *body else { return None };
-        Some(Self { at: frame.at, mac: mac(bytes)?, from, to, version: kind >> 4, vrid, priority })
+        let [kind, vrid, priority, count, first, second, ..] = *body else { return None };
+        let (mac, timing) = (mac(bytes)?, [first, second]);
+        Some(Self { at: frame.at, mac, from, to, version: kind >> 4, vrid, priority, count, timing })
     }
 }
 

@@ -4,6 +4,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
+use vrrpd::sys::packet::PacketSocket;
+use vrrpd::types::IfIndex;
+
 use super::capture::Capture;
 use super::space::Space;
 
@@ -45,6 +48,13 @@ impl Lan {
         rtnl.add_address("eth0", IpAddr::V6(ipv6(n)), 64)?;
         drop(rtnl);
         Ok(space)
+    }
+
+    /// Puts a frame on the wire to a machine, as if another one had sent it. The capture leaves it out.
+    pub(crate) fn inject(&self, machine: &Space, frame: &[u8]) -> io::Result<()> {
+        let port = self.switch.rtnl().link(&machine.name)?.header.index;
+        let port = IfIndex::new(port).ok_or(io::ErrorKind::NotFound)?;
+        self.switch.run(|| PacketSocket::open()?.send(port, frame))?
     }
 
     /// Cuts or mends the cable of a machine at the switch: the machine loses or regains its carrier.

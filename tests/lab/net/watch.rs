@@ -53,6 +53,12 @@ impl Watch {
         Ok(Self { changes, stop, reader: Some(reader) })
     }
 
+    /// Everything that happened since `since`, in order.
+    pub(crate) fn all(&self, since: SystemTime) -> Vec<Change> {
+        let changes = self.changes.lock().expect("the reader does not panic");
+        changes.iter().filter(|c| c.at >= since).copied().collect()
+    }
+
     /// What happened to `address` since `since`, in order.
     pub(crate) fn changes(&self, address: IpAddr, since: SystemTime) -> Vec<Change> {
         let changes = self.changes.lock().expect("the reader does not panic");

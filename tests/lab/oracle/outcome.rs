@@ -1,0 +1,218 @@
+//! What a daemon did, in words that two daemons can be compared by.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use super::lines;
+use crate::net::frame::{Advert, Announce};
+use crate::net::lan;
+use crate::net::watch::Change;
+
+/// Frames of one burst are microseconds apart on an idle machine, bursts at least 200 ms.
+const BURST_GAP: Duration = Duration::from_millis(50);
+
+/// Adverts so near to a reload are not compared.
+const RELOAD: Duration = Duration::from_millis(80);
+
+/// Everything that was seen of one daemon.
+pub(super) struct Recording<'a> {
+    pub(super) start: SystemTime,
+    /// When it was told to reload, since `start`.
+    pub(super) reloads: &'a [Duration],
+    /// What has these words is left out.
+    pub(super) exceptions: &'a [&'static str],
+    /// When it was told to stop, since `start`.
+    pub(super) stop: Duration,
+    pub(super) ended: SystemTime,
+    pub(super) code: Option<i32>,
+    pub(super) adverts: Vec<Advert>,
+    pub(super) announces: Vec<Announce>,
+    pub(super) addresses: Vec<Change>,
+    pub(super) lines: Vec<(SystemTime, String)>,
+    /// For how long the machine stood still, at worst.
+    pub(super) stall: Duration,
+    pub(super) dir: &'a str,
+}
+
+/// The times, since the start of the clock, of each thing that the daemon did.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    events: BTreeMap<String, Vec<Duration>>,
+    /// For how long the machine stood still.
+    pub(super) stall: Duration,
+    /// When its process was gone.
+    pub(super) end: Duration,
+}
+
+/// Brings a recording into words.
+pub(super) fn read(recording: &Recording<'_>) -> Outcome {
+    let since = |at: SystemTime| at.duration_since(recording.start).unwrap_or_default();
+    let mut outcome = Outcome { end: since(recording.ended), stall: recording.stall, ..Outcome::default() };
+    // keepalived sends one before and one after a reload, for which it stands still; vrrpd does not.
+    let reloading = |at| recording.reloads.iter().any(|begin| *begin < at + RELOAD && at < *begin + RELOAD);
+    let kept = |advert: &&Advert| advert.priority == 0 || !reloading(since(advert.at));
+    for advert in recording.adverts.iter().filter(kept) {
+        let Advert { from, version, vrid, priority, count, timing: [a, b], .. } = advert;
+        let what = format!(
+            "ADVERT {priority} from {from}, v{version} vrid {vrid}, {count} addresses, interval {a:02x}{b:02x}"
+        );
+        outcome.add(since(advert.at), what);
+    }
+    for (at, addresses) in bursts(&recording.announces) {
+        outcome.add(since(at), rounds(&addresses));
+    }
+    let own = [lan::ipv4(1).into(), lan::ipv6(1).into()];
+    let is_vip = |ip: IpAddr| !own.contains(&ip) && !ip.to_string().starts_with("fe80::ff:fe00:");
+    for change in recording.addresses.iter().filter(|c| is_vip(c.address)) {
+        let sign = if change.added { '+' } else { '-' };
+        outcome.add(since(change.at), format!("{sign}{}", change.address));
+    }
+    for (at, line) in &recording.lines {
+        if let Some(line) = lines::normal(line, recording.dir) {
+            // keepalived waits for a second before its last words.
+            let last_words = line.starts_with("Stopped") || line.starts_with("CPU usage");
+            let at = if last_words { recording.stop } else { since(*at) };
+            outcome.add(at, format!("LOG {line}"));
+        }
+    }
+    outcome.add(recording.stop, format!("EXIT {:?}", recording.code));
+    outcome.events.retain(|what, _| !recording.exceptions.iter().any(|words| what.contains(words)));
+    outcome
+}
+
+impl Outcome {
+    fn add(&mut self, at: Duration, what: String) {
+        self.events.entry(what).or_default().push(at);
+    }
+
+    /// When something that begins with these words was done.
+    pub(super) fn times(&self, words: &str) -> Vec<Duration> {
+        let mut times: Vec<_> = self
+            .events
+            .iter()
+            .filter(|(what, _)| what.starts_with(words))
+            .flat_map(|(_, at)| at)
+            .copied()
+            .collect();
+        times.sort();
+        times
+    }
+}
+
+/// One thing that one did, or both did.
+struct Row<'a> {
+    what: &'a str,
+    oracle: Option<Duration>,
+    ours: Option<Duration>,
+}
+
+impl Row<'_> {
+    fn at(&self) -> Duration {
+        self.oracle.or(self.ours).unwrap_or_default()
+    }
+}
+
+/// A table of both lives, and whether they are the same within the tolerance.
+pub(super) fn compare(oracle: &Outcome, ours: &Outcome, tolerance: Duration) -> (bool, String) {
+    let mut rows = Vec::new();
+    let all: std::collections::BTreeSet<&String> = oracle.events.keys().chain(ours.events.keys()).collect();
+    for what in all {
+        let theirs = oracle.events.get(what).map(Vec::as_slice).unwrap_or_default();
+        let ours = ours.events.get(what).map(Vec::as_slice).unwrap_or_default();
+        // The kernel stamps frames; all else is stamped by whoever reads it, when it gets to run.
+        let stamped = what.starts_with("ADVERT") || what.starts_with("ANNOUNCE");
+        rows.extend(pair(what, theirs, ours, if stamped { tolerance } else { 2 * tolerance }));
+    }
+    rows.sort_by_key(Row::at);
+    let mut same = true;
+    let mut table = String::from("  keepalived    vrrpd\n");
+    for row in &rows {
+        let time = |at: Option<Duration>| at.map_or("-".to_owned(), |at| format!("{:.3}", at.as_secs_f64()));
+        let paired = row.oracle.is_some() == row.ours.is_some();
+        same &= paired;
+        let mark = if paired { ' ' } else { '!' };
+        let _ = writeln!(table, "{mark} {:>10} {:>8}  {}", time(row.oracle), time(row.ours), row.what);
+    }
+    (same, table)
+}
+
+/// Pairs the times at which both did the same; a time without a partner stays alone.
+fn pair<'a>(what: &'a str, oracle: &[Duration], ours: &[Duration], tolerance: Duration) -> Vec<Row<'a>> {
+    let (mut theirs, mut own) = (oracle.iter().copied().peekable(), ours.iter().copied().peekable());
+    let mut rows = Vec::new();
+    loop {
+        let (a, b) = (theirs.peek().copied(), own.peek().copied());
+        let row = match (a, b) {
+            (None, None) => return rows,
+            (Some(a), Some(b)) if a.abs_diff(b) <= tolerance => Row { what, oracle: Some(a), ours: Some(b) },
+            (Some(a), b) if b.is_none_or(|b| a < b) => Row { what, oracle: Some(a), ours: None },
+            _ => Row { what, oracle: None, ours: b },
+        };
+        if row.oracle.is_some() {
+            theirs.next();
+        }
+        if row.ours.is_some() {
+            own.next();
+        }
+        rows.push(row);
+    }
+}
+
+fn bursts(announces: &[Announce]) -> Vec<(SystemTime, Vec<IpAddr>)> {
+    let mut bursts: Vec<(SystemTime, Vec<IpAddr>)> = Vec::new();
+    let mut last = SystemTime::UNIX_EPOCH;
+    for announce in announces {
+        if announce.at.duration_since(last).is_ok_and(|gap| gap > BURST_GAP) {
+            bursts.push((announce.at, Vec::new()));
+        }
+        last = announce.at;
+        bursts.last_mut().expect("the first one is long after the epoch").1.push(announce.address);
+    }
+    bursts
+}
+
+/// `ANNOUNCE 5 x [10.99.0.100, 10.99.0.101]`
+fn rounds(addresses: &[IpAddr]) -> String {
+    let repeats = |period: &usize| {
+        addresses.len().is_multiple_of(*period)
+            && addresses.chunks(*period).all(|chunk| *chunk == addresses[..*period])
+    };
+    let period = (1..=addresses.len()).find(repeats).unwrap_or(1);
+    format!("ANNOUNCE {} x {:?}", addresses.len() / period, &addresses[..period])
+}
+
+#[test]
+fn times_are_paired_within_the_tolerance_and_the_rest_stays_alone() {
+    let ms = |all: &[u64]| all.iter().map(|&ms| Duration::from_millis(ms)).collect::<Vec<_>>();
+    let alone = |a: &[u64], b: &[u64]| {
+        let rows = pair("x", &ms(a), &ms(b), Duration::from_millis(60));
+        rows.iter().filter(|row| row.oracle.is_none() || row.ours.is_none()).count()
+    };
+    assert_eq!(alone(&[0, 1000, 2000], &[50, 1050, 2050]), 0);
+    assert_eq!(alone(&[0, 1000, 2000], &[0, 2000]), 1);
+    assert_eq!(alone(&[1000], &[1061]), 2);
+    assert_eq!(alone(&[], &[7]), 1);
+}
+
+#[test]
+fn what_only_one_of_them_does_is_a_difference() {
+    let life = |at: u64| {
+        let mut life = Outcome::default();
+        life.add(Duration::from_millis(at), "ADVERT 100".to_owned());
+        life
+    };
+    let tolerance = Duration::from_millis(60);
+    assert!(compare(&life(3609), &life(3650), tolerance).0);
+    assert!(!compare(&life(3609), &life(3414), tolerance).0);
+    assert!(!compare(&life(3609), &Outcome::default(), tolerance).0);
+    assert!(!compare(&Outcome::default(), &life(3609), tolerance).0);
+}
+
+#[test]
+fn a_burst_is_told_in_rounds() {
+    let ip = |n: u8| IpAddr::from([10, 99, 0, n]);
+    assert_eq!(rounds(&[ip(1), ip(2), ip(1), ip(2)]), "ANNOUNCE 2 x [10.99.0.1, 10.99.0.2]");
+    assert_eq!(rounds(&[ip(1), ip(2), ip(2)]), "ANNOUNCE 1 x [10.99.0.1, 10.99.0.2, 10.99.0.2]");
+}
