@@ -52,6 +52,9 @@ pub enum Consequence {
     /// The configuration runs without what the line meant.
     #[default]
     GoesOn,
+    /// keepalived's checker process stops reading, and takes the daemon down: exit code 2 under `-t`. VRRP
+    /// is not concerned, and runs.
+    StopsCheckers,
     /// keepalived's VRRP process exits with 2 and takes the daemon down; `-t` has its class's code.
     Refused,
     /// keepalived stops reading at once: exit code 2, under `-t` too.
@@ -208,7 +211,7 @@ impl Diagnostic {
     /// Whether keepalived would not run with it.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        self.consequence != Consequence::GoesOn
+        !matches!(self.consequence, Consequence::GoesOn | Consequence::StopsCheckers)
     }
 
     /// keepalived's form, a line each: `(FILE: Line N) text`, `(Line N) text` or `text`.

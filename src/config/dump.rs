@@ -201,6 +201,15 @@ pub fn dump(config: &Config, runtime: &Runtime) -> String {
     out.0
 }
 
+/// What keepalived's checker process dumps behind the globals: virtual servers, groups and checkers, as
+/// they are before the first check. Empty without virtual servers.
+#[must_use]
+pub fn dump_lvs(config: &Config) -> String {
+    let mut out = Out::default();
+    config.lvs.dump(&mut out);
+    out.0
+}
+
 /// The global section alone: what the parent writes to keepalived_parent.data.
 #[must_use]
 pub fn dump_parent(config: &Config) -> String {

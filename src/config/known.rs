@@ -46,9 +46,6 @@ fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// What the running daemon does without the keyword.
 pub(super) fn effect(keyword: &str) -> &'static str {
     match keyword {
-        "virtual_server" | "virtual_server_group" | "real_server" | "SSL" => {
-            "no load balancing: its contents come later, VRRP is not touched"
-        }
         "vrrp_sync_group" => "its instances change state each on its own",
         "track_file" | "vrrp_track_file" | "track_process" | "vrrp_track_process" | "track_bfd"
         | "bfd_instance" => "nothing is tracked by it: it neither moves a priority nor causes FAULT",
@@ -70,10 +67,10 @@ mod tests {
 
     #[test]
     fn a_known_keyword_is_found_in_its_own_block_only() {
-        assert_eq!(find("", "virtual_server"), Some(Kind::Block));
+        assert_eq!(find("", "vrrp_sync_group"), Some(Kind::Block));
         assert_eq!(find("vrrp_instance", "use_vmac"), Some(Kind::Line));
-        assert_eq!(find("vrrp_instance", "virtual_server"), None);
+        assert_eq!(find("vrrp_instance", "vrrp_sync_group"), None);
         assert_eq!(find("global_defs", "lvs_sync_daemon"), Some(Kind::Line));
-        assert_eq!(homes("delay_loop").next(), Some("virtual_server"));
+        assert_eq!(homes("min_rx").next(), Some("bfd_instance"));
     }
 }

@@ -99,11 +99,16 @@ fn raw_token(input: &str) -> IResult<&str, (&str, Raw)> {
 }
 
 /// Where, if at all, a line starts to hold a password: behind a word like `auth_pass`, spelt well or
-/// not, or in a definition whose name says so. Everything from there on is masked wherever the line is shown.
+/// not, behind the `password` of a TLS key, or in a definition whose name says so. Everything from there on
+/// is masked wherever the line is shown.
 #[must_use]
 pub fn secret_start(line: &str) -> Option<usize> {
     if let Some(value) = secret_definition(line) {
         return Some(value);
+    }
+    let keyword = line.trim_start_matches(is_blank);
+    if let Some(rest) = keyword.strip_prefix("password").filter(|rest| rest.starts_with(is_blank)) {
+        return Some(line.len() - rest.len());
     }
     // Every line comes by here, and few go on.
     if !line.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"auth")) {

@@ -1,15 +1,18 @@
 //! The whole way: a path in, a [`Config`] and everything there is to say about it out.
 
-use super::Config;
-use super::block::{GlobalDraft, ROOT, RootDraft};
+use super::block::{GlobalDraft, LVS_BLOCKS, LVS_ROOT, LvsDraft, LvsGlobals, ROOT, RootDraft, Service};
 use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::environment::Environment;
-use super::reader::Reader;
+use super::reader::{Line, Reader};
 use super::resolve::resolve;
 use super::schema::Context;
 use super::source::{FileSource, SourceMap};
-use super::tree::Builder;
+use super::tree::{Builder, Node};
+use super::value::DefaultAccount;
+use super::{Config, Lvs};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// What became of a configuration file. Reading never fails: what cannot be used is left out and said.
 #[derive(Clone, Debug)]
@@ -34,7 +37,7 @@ impl Loaded {
     #[must_use]
     pub fn run_exit_code(&self) -> Option<u8> {
         match self.worst_consequence() {
-            Consequence::GoesOn => None,
+            Consequence::GoesOn | Consequence::StopsCheckers => None,
             Consequence::Refused | Consequence::StopsReading => Some(2),
             Consequence::NothingToRun => Some(6),
         }
@@ -43,7 +46,8 @@ impl Loaded {
     /// The exit code of `-t`: 2 for a missing argument, else that of the highest class (0, 4, 5, 6).
     #[must_use]
     pub fn test_exit_code(&self) -> u8 {
-        if self.diagnostics.iter().any(|d| d.consequence == Consequence::StopsReading) {
+        let stops = [Consequence::StopsReading, Consequence::StopsCheckers];
+        if self.diagnostics.iter().any(|d| stops.contains(&d.consequence)) {
             return 2;
         }
         self.diagnostics.iter().map(|d| d.class).max().unwrap_or(Class::Harmless).exit_code()
@@ -61,6 +65,7 @@ pub fn load(path: &Path, files: &dyn FileSource, environment: &dyn Environment) 
     reader.read_main(path);
     let Reader { sources, lines, diagnostics, .. } = reader;
 
+    let for_checkers = lines.iter().any(begins_lvs_block).then(|| lines.clone());
     let mut builder = Builder::new(lines);
     let nodes = builder.build(&ROOT);
 
@@ -70,9 +75,75 @@ pub fn load(path: &Path, files: &dyn FileSource, environment: &dyn Environment) 
     let mut root = RootDraft { global, scripts: Vec::new(), instances: Vec::new() };
     root.read_globals(&nodes, &mut cx);
     ROOT.apply(&mut root, &nodes, &mut cx);
-    let config = resolve(root, builder.virtual_servers, &mut cx);
-
+    let (script_account, globals) = (root.global.script_account, root.global.lvs());
+    let mut config = resolve(root, &mut cx);
     let mut diagnostics = cx.diagnostics;
+    if let Some(lines) = for_checkers {
+        let (lvs, said) = load_lvs(lines, script_account, globals, environment);
+        config.lvs = lvs;
+        join(&mut diagnostics, said);
+    }
     diagnostics.sort_by_key(|d| d.span.map(|span| (span.file, span.start)));
     Loaded { config, diagnostics, sources }
+}
+
+/// Whether a line may begin a block that is for the checkers.
+fn begins_lvs_block(line: &Line) -> bool {
+    match line {
+        Line::Words { words, .. } => words.first().is_some_and(|word| LVS_BLOCKS.contains(&word.as_str())),
+        Line::Open(_) | Line::Close(_) => false,
+    }
+}
+
+/// The second reading: what keepalived's checker process makes of the file.
+///
+/// It leaves out the blocks of VRRP as the first leaves out its own, by their braces alone. So nothing
+/// that stands in a `virtual_server`, however broken, is ever read as part of a `vrrp_instance`.
+fn load_lvs(
+    lines: Vec<Line>,
+    script_account: DefaultAccount,
+    globals: LvsGlobals,
+    environment: &dyn Environment,
+) -> (Lvs, Vec<Diagnostic>) {
+    let mut builder = Builder::new(lines);
+    let nodes = builder.build(&LVS_ROOT);
+    let first = nodes.iter().find(|node| node.keyword.text == "virtual_server").map(Node::span);
+    let mut cx = Context { diagnostics: builder.diagnostics, environment, by_parent: false };
+    let mut root = LvsDraft::new(script_account);
+    LVS_ROOT.apply(&mut root, &nodes, &mut cx);
+    let LvsDraft { ssl, groups, servers, track_files, sessions, .. } = root;
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut virtual_servers = Vec::new();
+    for mut draft in servers {
+        let group = match &mut draft.service {
+            Service::Group { name, index } => {
+                *index = seen.get(name).copied().unwrap_or(0);
+                Some(name.clone())
+            }
+            Service::Address(_) | Service::Fwmark(_) => None,
+        };
+        let Some(server) = draft.complete(&groups, globals, &mut cx) else { continue };
+        *seen.entry(group.unwrap_or_default()).or_default() += 1;
+        virtual_servers.push(Arc::new(server));
+    }
+    if let Some(span) = first {
+        let count = virtual_servers.len();
+        let servers = if count == 1 { "virtual server is" } else { "virtual servers are" };
+        let message = format!("{count} {servers} read and checked, but not yet run in this version");
+        let problem = Diagnostic::warning("not-yet-supported", span, message).class(Class::Harmless);
+        cx.report(problem.label("no load balancing; VRRP is not touched"));
+    }
+    (Lvs { virtual_servers, groups, ssl, track_files, sessions }, cx.diagnostics)
+}
+
+/// Adds what the second reading has to say, where the first has not said it.
+fn join(diagnostics: &mut Vec<Diagnostic>, said: Vec<Diagnostic>) {
+    let place = |d: &Diagnostic| (d.id, d.span.map(|span| (span.file, span.start)));
+    let known: BTreeSet<_> = diagnostics.iter().map(place).collect();
+    diagnostics.extend(said.into_iter().filter(|d| !known.contains(&place(d))).map(
+        |d| match d.consequence {
+            Consequence::StopsReading => d.consequence(Consequence::StopsCheckers),
+            _ => d,
+        },
+    ));
 }

@@ -30,7 +30,9 @@ pub use load::{Loaded, load};
 pub use schema::KeywordReference;
 pub use source::{FileSource, SourceMap};
 
-use block::{GlobalDefs, VrrpInstance, VrrpScript};
+use block::{
+    CheckedFile, GlobalDefs, SslSettings, VirtualServer, VirtualServerGroup, VrrpInstance, VrrpScript,
+};
 use std::sync::Arc;
 
 /// Everything that a configuration says, resolved: references looked up, global defaults applied,
@@ -43,8 +45,23 @@ pub struct Config {
     pub scripts: Vec<Arc<VrrpScript>>,
     /// `vrrp_instance` blocks, in the order of the file.
     pub instances: Vec<Arc<VrrpInstance>>,
-    /// How many `virtual_server` blocks there are; they are read, not run, in this version.
-    pub virtual_servers: usize,
+    /// Load balancing; it is read, not run, in this version.
+    pub lvs: Lvs,
+}
+
+/// Virtual servers, and what belongs to them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Lvs {
+    /// `virtual_server` blocks that can run, in the order of the file.
+    pub virtual_servers: Vec<Arc<VirtualServer>>,
+    /// `virtual_server_group` blocks, in the order of the file.
+    pub groups: Vec<VirtualServerGroup>,
+    /// `SSL`.
+    pub ssl: Option<SslSettings>,
+    /// `track_file` blocks, for the checkers.
+    pub track_files: Vec<CheckedFile>,
+    /// Names of the `bfd_instance` blocks that tell the checkers.
+    pub sessions: Vec<String>,
 }
 
 /// Every keyword that this version acts on, block by block: what documentation is made from.

@@ -3,7 +3,6 @@
 //! Everything here is said by keepalived when it has read the whole file, so it names no line; ours
 //! point at the lines that disagree.
 
-use super::Config;
 use super::block::{
     Auth, Delivery, InstanceDraft, Preempt, RootDraft, TrackedInterface, VrrpInstance, VrrpScript,
 };
@@ -14,6 +13,7 @@ use super::lexer::Word;
 use super::schema::Context;
 use super::source::Span;
 use super::value::AddressDraft;
+use super::{Config, Lvs};
 use crate::types::{AdvertInt, Family, IfName, Priority, State, Version, Vrid};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Completes what the blocks have put together.
-pub(super) fn resolve(root: RootDraft, virtual_servers: usize, cx: &mut Context<'_>) -> Config {
+pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     let global = root.global.defs;
     let mut instances = Vec::new();
     let mut taken = BTreeMap::new();
@@ -49,7 +49,7 @@ pub(super) fn resolve(root: RootDraft, virtual_servers: usize, cx: &mut Context<
             scripts.push(Arc::new(script));
         }
     }
-    Config { global, scripts, instances, virtual_servers }
+    Config { global, scripts, instances, lvs: Lvs::default() }
 }
 
 fn group_of(instance: &VrrpInstance) -> Option<IpAddr> {

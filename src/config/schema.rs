@@ -24,12 +24,16 @@ pub(super) enum Shape {
     Block(&'static dyn Schema),
     /// `KEYWORD { one entry a line }`
     Entries,
+    /// `KEYWORD NAME { one entry a line }`: keepalived stops with status 2 without a name.
+    NamedEntries,
     /// `KEYWORD { any number of words }`
     Words,
+    /// A block that the other reading of the file takes: left out by counting braces.
+    Foreign,
 }
 
 /// Whether a block is told from others of its kind by a name.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy)]
 pub(super) enum Naming {
     /// `global_defs {`: words before the brace mean nothing.
     None,
@@ -37,6 +41,9 @@ pub(super) enum Naming {
     Required,
     /// `vrrp_instance NAME {`: one word, which no other block of the kind has, or the block is skipped.
     Unique,
+    /// `real_server ADDRESS [PORT] {`: words that are looked at before the block is; with a problem, the
+    /// block is skipped.
+    Checked(fn(&Word, &[Word]) -> Option<Diagnostic>),
 }
 
 /// All there is to know about a keyword.
@@ -65,27 +72,40 @@ pub(super) struct Table<T: 'static> {
     pub naming: Naming,
     /// One a line.
     pub keywords: &'static [Keyword<T>],
+    /// Those that it has in common with other blocks.
+    pub shared: &'static [&'static [Keyword<T>]],
 }
 
-/// Writes a [`Table`]: `"name" Shape "args" "range" "default" => setter, "what it does";`
+/// Writes keywords: `"name" Shape "args" "range" "default" => setter, "what it does";`
+macro_rules! keyword_rows {
+    ($($name:literal $shape:ident $(($sub:expr))? $args:literal $range:literal $default:literal => $set:expr, $doc:literal;)*) => {
+        &[$($crate::config::schema::Keyword {
+            name: $name,
+            shape: $crate::config::schema::Shape::$shape $(($sub))?,
+            args: $args,
+            range: $range,
+            default: $default,
+            doc: $doc,
+            set: $set,
+        }),*]
+    };
+}
+pub(super) use keyword_rows;
+
+/// Writes a [`Table`]: its block, and then a keyword a line.
 macro_rules! keywords {
-    ($(#[$meta:meta])* $table:ident: $draft:ty, $block:literal, $naming:ident;
-     $($name:literal $shape:ident $(($sub:expr))? $args:literal $range:literal $default:literal => $set:expr, $doc:literal;)*) => {
+    ($(#[$meta:meta])* $table:ident: $draft:ty, $block:literal, $naming:ident $(($check:expr))? $(, with $shared:expr)?;
+     $($rows:tt)*) => {
         $(#[$meta])*
         pub(in crate::config) static $table: $crate::config::schema::Table<$draft> = $crate::config::schema::Table {
             block: $block,
-            naming: $crate::config::schema::Naming::$naming,
-            keywords: &[$($crate::config::schema::Keyword {
-                name: $name,
-                shape: $crate::config::schema::Shape::$shape $(($sub))?,
-                args: $args,
-                range: $range,
-                default: $default,
-                doc: $doc,
-                set: $set,
-            }),*],
+            naming: $crate::config::schema::Naming::$naming $(($check))?,
+            keywords: $crate::config::schema::keyword_rows! { $($rows)* },
+            shared: $crate::config::schema::keywords!(@shared $($shared)?),
         };
     };
+    (@shared) => { &[] };
+    (@shared $shared:expr) => { $shared };
 }
 pub(super) use keywords;
 
@@ -134,7 +154,7 @@ impl<T> Schema for Table<T> {
     }
 
     fn names(&self) -> Vec<&'static str> {
-        self.keywords.iter().map(|k| k.name).collect()
+        self.all().map(|k| k.name).collect()
     }
 
     fn reference(&self) -> Vec<KeywordReference> {
@@ -146,13 +166,17 @@ impl<T> Schema for Table<T> {
             default: k.default,
             doc: k.doc,
         };
-        self.keywords.iter().map(row).collect()
+        self.all().map(row).collect()
     }
 }
 
 impl<T> Table<T> {
+    fn all(&self) -> impl Iterator<Item = &'static Keyword<T>> + use<T> {
+        self.keywords.iter().chain(self.shared.iter().copied().flatten())
+    }
+
     fn find(&self, keyword: &str) -> Option<&'static Keyword<T>> {
-        self.keywords.iter().find(|k| k.name == keyword)
+        self.all().find(|k| k.name == keyword)
     }
 
     /// Puts every line of a block into the draft, in order.
@@ -181,6 +205,16 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// A keyword without the value that it needs, where keepalived reads on.
+    pub(super) fn missing_value(&mut self, node: &Node, classic: &str) {
+        if node.broken {
+            return;
+        }
+        let message = format!("`{}` needs a value", node.keyword);
+        let problem = Diagnostic::error("missing-value", node.keyword.span, message);
+        self.report(problem.classic(classic).label("this line is ignored"));
+    }
+
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(if self.by_parent { diagnostic.by_parent() } else { diagnostic });
     }

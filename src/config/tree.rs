@@ -53,8 +53,6 @@ pub(super) struct Builder {
     last_close: Option<Span>,
     /// Names of blocks that must not be given twice.
     names: BTreeMap<(&'static str, String), Span>,
-    /// How many `virtual_server` blocks were skipped.
-    pub(super) virtual_servers: usize,
     by_parent: bool,
 }
 
@@ -67,7 +65,6 @@ impl Builder {
             braces: Vec::new(),
             last_close: None,
             names: BTreeMap::new(),
-            virtual_servers: 0,
             by_parent: true,
         }
     }
@@ -147,7 +144,17 @@ impl Builder {
         };
         let body = match shape {
             Shape::Flag | Shape::Optional | Shape::Required => Body::None,
+            Shape::Foreign => {
+                self.skip(&keyword);
+                return None;
+            }
             Shape::Entries => Body::Entries(self.entries(&keyword, &args)),
+            Shape::NamedEntries => {
+                if args.is_empty() {
+                    self.report(missing_argument(&keyword, "NAME {"));
+                }
+                Body::Entries(self.entries(&keyword, &[]))
+            }
             Shape::Words => Body::Words(self.entries(&keyword, &args).into_iter().flatten().collect()),
             Shape::Block(sub) => {
                 if !self.admit(&keyword, &args, sub) {
@@ -179,7 +186,6 @@ impl Builder {
         };
         self.report(not_yet(keyword, schema));
         if kind == known::Kind::Block {
-            self.virtual_servers += usize::from(keyword.text == "virtual_server");
             self.skip(keyword);
         }
     }
@@ -193,6 +199,16 @@ impl Builder {
                 true
             }
             (Naming::Required, _) => true,
+            (Naming::Checked(_), []) => {
+                self.report(missing_argument(keyword, "ADDRESS {"));
+                true
+            }
+            (Naming::Checked(check), args) => {
+                let problem = check(keyword, args);
+                let fine = problem.is_none();
+                problem.into_iter().for_each(|problem| self.report(problem));
+                fine
+            }
             (Naming::Unique, [name]) => self.admit_name(keyword, name, schema.block()),
             (Naming::Unique, other) => {
                 let span = other.last().map_or(keyword.span, |last| keyword.span.to(last.span));

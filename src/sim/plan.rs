@@ -10,8 +10,8 @@ use super::lan::Weather;
 use super::random::Random;
 use crate::config::Config;
 use crate::config::block::{
-    Announcements, Auth, Delivery, GlobalDefs, NotifyScripts, Preempt, TrackedInterface, TrackedScript,
-    VrrpInstance, VrrpScript,
+    Announcements, Auth, Delivery, NotifyScripts, Preempt, TrackedInterface, TrackedScript, VrrpInstance,
+    VrrpScript,
 };
 use crate::config::value::{ScriptCommand, VirtualAddress, Weight};
 use crate::types::{
@@ -278,7 +278,7 @@ fn node(
             instances.iter_mut().for_each(|instance| change_addresses(random, instance));
         }
         let instances = instances.into_iter().map(Arc::new).collect();
-        Arc::new(Config { global: GlobalDefs::default(), scripts, instances, virtual_servers: 0 })
+        Arc::new(Config { scripts, instances, ..Config::default() })
     };
     let variants: Vec<_> = (0..3).map(&mut variant).collect();
     let scripts_end_good = (0..scripts).map(|_| random.chance(800)).collect();

@@ -1,5 +1,9 @@
 //! `global_defs { … }`.
 
+mod lvs;
+
+pub use lvs::LvsDefs;
+
 use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::dump::{Out, field, object};
 use crate::config::lexer::Word;
@@ -27,6 +31,8 @@ pub struct GlobalDefs {
     pub smtp_connect_timeout: Duration,
     /// Mail on transitions unless said more precisely.
     pub smtp_alert: Option<bool>,
+    /// Load balancing.
+    pub lvs: LvsDefs,
     /// The same for VRRP alone.
     pub smtp_alert_vrrp: Option<bool>,
     /// No mail for transitions to FAULT.
@@ -112,6 +118,7 @@ impl Default for GlobalDefs {
             smtp_helo_name: None,
             smtp_connect_timeout: Duration::from_secs(30),
             smtp_alert: None,
+            lvs: LvsDefs::default(),
             smtp_alert_vrrp: None,
             no_email_faults: false,
             vrrp_mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
@@ -148,6 +155,8 @@ keywords! {
     "smtp_connect_timeout" Required "SECS" "1 to 4294" "30" => smtp_connect_timeout, "how long to wait for the relay";
     "smtp_alert" Optional "[BOOL]" "" "off" => smtp_alert, "default of every `smtp_alert`";
     "smtp_alert_vrrp" Optional "[BOOL]" "" "`smtp_alert`" => smtp_alert_vrrp, "default of the instances' `smtp_alert`";
+    "smtp_alert_checker" Optional "[BOOL]" "" "`smtp_alert`" => lvs::smtp_alert_checker, "default of the `smtp_alert` of virtual and real servers";
+    "checker_log_all_failures" Optional "[BOOL]" "" "off" => lvs::checker_log_all_failures, "log every failed check, not only the last";
     "no_email_faults" Flag "" "" "off" => |d, _, _| d.defs.no_email_faults = true, "no alert for transitions to FAULT";
     "vrrp_mcast_group4" Required "ADDRESS" "IPv4 multicast" "224.0.0.18" => vrrp_mcast_group4, "group of IPv4 adverts";
     "vrrp_mcast_group6" Required "ADDRESS" "IPv6 multicast" "ff02::12" => vrrp_mcast_group6, "group of IPv6 adverts";
@@ -197,13 +206,8 @@ fn secs(n: i64) -> Duration {
 /// keepalived's setters for text that is simply missing.
 fn text(node: &Node, cx: &mut Context<'_>, classic: &str) -> Option<String> {
     let word = node.args.first();
-    if word.is_none() && !node.broken {
-        let problem = Diagnostic::error(
-            "missing-value",
-            node.keyword.span,
-            format!("`{}` needs a value", node.keyword),
-        );
-        cx.report(problem.classic(classic).label("this line is ignored"));
+    if word.is_none() {
+        cx.missing_value(node, classic);
     }
     word.map(|word| word.text.clone())
 }
@@ -447,8 +451,8 @@ impl GlobalDefs {
         self.dump_mail(out);
         object!(out, "Default smtp_alert = {}", switch(self.smtp_alert));
         object!(out, "Default smtp_alert_vrrp = {}", switch(self.smtp_alert_vrrp));
-        object!(out, "Default smtp_alert_checker = unset");
-        object!(out, "Checkers log all failures = false");
+        object!(out, "Default smtp_alert_checker = {}", switch(self.lvs.smtp_alert_checker));
+        object!(out, "Checkers log all failures = {}", self.lvs.checker_log_all_failures);
         object!(out, "No test config before reload");
         object!(out, "Dynamic interfaces = false");
         if self.no_email_faults {

@@ -1,18 +1,41 @@
 //! One file per block: its struct, its keyword table and how it is dumped.
 
+mod checker;
+mod checker_tracker;
 mod global_defs;
+mod lvs_dump;
+mod lvs_root;
+mod real_server;
 mod root;
+mod ssl;
+mod virtual_server;
+mod virtual_server_group;
 mod vrrp_instance;
 mod vrrp_script;
 
-pub use global_defs::{GarpDefaults, GlobalDefs, SmtpServer};
+pub use checker::{
+    BfdCheck, Checker, Connection, DnsCheck, DnsType, FileCheck, HttpCheck, HttpVersion, Method, MiscCheck,
+    Regex, ReplyPattern, SmtpCheck, StatusCodes, UdpCheck, Url,
+};
+pub use checker_tracker::CheckedFile;
+
+pub use global_defs::{GarpDefaults, GlobalDefs, LvsDefs, SmtpServer};
+pub use real_server::RealServer;
+pub use ssl::SslSettings;
+pub use virtual_server::{
+    Granularity, Persistence, Protocol, Scheduler, Service, SorryServer, VirtualServer,
+};
+pub use virtual_server_group::{AddressRange, GroupMark, VirtualServerGroup};
 pub use vrrp_instance::{
     Announcements, Auth, Delivery, NotifyScripts, Preempt, TrackedInterface, TrackedScript, VrrpInstance,
 };
 pub use vrrp_script::VrrpScript;
 
 pub(super) use global_defs::{GLOBAL_DEFS, GlobalDraft};
+pub(super) use lvs_root::{LVS_BLOCKS, LVS_ROOT, LvsDraft};
 pub(super) use root::{ROOT, RootDraft};
+pub(super) use virtual_server::LvsGlobals;
+pub(super) use virtual_server_group::Alive;
 pub(super) use vrrp_instance::{AuthType, InstanceDraft, VRRP_INSTANCE};
 pub(super) use vrrp_script::{ScriptDraft, ScriptReference, VRRP_SCRIPT};
 
@@ -21,8 +44,30 @@ use super::schema::Schema;
 use vrrp_instance::AUTHENTICATION;
 
 /// Every block that has a table, for suggestions and documentation.
-pub(super) fn schemas() -> [&'static dyn Schema; 5] {
-    [&ROOT, &GLOBAL_DEFS, &VRRP_INSTANCE, &AUTHENTICATION, &VRRP_SCRIPT]
+pub(super) fn schemas() -> [&'static dyn Schema; 21] {
+    [
+        &ROOT,
+        &GLOBAL_DEFS,
+        &VRRP_INSTANCE,
+        &AUTHENTICATION,
+        &VRRP_SCRIPT,
+        &virtual_server::VIRTUAL_SERVER,
+        &real_server::REAL_SERVER,
+        &checker::TCP_CHECK,
+        &checker::HTTP_GET,
+        &checker::HTTP_URL,
+        &checker::SSL_GET,
+        &checker::SSL_URL,
+        &checker::SMTP_CHECK,
+        &checker::SMTP_HOST,
+        &checker::DNS_CHECK,
+        &checker::MISC_CHECK,
+        &checker::PING_CHECK,
+        &checker::UDP_CHECK,
+        &checker::BFD_CHECK,
+        &checker::FILE_CHECK,
+        &ssl::SSL,
+    ]
 }
 
 /// The blocks in which a word is a keyword.

@@ -16,6 +16,9 @@ keywords! {
     ROOT: RootDraft, "", None;
     "global_defs" Block(&GLOBAL_DEFS) "{…}" "" "" => global_defs, "settings of the whole daemon; may appear several times";
     "vrrp_script" Block(&VRRP_SCRIPT) "NAME {…}" "" "" => vrrp_script, "a check that is run again and again and moves priorities";
+    "virtual_server" Foreign "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => |_, _, _| {}, "a service and the machines behind it";
+    "virtual_server_group" Foreign "NAME {…}" "" "" => |_, _, _| {}, "addresses and firewall marks that one virtual server stands for";
+    "SSL" Foreign "{…}" "" "" => |_, _, _| {}, "settings of the TLS client of `SSL_GET`";
     "vrrp_instance" Block(&VRRP_INSTANCE) "NAME {…}" "one name, used once" "" => vrrp_instance, "our part of one virtual router";
 }
 

@@ -1,16 +1,23 @@
 //! One file per kind of value: how it is read, checked, and written back.
 
 mod boolean;
+mod forwarding;
 mod number;
 mod script;
+mod server_address;
+mod unsigned;
 mod virtual_address;
 mod weight;
 
+pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use script::{CommandError, ScriptCommand, split_command};
+pub use server_address::ServerAddress;
 pub use virtual_address::VirtualAddress;
 pub use weight::Weight;
 
 pub(super) use number::{Junk, Otherwise};
 pub(super) use script::{CUSTOMARY_USER, DefaultAccount};
+pub(super) use server_address::{family_of, read_address, read_port, read_server};
+pub(super) use unsigned::{ANY_TIME, Read, SOME_TIME, TIMEOUT, read_unsigned};
 pub(super) use virtual_address::AddressDraft;
 pub(super) use weight::TrackKind;

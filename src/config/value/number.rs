@@ -38,7 +38,7 @@ impl Otherwise {
 }
 
 /// Digits at the start of a text and whether something follows them.
-fn leading_integer(text: &str) -> (Option<i64>, bool) {
+pub(super) fn leading_integer(text: &str) -> (Option<i64>, bool) {
     let trimmed = text.trim_start();
     let digits = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
     let count = digits.bytes().take_while(u8::is_ascii_digit).count();
@@ -163,13 +163,13 @@ impl Context<'_> {
     }
 }
 
-fn finish(problem: Diagnostic, otherwise: Otherwise) -> Diagnostic {
+pub(super) fn finish(problem: Diagnostic, otherwise: Otherwise) -> Diagnostic {
     let problem = if otherwise.classic.is_empty() { problem } else { problem.classic(otherwise.classic) };
     problem.label(otherwise.effect)
 }
 
 /// `12.345` in units of `10^-places`, rounded half up, and whether nothing was rounded off.
-fn decimal_units(text: &str, places: u32) -> Option<(u64, bool)> {
+pub(super) fn decimal_units(text: &str, places: u32) -> Option<(u64, bool)> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     if !all_digits(whole) || !all_digits(fraction) || text == "." {
@@ -185,7 +185,7 @@ fn decimal_units(text: &str, places: u32) -> Option<(u64, bool)> {
     Some((units.saturating_add(u64::from(digit(places) >= 5)), exact))
 }
 
-fn show_units(units: u64, places: u32) -> String {
+pub(super) fn show_units(units: u64, places: u32) -> String {
     let one = 10u64.pow(places);
     format!("{}.{:0width$}", units / one, units % one, width = places as usize)
 }

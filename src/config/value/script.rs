@@ -4,6 +4,7 @@ use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::environment::{Account, Fact};
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
+use crate::config::tree::Node;
 use std::fmt;
 
 /// A command with its arguments and the account that runs it.
@@ -191,6 +192,53 @@ impl Context<'_> {
         };
         self.report(problem.label(effect));
         None
+    }
+
+    /// `COMMAND [USER [GROUP]]` of a `notify*` or `quorum_*` keyword; `None` when it is reported and the
+    /// line is ignored. `given`: the keyword was there before. `owner` is whose keyword it is.
+    pub(in crate::config) fn notify_script(
+        &mut self,
+        node: &Node,
+        given: bool,
+        owner: &str,
+        default: DefaultAccount,
+    ) -> Option<ScriptCommand> {
+        let (keyword, word) = (&node.keyword, node.arg());
+        if given {
+            let problem =
+                Diagnostic::error("duplicate-value", keyword.span, format!("there are two `{keyword}`"))
+                    .classic(format!("({owner}) {keyword} script already specified - ignoring {word}"))
+                    .label("this line is ignored");
+            self.report(problem);
+            return None;
+        }
+        let argv = self.command(word, "nothing is run")?;
+        let account = match node.args.get(1) {
+            Some(user) => self.account(user, node.args.get(2)).map_err(|reason| (user.span, reason)),
+            None => match default {
+                DefaultAccount::Usable(account) => Ok(account),
+                DefaultAccount::Unusable => Err((word.span, "there is no user to run scripts".to_owned())),
+            },
+        };
+        match account {
+            Ok(account) => {
+                let (uid, gid) = (account.map(|a| a.uid), account.map(|a| a.gid));
+                Some(ScriptCommand { argv, uid, gid })
+            }
+            Err((span, reason)) => {
+                let classic = match node.args.get(1) {
+                    Some(_) => reason.clone(),
+                    None => format!("Failed to set default user for {keyword} script {word} - ignoring"),
+                };
+                let problem = Diagnostic::error("no-such-user", span, reason)
+                    .class(Class::Harmless)
+                    .classic(classic)
+                    .label("nothing is run")
+                    .help("words behind the command are its user and group; a command with arguments stands in quotes");
+                self.report(problem);
+                None
+            }
+        }
     }
 }
 

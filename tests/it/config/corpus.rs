@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use vrrpd::config::dump::{Runtime, dump};
 
 /// Where real keepalived.conf files lie: `VRRPD_CORPUS`, or a directory beside the project.
-fn corpus() -> PathBuf {
+pub(super) fn corpus() -> PathBuf {
     match std::env::var_os("VRRPD_CORPUS") {
         Some(path) => path.into(),
         None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"),

@@ -695,43 +695,10 @@ fn notify(
     cx: &mut Context<'_>,
     slot: fn(&mut NotifyScripts) -> &mut Option<ScriptCommand>,
 ) {
-    let word = node.arg();
-    if slot(&mut d.notify).is_some() {
-        let text = format!("({}) {} script already specified - ignoring {word}", d.name, node.keyword);
-        let problem = Diagnostic::error(
-            "duplicate-value",
-            node.keyword.span,
-            format!("there are two `{}`", node.keyword),
-        )
-        .classic(text)
-        .label("this line is ignored");
-        return cx.report(problem);
-    }
-    let Some(argv) = cx.command(word, "nothing is run") else { return };
-    let account = match node.args.get(1) {
-        Some(user) => cx.account(user, node.args.get(2)).map_err(|reason| (user.span, reason)),
-        None => match d.script_account {
-            DefaultAccount::Usable(account) => Ok(account),
-            DefaultAccount::Unusable => Err((word.span, "there is no user to run scripts".to_owned())),
-        },
-    };
-    match account {
-        Ok(account) => {
-            let (uid, gid) = (account.map(|a| a.uid), account.map(|a| a.gid));
-            *slot(&mut d.notify) = Some(ScriptCommand { argv, uid, gid });
-        }
-        Err((span, reason)) => {
-            let classic = match node.args.get(1) {
-                Some(_) => reason.clone(),
-                None => format!("Failed to set default user for {} script {word} - ignoring", node.keyword),
-            };
-            let problem = Diagnostic::error("no-such-user", span, reason)
-                .class(Class::Harmless)
-                .classic(classic)
-                .label("nothing is run")
-                .help("words behind the command are its user and group; a command with arguments stands in quotes");
-            cx.report(problem);
-        }
+    let owner = d.name.text.clone();
+    let command = cx.notify_script(node, slot(&mut d.notify).is_some(), &owner, d.script_account);
+    if command.is_some() {
+        *slot(&mut d.notify) = command;
     }
 }
 

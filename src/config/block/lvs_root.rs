@@ -1,0 +1,69 @@
+//! The top level of a file, as keepalived's checker process reads it.
+
+use super::checker_tracker::{CheckedFile, SESSION, Session, TRACK_FILE, track_file};
+use super::ssl::{SSL, SslSettings, ssl};
+use super::virtual_server::{VIRTUAL_SERVER, VirtualServerDraft, virtual_server};
+use super::virtual_server_group::{VirtualServerGroup, virtual_server_group};
+use crate::config::diagnostic::Diagnostic;
+use crate::config::schema::{Context, keywords};
+use crate::config::tree::Node;
+use crate::config::value::DefaultAccount;
+
+/// Root keywords that are read here and nowhere else.
+pub(in crate::config) const LVS_BLOCKS: [&str; 3] = ["virtual_server", "virtual_server_group", "SSL"];
+
+/// What the blocks of a file have put together so far.
+pub(in crate::config) struct LvsDraft {
+    pub(in crate::config) script_account: DefaultAccount,
+    pub(in crate::config) ssl: Option<SslSettings>,
+    pub(in crate::config) groups: Vec<VirtualServerGroup>,
+    pub(in crate::config) servers: Vec<VirtualServerDraft>,
+    pub(in crate::config) track_files: Vec<CheckedFile>,
+    /// Names of `bfd_instance`s that tell the checkers.
+    pub(in crate::config) sessions: Vec<String>,
+}
+
+impl LvsDraft {
+    pub(in crate::config) fn new(script_account: DefaultAccount) -> Self {
+        Self {
+            script_account,
+            ssl: None,
+            groups: Vec::new(),
+            servers: Vec::new(),
+            track_files: Vec::new(),
+            sessions: Vec::new(),
+        }
+    }
+}
+
+keywords! {
+    /// Blocks of the top level, those of VRRP left out.
+    LVS_ROOT: LvsDraft, "", None;
+    "global_defs" Foreign "" "" "" => |_, _, _| {}, "read by the parent";
+    "vrrp_script" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
+    "vrrp_instance" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
+    "SSL" Block(&SSL) "{…}" "" "" => |d, n, cx| d.ssl = Some(ssl(n, d.ssl.is_some(), cx)), "settings of the TLS client of `SSL_GET`";
+    "virtual_server_group" NamedEntries "NAME {…}" "" "" => |d, n, cx| d.groups.extend(virtual_server_group(n, cx)), "addresses and firewall marks that one virtual server stands for";
+    "virtual_server" Block(&VIRTUAL_SERVER) "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => virtual_server, "a service and the machines behind it";
+    "track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.track_files.extend(track_file(n, cx)), "a file whose number counts";
+    "vrrp_track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => old_track_file, "deprecated spelling of `track_file`";
+    "bfd_instance" Block(&SESSION) "NAME {…}" "" "" => bfd_instance, "a BFD session";
+}
+
+fn old_track_file(d: &mut LvsDraft, node: &Node, cx: &mut Context<'_>) {
+    let message = "`vrrp_track_file` is called `track_file` now";
+    let problem = Diagnostic::warning("deprecated", node.keyword.span, message)
+        .said_at(node.end)
+        .classic("\"vrrp_track_file\" is deprecated, please use \"track_file\"");
+    cx.report(problem);
+    d.track_files.extend(track_file(node, cx));
+}
+
+fn bfd_instance(d: &mut LvsDraft, node: &Node, cx: &mut Context<'_>) {
+    let Some(name) = node.args.first() else { return };
+    let mut session = Session::default();
+    SESSION.apply(&mut session, node.children(), cx);
+    if session.tells_checkers() {
+        d.sessions.push(name.text.clone());
+    }
+}
