@@ -62,11 +62,9 @@ fn report(options: &Options, output: &mut dyn Write, colour: bool) -> io::Result
     Ok(code)
 }
 
-/// What `-e` makes of files that are not there: of the main file, and of included ones.
+/// What `-e` makes of a main file that is not there; included ones are the reader's business.
 fn missing_files(loaded: &Loaded) -> Class {
-    if loaded.diagnostics.iter().any(|problem| problem.id == "include-missing") {
-        Class::Security
-    } else if loaded.run_exit_code() == Some(crate::daemon::child::exit_code::NO_CONFIG) {
+    if loaded.run_exit_code() == Some(crate::daemon::child::exit_code::NO_CONFIG) {
         Class::Unusable
     } else {
         Class::Harmless

@@ -13,7 +13,7 @@ use crate::daemon::script_security;
 /// Reads what `-f` names, without a word.
 #[must_use]
 pub fn load(options: &Options) -> Loaded {
-    config::load(&options.config_file, &DiskFiles, &Machine)
+    config::load(&options.config_file, &DiskFiles, &Machine::with_options(options))
 }
 
 /// Logs all problems of a configuration, in keepalived's form, and drops the scripts that may not

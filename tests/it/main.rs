@@ -5,6 +5,5 @@ mod cli;
 mod config;
 mod fuzz;
 mod sim;
-#[cfg(feature = "daemon")]
 mod text_layer;
 mod tidy;

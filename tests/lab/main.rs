@@ -18,6 +18,7 @@ mod sim;
 mod strangers;
 mod takeover;
 mod takeover_cost;
+mod text_layer;
 mod transport;
 mod wire;
 
