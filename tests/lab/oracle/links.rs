@@ -97,6 +97,6 @@ fn the_source_address_goes_and_another_is_there() {
 #[test]
 fn dont_track_primary_ignores_the_cable() {
     let timeline =
-        Timeline::new(v3_config(200, "dont_track_primary")).at(1250, Cable(false)).at(1650, Cable(true));
+        Timeline::new(v3_config(200, "dont_track_primary")).at(1300, Cable(false)).at(1700, Cable(true));
     same(&timeline, 2500);
 }
