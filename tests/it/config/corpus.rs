@@ -13,6 +13,13 @@ pub(super) fn corpus() -> PathBuf {
     }
 }
 
+/// Says that there is no corpus, and fails where there must be one.
+pub(super) fn absent(consequence: &str) {
+    let message = format!("no corpus at {} (set VRRPD_CORPUS): {consequence}", corpus().display());
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{message}");
+    eprintln!("{message}");
+}
+
 /// Loads, and shows everything that can be shown of it.
 fn exercise(text: &[u8]) {
     let loaded = loaded(text);
@@ -37,7 +44,7 @@ fn every_file_of_the_corpus_is_read() {
         }
     }
     if files == 0 {
-        eprintln!("no corpus at {}: set VRRPD_CORPUS; only the made-up files are tested", root.display());
+        absent("only made-up files are read");
     }
 }
 
