@@ -158,6 +158,11 @@ impl<'e> Expander<'e> {
         self.unfinished.is_some()
     }
 
+    /// Whether a line is a part of a definition.
+    pub(super) fn defines(&self, line: &Text) -> bool {
+        self.in_definition() || definition(line.as_str()).is_some()
+    }
+
     /// The next line of a definition; an empty line ends it.
     pub(super) fn continue_definition(&mut self, line: Option<&Text>) {
         let Some(mut definition) = self.unfinished.take() else { return };

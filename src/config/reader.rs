@@ -105,6 +105,12 @@ impl<'a> Reader<'a> {
         if let Some(span) = stripped.glued_comment {
             self.diagnostics.push(glued(span, line.as_str()));
         }
+        if let Some(backslash) = stripped.comment_backslash.filter(|_| self.expander.defines(&line)) {
+            if !line.as_str().is_empty() {
+                self.diagnostics.push(commented_backslash(backslash));
+            }
+            line.go_on(backslash);
+        }
         let code = if stripped.open_quote { line.as_str().to_owned() } else { String::new() };
         let before = self.diagnostics.len();
         if self.expander.in_definition() {
@@ -334,6 +340,15 @@ fn unterminated(span: Span, code: &str, cut: bool) -> Diagnostic {
     }
 }
 
+/// Nobody who ends a line so means the definition to end there.
+fn commented_backslash(span: Span) -> Diagnostic {
+    Diagnostic::note("commented-backslash", span, "the backslash that continues a definition is in a comment")
+        .label("the definition goes on all the same")
+        .help("leave the comment out: a definition has none behind the text of a line")
+        .keepalived("goes on in 2.2, and ends the definition here in 2.4")
+        .by_parent()
+}
+
 fn glued(span: Span, code: &str) -> Diagnostic {
     let problem = Diagnostic::note("comment-in-word", span, "a comment starts in the middle of a word")
         .label("from here on it is a comment");
@@ -449,6 +464,13 @@ mod tests {
         let lines =
             ["vrrp_instance V", "{", "priority 7", "}", "vrrp_instance W", "{", "priority 7", "}", "$T x"];
         assert_eq!(expanded(text), lines);
+    }
+
+    /// oracle: keepalived 2.2.7; 2.4 takes the definition to end at such a comment.
+    #[test]
+    fn a_backslash_at_the_end_of_a_comment_continues_a_definition_and_nothing_else() {
+        let text = "$T=a # one \\\nb # two \\\n# three \\\nc\n$T\nd # four \\\n# five \\\ne";
+        assert_eq!(expanded(text), ["a", "b", "c", "d", "e"]);
     }
 
     #[test]

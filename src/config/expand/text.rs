@@ -33,6 +33,8 @@ pub(in crate::config) struct Stripped {
     pub(in crate::config) open_quote: bool,
     /// A comment starts in the middle of a word: `77#x`.
     pub(in crate::config) glued_comment: Option<Span>,
+    /// The comment ends in a backslash, here.
+    pub(in crate::config) comment_backslash: Option<Span>,
 }
 
 impl Text {
@@ -120,6 +122,12 @@ impl Text {
         Self { text: self.text.clone(), pieces: pieces.collect(), line: place(self.line) }
     }
 
+    /// Puts a backslash at the end that was cut off there.
+    pub(in crate::config) fn go_on(&mut self, backslash: Span) {
+        let end = self.text.len();
+        self.replace(end..end, "\\", backslash);
+    }
+
     fn remove(&mut self, range: Range<usize>) {
         self.replace(range, "", self.line);
     }
@@ -155,6 +163,10 @@ impl Text {
                         |c: char| !is_blank(c) && !matches!(c, '\r' | '\x0b' | '\x0c' | '{' | '}' | '"');
                     if self.text[..at].ends_with(word_before) {
                         stripped.glued_comment = Some(self.span(at..self.text.trim_end().len()));
+                    }
+                    if self.text.ends_with('\\') {
+                        let end = self.text.len();
+                        stripped.comment_backslash = Some(self.span(end - 1..end));
                     }
                     self.truncate(at);
                     break;
