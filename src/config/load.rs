@@ -1,6 +1,6 @@
 //! The whole way: a path in, a [`Config`] and everything there is to say about it out.
 
-use super::block::{GlobalDraft, LVS_BLOCKS, LVS_ROOT, LvsDraft, LvsGlobals, ROOT, RootDraft, Service};
+use super::block::{GlobalDraft, LVS_BLOCKS, LVS_ROOT, LvsDraft, ROOT, RootDraft, Service};
 use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::environment::Environment;
 use super::reader::{Line, Reader};
@@ -75,11 +75,11 @@ pub fn load(path: &Path, files: &dyn FileSource, environment: &dyn Environment) 
     let mut root = RootDraft { global, scripts: Vec::new(), instances: Vec::new() };
     root.read_globals(&nodes, &mut cx);
     ROOT.apply(&mut root, &nodes, &mut cx);
-    let (script_account, globals) = (root.global.script_account, root.global.lvs());
+    let (script_account, smtp_alert) = (root.global.script_account, root.global.smtp_alert_checker());
     let mut config = resolve(root, &mut cx);
     let mut diagnostics = cx.diagnostics;
     if let Some(lines) = for_checkers {
-        let (lvs, said) = load_lvs(lines, script_account, globals, environment);
+        let (lvs, said) = load_lvs(lines, script_account, smtp_alert, environment);
         config.lvs = lvs;
         join(&mut diagnostics, said);
     }
@@ -102,7 +102,7 @@ fn begins_lvs_block(line: &Line) -> bool {
 fn load_lvs(
     lines: Vec<Line>,
     script_account: DefaultAccount,
-    globals: LvsGlobals,
+    smtp_alert: Option<bool>,
     environment: &dyn Environment,
 ) -> (Lvs, Vec<Diagnostic>) {
     let mut builder = Builder::new(lines);
@@ -122,7 +122,7 @@ fn load_lvs(
             }
             Service::Address(_) | Service::Fwmark(_) => None,
         };
-        let Some(server) = draft.complete(&groups, globals, &mut cx) else { continue };
+        let Some(server) = draft.complete(&groups, smtp_alert, &mut cx) else { continue };
         *seen.entry(group.unwrap_or_default()).or_default() += 1;
         virtual_servers.push(Arc::new(server));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::dump::{Runtime, dump};
+use crate::config::dump::{Runtime, dump, dump_lvs};
 use crate::config::{self, Config, Loaded};
 use crate::daemon::files::DiskFiles;
 use crate::daemon::logging::LogHandle;
@@ -47,7 +47,8 @@ pub fn read(options: &Options) -> Result<Config, u8> {
 /// log now and then, so that a long dump arrives whole.
 pub fn log_dump(config: &Config, log: &LogHandle) {
     const LINES_AT_A_TIME: usize = 1000;
-    for (number, line) in dump(config, &Runtime::default()).lines().enumerate() {
+    let text = dump(config, &Runtime::default()) + &dump_lvs(config);
+    for (number, line) in text.lines().enumerate() {
         tracing::info!("{line}");
         if number % LINES_AT_A_TIME == LINES_AT_A_TIME - 1 {
             log.flush(Duration::from_secs(1));

@@ -36,7 +36,9 @@ const IMPURE: &[&str] = &[
     "nix::",
     "libc::",
     "rtnetlink",
-    "netlink_",
+    "netlink_packet",
+    "netlink_proto",
+    "netlink_sys",
     "tracing",
     "clap",
 ];

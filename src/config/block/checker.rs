@@ -54,7 +54,7 @@ pub struct Checker {
     pub warmup: Duration,
     /// Time between two checks.
     pub delay_loop: Duration,
-    /// Log each failed attempt, not the last one alone.
+    /// Log each failed attempt, not the last one alone; `checker_log_all_failures` does it for all.
     pub log_all_failures: bool,
     /// Where it connects to; `None` for those that do not.
     pub connection: Option<Connection>,
@@ -186,7 +186,7 @@ impl FinishedDraft {
     }
 
     /// With what its real server hands down.
-    pub(in crate::config) fn resolve(self, server: Inherited, log_all_failures: bool) -> Checker {
+    pub(in crate::config) fn resolve(self, server: Inherited) -> Checker {
         let settings = self.timing.or(server);
         let (retry, delay) = self.method.defaults();
         let delay_loop = settings.interval();
@@ -197,7 +197,7 @@ impl FinishedDraft {
             delay_before_retry: settings.delay_before_retry.or(delay).unwrap_or(delay_loop),
             warmup: settings.warmup.unwrap_or(delay_loop),
             delay_loop,
-            log_all_failures: self.log_all_failures || log_all_failures,
+            log_all_failures: self.log_all_failures,
             connection: self.connection.map(|connection| Connection { timeout, ..connection }),
             method: self.method,
         }
@@ -227,7 +227,7 @@ impl<K: 'static> CheckerDraft<K> {
         "warmup" Required "SECS" "0 or more, six decimals" "as the real server, else `delay_loop`" => |d, n, cx| d.warmup(n, cx), "longest random delay of the first check";
         "delay_loop" Required "SECS" "0.000001 or more" "as the real server" => |d, n, cx| d.delay_loop(n, cx), "time between two checks";
         "alpha" Optional "[BOOL]" "" "as the real server" => |d, n, cx| d.alpha(n, cx), "failed until the first success";
-        "log_all_failures" Optional "[BOOL]" "" "`checker_log_all_failures`" => |d, n, cx| d.log_all_failures(n, cx), "log every failed attempt, not only the last";
+        "log_all_failures" Optional "[BOOL]" "" "off" => |d, n, cx| d.log_all_failures(n, cx), "log every failed attempt, not only the last";
     };
 
     /// Where a check goes.
@@ -290,7 +290,10 @@ impl<K: 'static> CheckerDraft<K> {
     fn connect_ip(&mut self, node: &Node, cx: &mut Context<'_>) {
         let Some(ip) = address(node, cx) else { return };
         match self.bind_ip {
-            Some(other) if family_of(other) != family_of(ip) => families_differ(node, cx, "bindto"),
+            Some(other) if family_of(other) != family_of(ip) => {
+                self.ip = None;
+                families_differ(node, cx, "bindto");
+            }
             _ => self.ip = Some(ip),
         }
     }

@@ -2,7 +2,7 @@
 
 mod lvs;
 
-pub use lvs::LvsDefs;
+pub use lvs::{FlushOnStop, LvsDefs, LvsTimeouts, NotifyFifo, SyncDaemon};
 
 use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::dump::{Out, field, object};
@@ -157,6 +157,32 @@ keywords! {
     "smtp_alert_vrrp" Optional "[BOOL]" "" "`smtp_alert`" => smtp_alert_vrrp, "default of the instances' `smtp_alert`";
     "smtp_alert_checker" Optional "[BOOL]" "" "`smtp_alert`" => lvs::smtp_alert_checker, "default of the `smtp_alert` of virtual and real servers";
     "checker_log_all_failures" Optional "[BOOL]" "" "off" => lvs::checker_log_all_failures, "log every failed check, not only the last";
+    "checker_process_name" Required "NAME" "15 characters" "none" => lvs::process_name, "name of the process that checks real servers";
+    "lvs_process_name" Required "NAME" "15 characters" "none" => lvs::process_name, "deprecated spelling of `checker_process_name`";
+    "lvs_timeouts" Optional "[tcp SECS] [tcpfin SECS] [udp SECS]" "0 to 2678400" "the kernel's" => lvs::timeouts, "how long IPVS remembers connections";
+    "lvs_flush" Flag "" "" "off" => |d, _, _| d.defs.lvs.flush = true, "empty the IPVS table at start";
+    "lvs_flush_on_stop" Optional "[VS]" "" "server by server" => lvs::flush_on_stop, "empty the IPVS table at shutdown, or our virtual servers in it";
+    "lvs_flush_onstop" Optional "[VS]" "" "server by server" => lvs::flush_on_stop, "deprecated spelling of `lvs_flush_on_stop`";
+    "lvs_sync_daemon" Optional "INTERFACE [[inst] INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]" "id 0 to 255, maxlen 1 to 65507" "none" => lvs::sync_daemon, "tell other nodes of connections";
+    "nftables_ipvs" Optional "[TABLE]" "" "off; keepalived_ipvs" => lvs::nftables, "mark the packets of groups with nftables";
+    "nftables_ipvs_priority" Required "N" "-2147483648 to 2147483647" "-1" => lvs::nftables_priority, "priority of the chain that marks";
+    "nftables_ipvs_start_fwmark" Required "N" "1 to 4294967295" "1000" => lvs::nftables_start_fwmark, "first mark that is used";
+    "nftables_counters" Flag "" "" "off" => |d, _, _| d.defs.lvs.nftables_counters = true, "count what nftables matches";
+    "lvs_notify_fifo" Optional "PATH [USER [GROUP]]" "" "none" => lvs::notify_fifo, "FIFO that gets the events of virtual and real servers";
+    "lvs_notify_fifo_script" Optional "COMMAND [USER [GROUP]]" "" "none" => lvs::notify_fifo_script, "reads that FIFO";
+    "checker_priority" Optional "N" "-20 to 19" "0" => lvs::priority, "nice value of the process that checks real servers";
+    "checker_no_swap" Flag "" "" "off" => |d, _, _| d.defs.lvs.no_swap = true, "lock its memory";
+    "checker_rt_priority" Optional "N" "1 to 99" "none" => lvs::rt_priority, "its real-time priority";
+    "checker_cpu_affinity" Optional "CPU…" "" "all" => lvs::cpu_affinity, "CPUs that it may use";
+    "checker_rlimit_rttime" Required "MICROSECONDS" "1 to 4294967295" "10000" => lvs::rlimit_rttime, "longest real-time run of it without a pause";
+    "checker_rlimit_rtime" Required "MICROSECONDS" "1 to 4294967295" "10000" => lvs::rlimit_rttime, "deprecated spelling of `checker_rlimit_rttime`";
+    "lvs_netlink_cmd_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => lvs::cmd_rcv_bufs, "receive buffer for its requests to the kernel";
+    "lvs_netlink_cmd_rcv_bufs_force" Optional "[BOOL]" "" "off" => lvs::cmd_rcv_bufs_force, "beyond the system's limit";
+    "lvs_netlink_monitor_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => lvs::monitor_rcv_bufs, "receive buffer for what the kernel reports to it";
+    "lvs_netlink_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => lvs::monitor_rcv_bufs_force, "beyond the system's limit";
+    "rs_init_notifies" Optional "[BOOL]" "" "off" => lvs::rs_init_notifies, "run `notify_up` for servers that are there from the start";
+    "no_checker_emails" Optional "[BOOL]" "" "off" => lvs::no_checker_emails, "mail when a server changes, not for each of its checks";
+    "enable_snmp_checker" Flag "" "" "off" => |d, _, _| d.defs.lvs.snmp = true, "serve the tables of virtual servers over SNMP";
     "no_email_faults" Flag "" "" "off" => |d, _, _| d.defs.no_email_faults = true, "no alert for transitions to FAULT";
     "vrrp_mcast_group4" Required "ADDRESS" "IPv4 multicast" "224.0.0.18" => vrrp_mcast_group4, "group of IPv4 adverts";
     "vrrp_mcast_group6" Required "ADDRESS" "IPv6 multicast" "ff02::12" => vrrp_mcast_group6, "group of IPv6 adverts";
@@ -458,13 +484,21 @@ impl GlobalDefs {
         if self.no_email_faults {
             object!(out, "Send emails for fault transitions = off");
         }
+        self.lvs.dump_timeouts(out);
         object!(out, "Default interface = eth0");
         object!(out, "Disable local IGMP = no");
-        object!(out, "LVS flush = false");
-        object!(out, "LVS flush on stop = disabled");
+        self.lvs.dump_table(out);
         object!(out, "FIFO write vrrp states on reload = false");
         object!(out, "VRRP notify priority changes = false");
         self.dump_vrrp(out);
+        for line in FIXED_BEFORE_CHECKERS {
+            object!(out, "{line}");
+        }
+        self.lvs.dump_process(out);
+        for line in FIXED_BEFORE_SNMP {
+            object!(out, "{line}");
+        }
+        object!(out, "SNMP checker {}", if self.lvs.snmp { "enabled" } else { "disabled" });
         for line in FIXED_BEFORE_SECURITY {
             object!(out, "{line}");
         }
@@ -472,6 +506,7 @@ impl GlobalDefs {
         if let Some((uid, gid)) = self.script_ids {
             object!(out, "Default script uid:gid {uid}:{gid}");
         }
+        self.lvs.dump_notifications(out);
         for line in FIXED_AT_THE_END {
             object!(out, "{line}");
         }
@@ -480,6 +515,9 @@ impl GlobalDefs {
     fn dump_mail(&self, out: &mut Out) {
         object!(out, "Network namespace = (default)");
         object!(out, "Network namespace ipvs = (main namespace)");
+        if let Some(name) = &self.lvs.process_name {
+            object!(out, "LVS process name = {name}");
+        }
         if let Some(name) = &self.router_id {
             object!(out, "Router ID = {name}");
         }
@@ -527,6 +565,7 @@ impl GlobalDefs {
         object!(out, "Gratuitous ARP interval = {:.6}", garp.interval.as_secs_f64());
         object!(out, "Gratuitous NA interval = {:.6}", garp.gna_interval.as_secs_f64());
         object!(out, "VRRP default protocol version = {}", self.vrrp_version);
+        self.lvs.dump_nftables(out);
         object!(out, "VRRP check unicast_src = {}", self.vrrp_check_unicast_src);
         object!(out, "VRRP skip check advert addresses = {}", self.vrrp_skip_check_adv_addr);
         object!(out, "VRRP strict mode = false");
@@ -541,26 +580,23 @@ fn switch(value: Option<bool>) -> &'static str {
     }
 }
 
-const FIXED_BEFORE_SECURITY: [&str; 18] = [
+const FIXED_BEFORE_CHECKERS: [&str; 6] = [
     "Max auto priority = 0",
     "Min auto priority delay = 1000000 usecs",
     "VRRP process priority = 0",
     "VRRP don't swap = false",
     "VRRP realtime priority = 0",
     "VRRP realtime limit = 10000",
-    "Checker process priority = 0",
-    "Checker don't swap = false",
-    "Checker realtime priority = 0",
-    "Checker realtime limit = 10000",
+];
+
+const FIXED_BEFORE_SNMP: [&str; 5] = [
     "BFD process priority = 0",
     "BFD don't swap = false",
     "BFD realtime priority = 0",
     "BFD realtime limit = 10000",
     "SNMP vrrp disabled",
-    "SNMP checker disabled",
-    "SNMP traps disabled",
-    "DBus disabled",
 ];
 
-const FIXED_AT_THE_END: [&str; 4] =
-    ["rs_init_notifies = 0", "no_checker_emails = 0", "rx_bufs_multiples = 3", "umask = 0177"];
+const FIXED_BEFORE_SECURITY: [&str; 2] = ["SNMP traps disabled", "DBus disabled"];
+
+const FIXED_AT_THE_END: [&str; 2] = ["rx_bufs_multiples = 3", "umask = 0177"];

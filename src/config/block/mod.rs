@@ -19,7 +19,9 @@ pub use checker::{
 };
 pub use checker_tracker::CheckedFile;
 
-pub use global_defs::{GarpDefaults, GlobalDefs, LvsDefs, SmtpServer};
+pub use global_defs::{
+    FlushOnStop, GarpDefaults, GlobalDefs, LvsDefs, LvsTimeouts, NotifyFifo, SmtpServer, SyncDaemon,
+};
 pub use real_server::RealServer;
 pub use ssl::SslSettings;
 pub use virtual_server::{
@@ -34,7 +36,6 @@ pub use vrrp_script::VrrpScript;
 pub(super) use global_defs::{GLOBAL_DEFS, GlobalDraft};
 pub(super) use lvs_root::{LVS_BLOCKS, LVS_ROOT, LvsDraft};
 pub(super) use root::{ROOT, RootDraft};
-pub(super) use virtual_server::LvsGlobals;
 pub(super) use virtual_server_group::Alive;
 pub(super) use vrrp_instance::{AuthType, InstanceDraft, VRRP_INSTANCE};
 pub(super) use vrrp_script::{ScriptDraft, ScriptReference, VRRP_SCRIPT};

@@ -183,7 +183,7 @@ impl RealServerDraft {
     /// With all that its virtual server hands down.
     pub(in crate::config) fn resolve(self, outer: &Handed) -> RealServer {
         let settings = self.settings.or(outer.settings);
-        let resolve = |draft: FinishedDraft| draft.resolve(settings, outer.log_all_failures);
+        let resolve = |draft: FinishedDraft| draft.resolve(settings);
         RealServer {
             address: self.address,
             forwarding: self.forwarding.unwrap_or(outer.forwarding),
@@ -214,7 +214,6 @@ pub(in crate::config) struct Handed {
     pub(in crate::config) weight: u32,
     pub(in crate::config) inhibit_on_failure: bool,
     pub(in crate::config) smtp_alert: Option<bool>,
-    pub(in crate::config) log_all_failures: bool,
 }
 
 fn weight(d: &mut RealServerDraft, node: &Node, cx: &mut Context<'_>) {

@@ -32,7 +32,6 @@ keywords! {
 pub(in crate::config) fn ssl(node: &Node, again: bool, cx: &mut Context<'_>) -> SslSettings {
     if again {
         let problem = Diagnostic::error("duplicate-value", node.keyword.span, "there are two `SSL` blocks")
-            .said_at(node.end)
             .classic("SSL context already specified - replacing")
             .label("this one is used");
         cx.report(problem);

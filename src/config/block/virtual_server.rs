@@ -4,7 +4,6 @@ mod complete;
 mod dump;
 mod keywords;
 
-pub(in crate::config) use complete::Globals as LvsGlobals;
 pub(in crate::config) use keywords::{
     VIRTUAL_SERVER, VirtualServerDraft, bad_service_address, single_word, virtual_server,
 };

@@ -78,9 +78,10 @@ pub(in crate::config) fn virtual_server_group(
 }
 
 impl VirtualServerGroup {
-    /// Whether it has an address of a family.
+    /// Whether it has an address, or a mark that says so, of a family.
     pub(in crate::config) fn has(&self, family: Family) -> bool {
         self.addresses.iter().any(|range| family_of(range.first) == family)
+            || self.fwmarks.iter().any(|mark| mark.family == Some(family))
     }
 
     fn add_mark(&mut self, keyword: &Word, args: &[Word], cx: &mut Context<'_>) {
@@ -93,13 +94,9 @@ impl VirtualServerGroup {
                 .classic(format!("({name}): fwmark '{word}' must be in [0, {}] - ignoring", u32::MAX))
                 .label("this entry is ignored")
         };
-        let mark = match read_unsigned(word, 0..=u32::MAX, Junk::Tolerated) {
+        let mark = match read_unsigned(word, 0..=u32::MAX, Junk::Refused) {
             Read::Good(mark) => mark,
-            Read::Junk(mark, problem) => {
-                cx.report(refused(problem).label(format!("{mark} is used")));
-                mark
-            }
-            Read::Bad(problem) => return cx.report(refused(problem)),
+            Read::Junk(_, problem) | Read::Bad(problem) => return cx.report(refused(problem)),
         };
         let family = match args.get(1).map(|word| (word, word.as_str())) {
             None => None,

@@ -16,7 +16,7 @@ pub use virtual_address::VirtualAddress;
 pub use weight::Weight;
 
 pub(super) use number::{Junk, Otherwise};
-pub(super) use script::{CUSTOMARY_USER, DefaultAccount};
+pub(super) use script::{CUSTOMARY_USER, DefaultAccount, unescape};
 pub(super) use server_address::{family_of, read_address, read_port, read_server};
 pub(super) use unsigned::{ANY_TIME, Read, SOME_TIME, TIMEOUT, read_unsigned};
 pub(super) use virtual_address::AddressDraft;

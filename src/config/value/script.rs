@@ -86,6 +86,16 @@ pub fn split_command(text: &str) -> Result<Vec<String>, CommandError> {
     if argv.is_empty() { Err(CommandError::Empty) } else { Ok(argv) }
 }
 
+/// A text with its backslash sequences made plain; a backslash at the very end stays.
+pub(in crate::config) fn unescape(text: &str) -> String {
+    let mut plain = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        plain.push(if c == '\\' { escape(&mut chars).unwrap_or(c) } else { c });
+    }
+    plain
+}
+
 /// The character that a backslash sequence stands for; the backslash is already gone.
 fn escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<char> {
     let c = chars.next()?;

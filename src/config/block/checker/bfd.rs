@@ -52,8 +52,8 @@ pub(in crate::config) fn bfd_check(server: &mut RealServerDraft, node: &Node, cx
     let mut draft = CheckerDraft::new(server.address, kind);
     BFD_CHECK.apply(&mut draft, node.children(), cx);
     match draft.kind.name.clone() {
+        _ if draft.kind.explained => {}
         Some(name) => server.checkers.push(draft.finish(None, Method::Bfd(BfdCheck { name }))),
-        None if draft.kind.explained => {}
         None => {
             let text = "No name has been specified for BFD_CHECKER - skipping";
             refuse(&mut draft.kind, cx, node.end(), "a `BFD_CHECK` needs a `name`".to_owned(), text);

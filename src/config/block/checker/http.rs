@@ -7,7 +7,7 @@ use crate::config::dump::{Out, field, member};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, Keyword, keyword_rows, keywords};
 use crate::config::tree::Node;
-use crate::config::value::{Junk, Otherwise};
+use crate::config::value::{Junk, Otherwise, unescape};
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -74,7 +74,7 @@ pub struct Url {
 /// A pattern of PCRE2, and how it is applied.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Regex {
-    /// As it stands in the quotes, escapes not yet resolved.
+    /// With its backslash sequences made plain, as keepalived does before PCRE2 sees it.
     pub pattern: String,
     /// `regex_options`, in keepalived's order.
     pub options: Vec<&'static str>,
@@ -402,7 +402,7 @@ fn status_code(d: &mut UrlDraft, node: &Node, cx: &mut Context<'_>) {
 
 fn regex(d: &mut UrlDraft, node: &Node, cx: &mut Context<'_>) {
     match node.args.as_slice() {
-        [pattern] => d.pattern = Some(pattern.text.clone()),
+        [pattern] => d.pattern = Some(unescape(pattern.as_str())),
         args => {
             let word = args.get(1).unwrap_or(&node.keyword);
             remark(

@@ -13,26 +13,18 @@ use crate::config::source::Span;
 use crate::config::value::Forwarding;
 use crate::types::Family;
 
-/// What `global_defs` has to say to virtual servers.
-#[derive(Clone, Copy)]
-pub(in crate::config) struct Globals {
-    /// `smtp_alert_checker`, else `smtp_alert`.
-    pub(in crate::config) smtp_alert: Option<bool>,
-    /// `checker_log_all_failures`
-    pub(in crate::config) log_all_failures: bool,
-}
-
 /// Says something that keepalived says at the end.
 fn warn(cx: &mut Context<'_>, id: &'static str, span: Span, message: impl Into<String>, classic: String) {
     cx.report(Diagnostic::warning(id, span, message).classic(classic).at_completion());
 }
 
 impl VirtualServerDraft {
-    /// The finished virtual server; `None` when it is left out, as reported.
+    /// The finished virtual server; `None` when it is left out, as reported. `smtp_alert` is what the globals
+    /// say of it.
     pub(in crate::config) fn complete(
         mut self,
         groups: &[VirtualServerGroup],
-        globals: Globals,
+        smtp_alert: Option<bool>,
         cx: &mut Context<'_>,
     ) -> Option<VirtualServer> {
         if self.real_servers.is_empty() {
@@ -59,17 +51,16 @@ impl VirtualServerDraft {
         let is_real_server = self.match_sorry_server(cx);
         self.settle_quorum(cx);
         self.settle_ports(group, forwarding, cx);
-        Some(self.finish(forwarding, is_real_server, globals))
+        Some(self.finish(forwarding, is_real_server, smtp_alert))
     }
 
-    fn finish(self, forwarding: Forwarding, is_real_server: bool, globals: Globals) -> VirtualServer {
+    fn finish(self, forwarding: Forwarding, is_real_server: bool, smtp_alert: Option<bool>) -> VirtualServer {
         let handed = Handed {
             settings: self.settings,
             forwarding,
             weight: self.weight,
             inhibit_on_failure: self.inhibit_on_failure,
-            smtp_alert: globals.smtp_alert,
-            log_all_failures: globals.log_all_failures,
+            smtp_alert,
         };
         let sorry = |sorry: SorryDraft| SorryServer {
             address: sorry.address,
@@ -100,7 +91,7 @@ impl VirtualServerDraft {
             quorum_up: self.quorum_up,
             quorum_down: self.quorum_down,
             ha_suspend: self.ha_suspend.is_some(),
-            smtp_alert: self.smtp_alert.or(globals.smtp_alert).unwrap_or(false),
+            smtp_alert: self.smtp_alert.or(smtp_alert).unwrap_or(false),
             virtualhost: self.virtualhost,
             snmp_name: self.snmp_name,
             sorry_server: self.sorry_server.map(sorry),

@@ -133,13 +133,9 @@ fn read_header(args: &[Word]) -> Result<(Service, Option<Diagnostic>), Box<Diagn
         [kind, rest @ ..] if kind.text == "fwmark" => {
             let word = rest.first().ok_or_else(|| nameless(kind))?;
             let text = format!("virtual server fwmark '{word}' must be in [0, {}] - ignoring", u32::MAX);
-            match read_unsigned(word, 0..=u32::MAX, Junk::Tolerated) {
+            match read_unsigned(word, 0..=u32::MAX, Junk::Refused) {
                 Read::Good(mark) => Ok((Service::Fwmark(mark), None)),
-                Read::Junk(mark, problem) => {
-                    let problem = problem.classic(text).label(format!("{mark} is used"));
-                    Ok((Service::Fwmark(mark), Some(problem)))
-                }
-                Read::Bad(problem) => Err(bad_service_address(problem, text).into()),
+                Read::Junk(_, problem) | Read::Bad(problem) => Err(bad_service_address(problem, text).into()),
             }
         }
         [address, rest @ ..] => {
@@ -403,16 +399,18 @@ fn read_mask(text: &str) -> Option<Ipv4Addr> {
 fn persistence_granularity(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
     let word = node.arg();
     let family = d.family.unwrap_or(if word.text.contains('.') { Family::V4 } else { Family::V6 });
+    let text = format!("Invalid {family} persistence_granularity specified - {word}");
     let granularity = match family {
-        Family::V4 => read_mask(word.as_str()).map(Granularity::Mask),
-        Family::V6 => {
-            let length = word.as_str().parse::<u8>().ok();
-            length.filter(|length| (1..=128).contains(length)).map(Granularity::Prefix)
-        }
-    };
-    let Some(granularity) = granularity else {
-        let text = format!("Invalid {family} persistence_granularity specified - {word}");
-        return refused(cx, "bad-granularity", word, format!("`{word}` is not a mask for {family}"), text);
+        Family::V4 => match read_mask(word.as_str()) {
+            Some(mask) => Granularity::Mask(mask),
+            None => {
+                return refused(cx, "bad-granularity", word, format!("`{word}` is not an IPv4 mask"), text);
+            }
+        },
+        Family::V6 => match cx.unsigned(word, 1..=128, Junk::Refused, Otherwise::ignored(text)) {
+            Some(length) => Granularity::Prefix(u8::try_from(length).unwrap_or(128)),
+            None => return,
+        },
     };
     d.family = Some(family);
     d.granularity = Some(granularity);
