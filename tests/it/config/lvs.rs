@@ -14,6 +14,8 @@ use vrrpd::config::{Class, Loaded, load};
 const VERDICTS: usize = 976;
 const FLAGGED_LINES: usize = 941;
 const DUMP_LINES: usize = 1000;
+/// The same for files with definitions; what is lacking are scripts that were not there for keepalived.
+const EXPANDED_DUMP_LINES: usize = 973;
 
 const CONFIG_PATH: &str = "/etc/keepalived/keepalived.conf";
 
@@ -258,6 +260,7 @@ fn load_balancing_is_read_as_keepalived_reads_it() {
         floor(&plain.verdicts, VERDICTS);
         floor(&plain.flagged_lines, FLAGGED_LINES);
         floor(&plain.dump_lines, DUMP_LINES);
+        floor(&expanded.dump_lines, EXPANDED_DUMP_LINES);
     }
 }
 
@@ -306,4 +309,28 @@ fn what_is_said_and_dumped_is_what_keepalived_says_and_dumps() {
             assert_eq!(ours.lines().count(), dumped.lines().count(), "{name}");
         }
     }
+}
+
+#[test]
+fn a_broken_virtual_server_costs_vrrp_nothing_and_is_said_to_be_idle_once() {
+    let broken = "virtual_server 10.0.0.9 80 {\n protocol\n FOO_CHECK {\n }\n real_server 10.0.0.2 80 {\n }\n}\n\
+                  virtual_server fwmark 7 {\n real_server 10.0.0.3 {\n }\n}\n";
+    let file = super::loaded(
+        super::instance("") + broken + &super::instance("").replace("V {", "W {").replace("51", "52"),
+    );
+    assert_eq!(file.config.instances.len(), 2);
+    assert_eq!((file.test_exit_code(), file.run_exit_code(), file.is_fatal()), (2, None, false));
+    let idle: Vec<_> = file.diagnostics.iter().filter(|d| d.id == "not-yet-supported").collect();
+    let [idle] = &idle[..] else { panic!("{idle:?}") };
+    assert!(idle.message.contains("not yet run in this version"), "{}", idle.message);
+}
+
+#[test]
+fn the_password_of_the_key_is_in_no_output() {
+    let text = "SSL {\n password hunter2\n password hunter3\n}\nvirtual_server 10.0.0.9 80 {\n real_server 10.0.0.2 80 {\n }\n}\n";
+    let file = super::loaded(text);
+    let shown: String = file.diagnostics.iter().map(|d| d.render(&file.sources, false)).collect();
+    assert!(shown.contains("password"), "{shown}");
+    let all = shown + &dump_lvs(&file.config) + &format!("{:?}", file.config);
+    assert!(!all.contains("hunter"), "{all}");
 }
