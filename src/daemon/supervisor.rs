@@ -42,6 +42,8 @@ const RUNNER_LIMIT: Duration = Duration::from_millis(300);
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
 /// How soon lines that syslog did not take are tried again.
 const LOG_RETRY: Duration = Duration::from_millis(50);
+/// Whoever is started right after its predecessor was killed finds that one's last process dying.
+const DYING_LIMIT: Duration = Duration::from_secs(1);
 
 /// The names of parent (and script runner) and VRRP child in syslog.
 const IDENT: &str = "Keepalived";
@@ -633,7 +635,17 @@ fn make_pid_directory(path: &Path) {
 
 fn claim(path: &Path) -> Result<PidFile, u8> {
     make_pid_directory(path);
-    PidFile::claim(path, &["keepalived", "vrrpd"]).map_err(|error| match error {
+    let patience = Instant::now() + DYING_LIMIT;
+    loop {
+        match PidFile::claim(path, &["keepalived", "vrrpd"]) {
+            Err(PidFileError::Taken) if Instant::now() < patience => std::thread::sleep(DYING_LIMIT / 20),
+            claimed => return claimed.map_err(|error| refusal(path, error)),
+        }
+    }
+}
+
+fn refusal(path: &Path, error: PidFileError) -> u8 {
+    match error {
         PidFileError::Taken => {
             tracing::warn!("Another process has pid file {} locked", path.display());
             tracing::warn!("daemon is already running");
@@ -643,7 +655,7 @@ fn claim(path: &Path) -> Result<PidFile, u8> {
             tracing::error!("pidfile_write : Cannot open {} pidfile", path.display());
             fatal(&format!("  {error}"))
         }
-    })
+    }
 }
 
 fn send(pid: u32, signal: i32) {

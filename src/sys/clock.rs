@@ -16,6 +16,18 @@ pub fn wall() -> Duration {
     read(ClockId::CLOCK_REALTIME).unwrap_or_default()
 }
 
+/// A stamp by the wall clock of a moment just past, as the kernel gives one to a packet, on the clock of
+/// [`now`]. A stamp that is in the future or more than a second old (the wall clock was set, or this
+/// process did not run) counts as now.
+#[must_use]
+pub fn since_stamp(stamp: Duration) -> Instant {
+    let (now, wall) = (now(), wall());
+    match wall.checked_sub(stamp) {
+        Some(age) if age < Duration::from_secs(1) => now - age,
+        _ => now,
+    }
+}
+
 /// `None` only for a clock that the kernel does not have, which neither of the two is.
 fn read(clock: ClockId) -> Option<Duration> {
     clock_gettime(clock).ok().map(Duration::from)

@@ -23,6 +23,17 @@ pub fn set_round_robin(priority: u8, cpu_limit: Duration) -> io::Result<()> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Lets the calling thread run before ordinary ones (nice -20): for a thread that a real-time one waits
+/// for, and whose work in the kernel may take too long for that class.
+///
+/// # Errors
+/// Not permitted: the caller goes on without.
+pub fn set_favoured() -> io::Result<()> {
+    // SAFETY: the call takes numbers only; 0 is the calling thread.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Keeps all pages of the process, present and future, in memory.
 ///
 /// # Errors

@@ -4,8 +4,9 @@
 //! Sends never block and never queue in user space. Receives are filtered in the kernel by the
 //! number in the second octet of the payload, so that a stranger's traffic never wakes the process.
 
-use crate::types::{Family, IfIndex, IfName, Vrid};
-use nix::sys::socket::sockopt::Ipv6RecvPacketInfo;
+use crate::sys::clock;
+use crate::types::{Family, IfIndex, IfName, Instant, Vrid};
+use nix::sys::socket::sockopt::{Ipv6RecvPacketInfo, ReceiveTimestampns};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, sendmsg, setsockopt,
 };
@@ -15,6 +16,7 @@ use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
 const PROTOCOL: i32 = 112;
@@ -56,6 +58,8 @@ pub struct Datagram<'a> {
     pub destination: IpAddr,
     /// TTL or hop limit.
     pub ttl: u8,
+    /// When the kernel took it from the link.
+    pub arrived: Instant,
     /// What follows the IP header; the kernel has cut it to the length that the header claims.
     pub payload: &'a [u8],
 }
@@ -216,6 +220,7 @@ fn open_receiver(
     let family = endpoint.family();
     let socket = open_raw(family, name)?;
     socket.attach_filter(&vrid_filter(family, vrids))?;
+    setsockopt(&socket, ReceiveTimestampns, &true)?;
     match family {
         Family::V4 => socket.set_multicast_all_v4(false)?,
         Family::V6 => {
@@ -292,9 +297,36 @@ fn vrid_filter(family: Family, vrids: &BTreeSet<Vrid>) -> Vec<SockFilter> {
     program
 }
 
+/// A message with what the kernel says beside it.
+struct Received {
+    length: usize,
+    from: Option<SockaddrIn6>,
+    destination: Ipv6Addr,
+    hop_limit: u8,
+    arrived: Instant,
+}
+
+fn receive_message(socket: &Socket, buffer: &mut [u8]) -> io::Result<Received> {
+    let mut control = nix::cmsg_space!(libc::in6_pktinfo, libc::c_int, libc::timespec);
+    let mut parts = [IoSliceMut::new(buffer)];
+    let flags = MsgFlags::empty();
+    let message = recvmsg::<SockaddrIn6>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
+    let (mut destination, mut hop_limit, mut stamp) = (Ipv6Addr::UNSPECIFIED, 0, None);
+    for item in message.cmsgs()? {
+        match item {
+            ControlMessageOwned::Ipv6PacketInfo(info) => destination = info.ipi6_addr.s6_addr.into(),
+            ControlMessageOwned::Ipv6HopLimit(hops) => hop_limit = u8::try_from(hops).unwrap_or(0),
+            ControlMessageOwned::ScmTimestampns(time) => stamp = Some(Duration::from(time)),
+            _ => {}
+        }
+    }
+    let arrived = stamp.map_or_else(clock::now, clock::since_stamp);
+    Ok(Received { length: message.bytes, from: message.address, destination, hop_limit, arrived })
+}
+
 fn receive_ipv4<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Result<Datagram<'a>> {
-    let received = nix::sys::socket::recv(socket.as_raw_fd(), buffer, MsgFlags::empty())?;
-    let packet = &buffer[..received];
+    let Received { length, arrived, .. } = receive_message(socket, buffer)?;
+    let packet = &buffer[..length];
     // The kernel delivers no IPv4 packet without a whole header: this is for the type system.
     let malformed = || io::Error::from(io::ErrorKind::InvalidData);
     let header = packet.first_chunk::<20>().ok_or_else(malformed)?;
@@ -304,29 +336,16 @@ fn receive_ipv4<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Result<Datagra
         source: Ipv4Addr::from(octets(12)).into(),
         destination: Ipv4Addr::from(octets(16)).into(),
         ttl: header[8],
+        arrived,
         payload: packet.get(header_length..).ok_or_else(malformed)?,
     })
 }
 
 fn receive_ipv6<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Result<Datagram<'a>> {
-    let mut control = nix::cmsg_space!(libc::in6_pktinfo, libc::c_int);
-    let (received, source, destination, ttl) = {
-        let mut parts = [IoSliceMut::new(buffer)];
-        let flags = MsgFlags::empty();
-        let message = recvmsg::<SockaddrIn6>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
-        let mut destination = Ipv6Addr::UNSPECIFIED;
-        let mut ttl = 0;
-        for item in message.cmsgs()? {
-            match item {
-                ControlMessageOwned::Ipv6PacketInfo(info) => destination = info.ipi6_addr.s6_addr.into(),
-                ControlMessageOwned::Ipv6HopLimit(hops) => ttl = u8::try_from(hops).unwrap_or(0),
-                _ => {}
-            }
-        }
-        let source = message.address.map_or(Ipv6Addr::UNSPECIFIED, |address| address.ip());
-        (message.bytes, source, destination, ttl)
-    };
-    Ok(Datagram { source: source.into(), destination: destination.into(), ttl, payload: &buffer[..received] })
+    let Received { length, from, destination, hop_limit, arrived } = receive_message(socket, buffer)?;
+    let source = from.map_or(Ipv6Addr::UNSPECIFIED, |address| address.ip());
+    let payload = &buffer[..length];
+    Ok(Datagram { source: source.into(), destination: destination.into(), ttl: hop_limit, arrived, payload })
 }
 
 #[cfg(test)]

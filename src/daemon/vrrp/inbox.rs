@@ -1,5 +1,6 @@
 //! Packets on their way from a shared socket to the instance that they are for.
 
+use crate::types::Instant;
 use crate::vrrp::Datagram;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -13,28 +14,28 @@ const LIMIT: usize = 64;
 /// and a sender that has none waiting is turned away: strangers cannot push out the master.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    waiting: RefCell<VecDeque<Datagram>>,
+    waiting: RefCell<VecDeque<(Instant, Datagram)>>,
     dropped: Cell<u64>,
     arrival: Notify,
 }
 
 impl Inbox {
-    /// Puts a packet in and wakes the instance.
-    pub(super) fn push(&self, datagram: Datagram) {
+    /// Puts a packet in, with the moment of its arrival, and wakes the instance.
+    pub(super) fn push(&self, arrived: Instant, datagram: Datagram) {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.len() >= LIMIT {
             self.dropped.set(self.dropped.get() + 1);
-            match waiting.iter().position(|old| old.source == datagram.source) {
+            match waiting.iter().position(|(_, old)| old.source == datagram.source) {
                 Some(oldest) => drop(waiting.remove(oldest)),
                 None => return,
             }
         }
-        waiting.push_back(datagram);
+        waiting.push_back((arrived, datagram));
         self.arrival.notify_one();
     }
 
     /// Takes the oldest packet.
-    pub(super) fn pop(&self) -> Option<Datagram> {
+    pub(super) fn pop(&self) -> Option<(Instant, Datagram)> {
         self.waiting.borrow_mut().pop_front()
     }
 
@@ -62,14 +63,14 @@ mod tests {
     #[test]
     fn strangers_cannot_push_out_the_master_and_every_loss_is_counted() {
         let inbox = Inbox::default();
-        inbox.push(from(1, 1));
+        inbox.push(Instant::ZERO, from(1, 1));
         for _ in 0..LIMIT - 1 {
-            inbox.push(from(2, 0));
+            inbox.push(Instant::ZERO, from(2, 0));
         }
-        inbox.push(from(3, 0));
-        inbox.push(from(1, 2));
+        inbox.push(Instant::ZERO, from(3, 0));
+        inbox.push(Instant::ZERO, from(1, 2));
         assert_eq!(inbox.take_dropped(), 2);
-        let all: Vec<Datagram> = std::iter::from_fn(|| inbox.pop()).collect();
+        let all: Vec<Datagram> = std::iter::from_fn(|| inbox.pop()).map(|(_, datagram)| datagram).collect();
         assert_eq!(all.len(), LIMIT);
         assert_eq!(all.last(), Some(&from(1, 2)));
         assert!(!all.contains(&from(3, 0)));

@@ -5,6 +5,7 @@
 
 use crate::config::value::VirtualAddress;
 use crate::sys::netlink::{Address, Change, Event, Failure, Monitor, Writer};
+use crate::sys::sched;
 use crate::types::{Family, IfIndex};
 use std::io;
 use std::net::IpAddr;
@@ -62,6 +63,9 @@ impl Kernel {
 }
 
 fn write(mut writer: Writer, requests: &std::sync::mpsc::Receiver<Request>) {
+    if let Err(error) = sched::set_favoured() {
+        tracing::debug!("no priority for the thread that changes addresses: {error}");
+    }
     while let Ok(first) = requests.recv() {
         // What has gathered meanwhile goes along: two hundred changes cost one system call.
         let mut batch = vec![first];

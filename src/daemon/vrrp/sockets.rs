@@ -153,12 +153,13 @@ impl Shared {
         // Two unicast instances may share address and VRID if their peers differ.
         let expecting = same().find(|member| member.peers.contains(&datagram.source));
         if let Some(member) = expecting.or_else(|| same().next()) {
-            member.inbox.push(Datagram {
+            let received = Datagram {
                 source: datagram.source,
                 destination: datagram.destination,
                 ttl: datagram.ttl,
                 message: datagram.payload.to_vec(),
-            });
+            };
+            member.inbox.push(datagram.arrived, received);
         }
     }
 }

@@ -184,8 +184,9 @@ impl Task {
     }
 
     fn take_packets(&mut self) {
-        while let Some(datagram) = self.inbox.pop() {
-            self.machine.handle(clock::now(), Input::Packet(datagram));
+        // Waiting times count from the arrival, not from when this task had its turn.
+        while let Some((arrived, datagram)) = self.inbox.pop() {
+            self.machine.handle(arrived, Input::Packet(datagram));
         }
         let dropped = self.inbox.take_dropped();
         if dropped > 0 {

@@ -107,8 +107,7 @@ impl Instance {
 
     pub(super) fn on_master_down(&mut self, now: Instant) {
         if self.state == State::Backup {
-            self.notice(NoticeKind::AdvertTimeout);
-            self.become_master(now);
+            self.become_master(now, Some(NoticeKind::AdvertTimeout));
         }
     }
 
@@ -125,7 +124,7 @@ impl Instance {
     pub(super) fn enter_election(&mut self, now: Instant, at_start: bool) {
         self.master_interval = self.config.advert_int;
         if self.priority.is_owner() {
-            self.become_master(now);
+            self.become_master(now, None);
             return;
         }
         self.enter(now, State::Backup, at_start);
@@ -141,12 +140,15 @@ impl Instance {
     }
 
     /// Advert first: the old master must let go before the neighbours are told.
-    pub(super) fn become_master(&mut self, now: Instant) {
+    pub(super) fn become_master(&mut self, now: Instant, why: Option<NoticeKind>) {
         self.state = State::Master;
         let (learnt, own) = (self.master_interval, self.config.advert_int);
         self.master_interval = own;
         self.stats.become_master += 1;
         self.send_advert(now);
+        if let Some(why) = why {
+            self.notice(why);
+        }
         self.enter(now, State::Master, false);
         if learnt != own {
             self.notice(NoticeKind::IntervalRestored(learnt, own));
