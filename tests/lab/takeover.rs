@@ -18,8 +18,9 @@ fn costs_no_more_than_keepalived() {
     let figures: [Figure; 2] = [|t| t.advert, |t| t.last_announce];
     for figure in figures {
         let (theirs, ours) = (theirs.summary(figure).median, ours.summary(figure).median);
-        // This is a build without optimisation: the release build is measured by `cargo run --release --example takeover`.
-        let bound = theirs.mul_f64(1.5) + Duration::from_millis(1);
+        // What a busy machine adds to one of the two by chance; a build without optimisation needs more.
+        let noise = Duration::from_micros(if cfg!(debug_assertions) { 1_000 } else { 200 });
+        let bound = theirs.mul_f64(1.25) + noise;
         assert!(ours <= bound, "median of vrrpd {ours:?}, of keepalived {theirs:?}\n{}", table(&benches));
     }
 }
