@@ -25,6 +25,11 @@ pub(super) fn names(block: &str) -> impl Iterator<Item = &'static str> {
     words().filter(move |(home, _)| *home == block).map(|(_, word)| word.trim_end_matches('{'))
 }
 
+/// Every keyword with its block.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    words().map(|(home, word)| (word.trim_end_matches('{'), home))
+}
+
 /// The blocks that have a keyword.
 pub(super) fn homes(keyword: &str) -> impl Iterator<Item = &'static str> {
     words().filter(move |(_, word)| kind(word, keyword).is_some()).map(|(home, _)| home)

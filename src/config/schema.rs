@@ -283,7 +283,10 @@ pub(super) fn unknown_keyword(word: &Word, args: &[Word], schema: &'static dyn S
     }
     let homes: Vec<&str> = super::block::homes_of(word.as_str());
     match homes.as_slice() {
-        [] => problem,
+        [] => match near_elsewhere(word.as_str()) {
+            Some((near, home)) => problem.label(format!("did you mean `{near}`? that belongs in `{home}`")),
+            None => problem,
+        },
         [home] => problem.label(format!("this belongs in `{home}`")),
         [first, rest @ ..] => {
             let more: String = rest.iter().take(3).map(|home| format!(", `{home}`")).collect();
@@ -316,6 +319,17 @@ fn nearest(word: &str, schema: &dyn Schema) -> Option<&'static str> {
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+}
+
+/// A keyword of another block that differs in two letters at most, and its block.
+fn near_elsewhere(word: &str) -> Option<(&'static str, &'static str)> {
+    let own = super::block::schemas().into_iter().flat_map(|s| s.names().into_iter().map(|n| (n, s.block())));
+    let (distance, near) = own
+        .chain(known::all())
+        .filter(|(_, home)| !home.is_empty())
+        .map(|near| (strsim::damerau_levenshtein(word, near.0), near))
+        .min_by_key(|(distance, _)| *distance)?;
+    (distance <= 2).then_some(near)
 }
 
 /// A keyword of keepalived's that this version reads and does not act on.

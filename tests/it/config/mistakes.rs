@@ -95,6 +95,16 @@ fn broken_structure_costs_what_it_costs_in_keepalived() {
 }
 
 #[test]
+fn a_misspelt_keyword_of_another_block_is_found_there() {
+    let loaded = loaded("global_defs {\n lvs_sync_daemon_inteface eth0\n}\n");
+    let text = loaded.diagnostics[0].render(&loaded.sources, false);
+    assert!(
+        text.contains("did you mean `lvs_sync_daemon_interface`? that belongs in `vrrp_instance`"),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_instance_inside_an_unclosed_one_is_told_where_the_brace_is_missing() {
     let unclosed = instance("").trim_end().trim_end_matches('}').to_owned();
     let loaded = loaded(unclosed + &instance("").replace("V {", "W {").replace("51", "52"));
