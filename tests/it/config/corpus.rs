@@ -3,7 +3,7 @@
 use super::loaded;
 use proptest::prelude::*;
 use std::path::PathBuf;
-use vrrpd::config::dump::{Runtime, dump};
+use vrrpd::config::dump::{Runtime, dump, dump_lvs};
 
 /// Where real keepalived.conf files lie: `VRRPD_CORPUS`, or a directory beside the project.
 pub(super) fn corpus() -> PathBuf {
@@ -28,6 +28,7 @@ fn exercise(text: &[u8]) {
         let _ = diagnostic.classic_lines(&loaded.sources);
     }
     let _ = dump(&loaded.config, &Runtime::default());
+    let _ = dump_lvs(&loaded.config);
 }
 
 #[test]
@@ -65,6 +66,17 @@ fn word() -> impl Strategy<Value = String> {
         "notify",
         "weight",
         "virtual_server",
+        "virtual_server_group",
+        "real_server",
+        "fwmark",
+        "group",
+        "HTTP_GET",
+        "url",
+        "MISC_CHECK",
+        "UDP_CHECK",
+        "payload",
+        "digest",
+        "10.0.0.1-5",
         "include",
         "dev",
         "brd",
