@@ -285,6 +285,58 @@ impl Diagnostic {
     }
 }
 
+/// What a stage has to say, up to a bound: a repetition can make the same mistake a million times.
+#[derive(Debug, Default)]
+pub(super) struct Diagnostics {
+    told: Vec<Diagnostic>,
+    /// The worst of those for which there was no room: the verdict must not depend on it.
+    untold: Option<Box<Diagnostic>>,
+}
+
+/// Nobody reads more, and each takes half a kilobyte.
+const MOST_TOLD: usize = 10_000;
+
+impl Diagnostics {
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+        if self.told.len() < MOST_TOLD {
+            self.told.push(diagnostic);
+            return;
+        }
+        let weight = |d: &Diagnostic| (d.consequence, d.class);
+        if self.untold.as_deref().is_none_or(|worst| weight(worst) < weight(&diagnostic)) {
+            self.untold = Some(Box::new(diagnostic));
+        }
+    }
+
+    /// Whether there is no room for more: help is not worth looking for.
+    pub(super) fn is_full(&self) -> bool {
+        self.told.len() >= MOST_TOLD
+    }
+
+    pub(super) fn extend(&mut self, more: impl IntoIterator<Item = Diagnostic>) {
+        more.into_iter().for_each(|diagnostic| self.push(diagnostic));
+    }
+
+    /// All of them, and that there were more.
+    pub(super) fn into_vec(self) -> Vec<Diagnostic> {
+        let mut all = self.told;
+        if let Some(worst) = self.untold {
+            let message = format!("there are more than {MOST_TOLD} problems: the rest is not told");
+            all.push(Diagnostic::note("more-problems", worst.span, message));
+            all.push(*worst);
+        }
+        all
+    }
+}
+
+impl std::ops::Deref for Diagnostics {
+    type Target = [Diagnostic];
+
+    fn deref(&self) -> &[Diagnostic] {
+        &self.told
+    }
+}
+
 /// A line of a file with what is to be underlined in it.
 struct Excerpt {
     path: String,
@@ -421,6 +473,18 @@ warning[unknown-keyword]: `auth_typePASS` is not a keyword
         assert_eq!(child.classic_lines(&map), ["(/etc/keepalived/keepalived.conf: Line 2) t"]);
         let end = Diagnostic::warning("x", span, "m").classic("(V) t").at_completion();
         assert_eq!(end.classic_lines(&map), ["(V) t"]);
+    }
+
+    #[test]
+    fn a_flood_is_cut_off_and_keeps_its_verdict() {
+        let (_, at) = sources("x");
+        let mut all = Diagnostics::default();
+        all.extend((0..MOST_TOLD + 5).map(|_| Diagnostic::note("a", at, "a")));
+        all.push(Diagnostic::error("b", at, "b").consequence(Consequence::Refused));
+        all.push(Diagnostic::error("c", at, "c"));
+        let all = all.into_vec();
+        assert_eq!(all.len(), MOST_TOLD + 2);
+        assert_eq!(all.last().map(|d| d.id), Some("b"));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 mod repetition;
 mod text;
 
-use super::diagnostic::{Class, Consequence, Diagnostic};
+use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
 use super::environment::Environment;
 use super::lexer;
 use super::source::{Cause, FileId, SourceMap, Span, relative_to};
@@ -25,9 +25,12 @@ const LONGEST_LINE: usize = 1023;
 const MOST_REPLACEMENTS: usize = 2048;
 /// Definitions in definitions and repetitions in repetitions, which recurse.
 const DEEPEST_EXPANSION: usize = 64;
-/// Rounds of repetitions and lines of definitions together: 32 lines for each of the 65,024 virtual
-/// routers that one host can have, which take about 1 GB.
-const MOST_LINES: u32 = 1 << 21;
+/// What the lines of a configuration may take up in memory, about, in bytes: 16 KB for each of the
+/// 65,024 virtual routers that one host can have, five times what they usually need.
+const MOST_MEMORY: usize = 1 << 30;
+/// What a line and a word of it take up beside their characters.
+const LINE_COST: usize = 64;
+const WORD_COST: usize = 96;
 
 /// What a configuration defines, and how much may still be made of it.
 pub(super) struct Expander<'e> {
@@ -38,8 +41,9 @@ pub(super) struct Expander<'e> {
     /// Uses that were not replaced, as reported: once each, not in every round.
     not_used: BTreeSet<(FileId, u32, String)>,
     random: Random,
-    pub(super) lines_left: u32,
+    pub(super) memory_left: usize,
     exhausted: bool,
+    too_deep: bool,
 }
 
 /// What `$NAME` stands for.
@@ -104,7 +108,7 @@ pub(super) struct Place<'a> {
     /// All files, and the frames of all expansions.
     pub(super) sources: &'a mut SourceMap,
     /// Where problems go.
-    pub(super) diagnostics: &'a mut Vec<Diagnostic>,
+    pub(super) diagnostics: &'a mut Diagnostics,
 }
 
 impl Place<'_> {
@@ -121,20 +125,23 @@ impl<'e> Expander<'e> {
             unfinished: None,
             not_used: BTreeSet::new(),
             random: Random(environment.random_seed()),
-            lines_left: MOST_LINES,
+            memory_left: MOST_MEMORY,
             exhausted: false,
+            too_deep: false,
         }
     }
 
-    /// Whether more may be made of this configuration; says so once when not.
-    pub(super) fn spend(&mut self, at: Span, place: &mut Place<'_>) -> bool {
-        match self.lines_left.checked_sub(1) {
-            Some(left) => self.lines_left = left,
+    /// Whether there is room for one more line of so many bytes and words; says so once when not.
+    pub(super) fn spend(&mut self, bytes: usize, words: usize, at: Span, place: &mut Place<'_>) -> bool {
+        let cost = LINE_COST + bytes + words * WORD_COST;
+        match self.memory_left.checked_sub(cost) {
+            Some(left) => self.memory_left = left,
             None if !self.exhausted => {
                 self.exhausted = true;
-                let message = format!("repetitions and definitions make more than {MOST_LINES} lines");
+                let message =
+                    "the configuration is too large, with all that its definitions and repetitions make";
                 let problem = Diagnostic::error("expansion-too-large", at, message)
-                    .label("left out from here on, and all further ones")
+                    .label("left out from here on")
                     .consequence(Consequence::Refused)
                     .keepalived("goes on for as long as it takes, or for ever");
                 place.report(problem);
@@ -144,13 +151,18 @@ impl<'e> Expander<'e> {
         !self.exhausted
     }
 
+    /// Whether an expansion may go on with one more line.
+    pub(super) fn goes_on(&mut self, at: Span, place: &mut Place<'_>) -> bool {
+        !self.too_deep && self.spend(0, 0, at, place)
+    }
+
     /// Whether an expansion may have one more within it; says so once when not, and ends them all.
     pub(super) fn enter(&mut self, depth: usize, at: Span, place: &mut Place<'_>) -> bool {
-        if depth >= DEEPEST_EXPANSION && !self.exhausted {
-            self.exhausted = true;
+        if depth >= DEEPEST_EXPANSION && !self.too_deep {
+            self.too_deep = true;
             place.report(too_deep(at));
         }
-        !self.exhausted
+        !self.too_deep
     }
 
     /// A definition is being read that goes on in the next line.
@@ -163,12 +175,11 @@ impl<'e> Expander<'e> {
         self.in_definition() || definition(line.as_str()).is_some()
     }
 
-    /// The next line of a definition; an empty line ends it.
-    pub(super) fn continue_definition(&mut self, line: Option<&Text>) {
+    /// The next line of a definition.
+    pub(super) fn continue_definition(&mut self, line: &Text, place: &mut Place<'_>) {
         let Some(mut definition) = self.unfinished.take() else { return };
-        let Some(line) = line else { return self.finish(definition) };
         let (text, goes_on) = continued(line.as_str());
-        if !text.is_empty() {
+        if !text.is_empty() && self.spend(text.len(), 1, line.whole(), place) {
             definition.lines.push((text.into(), line.span(0..text.len())));
         }
         match goes_on {
@@ -177,9 +188,9 @@ impl<'e> Expander<'e> {
         }
     }
 
-    /// Ends a definition that the end of the file cut off.
+    /// Ends a definition that an empty line or the end of the file cuts off.
     pub(super) fn end(&mut self) {
-        self.continue_definition(None);
+        self.unfinished.take().into_iter().for_each(|definition| self.finish(definition));
     }
 
     fn finish(&mut self, unfinished: Unfinished) {
@@ -211,7 +222,7 @@ impl<'e> Expander<'e> {
                     None => return Meaning::Nothing,
                 }
             }
-            if self.define(&line) {
+            if self.define(&line, place) {
                 return Meaning::Nothing;
             }
             if line.as_str().starts_with("~SEQ") || line.as_str().starts_with("~LST") {
@@ -244,8 +255,11 @@ impl<'e> Expander<'e> {
     }
 
     /// Takes a `$NAME=VALUE` line; says whether it was one.
-    fn define(&mut self, line: &Text) -> bool {
+    fn define(&mut self, line: &Text, place: &mut Place<'_>) -> bool {
         let Some((name, value)) = definition(line.as_str()) else { return false };
+        if !self.spend(line.as_str().len(), 2, line.whole(), place) {
+            return true;
+        }
         let name = name.to_owned();
         let (text, goes_on) = continued(&line.as_str()[value..]);
         let at = line.span(value..value + text.len());
@@ -279,6 +293,9 @@ impl<'e> Expander<'e> {
                 return false;
             }
             let used_at = line.span(range.clone());
+            if !self.spend(0, 1, used_at, place) {
+                return false;
+            }
             if lexer::secret_start(&line.as_str()[..range.start]).is_some() {
                 definition.iter().for_each(|d| d.lines.iter().for_each(|(_, at)| place.sources.mask(*at)));
             }

@@ -70,14 +70,14 @@ pub fn load(path: &Path, files: &dyn FileSource, environment: &dyn Environment) 
     let nodes = builder.build(&ROOT);
 
     let mut cx = Context { diagnostics, environment, by_parent: false };
-    cx.diagnostics.append(&mut builder.diagnostics);
+    cx.diagnostics.extend(builder.diagnostics.into_vec());
     let global = GlobalDraft::new(cx.customary_account());
     let mut root = RootDraft { global, scripts: Vec::new(), instances: Vec::new() };
     root.read_globals(&nodes, &mut cx);
     ROOT.apply(&mut root, &nodes, &mut cx);
     let (script_account, smtp_alert) = (root.global.script_account, root.global.smtp_alert_checker());
     let mut config = resolve(root, &mut cx);
-    let mut diagnostics = cx.diagnostics;
+    let mut diagnostics = cx.diagnostics.into_vec();
     if let Some(lines) = for_checkers {
         let (lvs, said) = load_lvs(lines, script_account, smtp_alert, environment);
         config.lvs = lvs;
@@ -133,12 +133,13 @@ fn load_lvs(
         let problem = Diagnostic::warning("not-yet-supported", span, message).class(Class::Harmless);
         cx.report(problem.label("no load balancing; VRRP is not touched"));
     }
-    (Lvs { virtual_servers, groups, ssl, track_files, sessions }, cx.diagnostics)
+    (Lvs { virtual_servers, groups, ssl, track_files, sessions }, cx.diagnostics.into_vec())
 }
 
 /// Adds what the second reading has to say, where the first has not said it.
 fn join(diagnostics: &mut Vec<Diagnostic>, said: Vec<Diagnostic>) {
-    let place = |d: &Diagnostic| (d.id, d.span.map(|span| (span.file, span.start)));
+    // One use of a definition is the place of all its lines: the message tells them apart.
+    let place = |d: &Diagnostic| (d.id, d.span.map(|span| (span.file, span.start)), d.message.clone());
     let known: BTreeSet<_> = diagnostics.iter().map(place).collect();
     diagnostics.extend(said.into_iter().filter(|d| !known.contains(&place(d))).map(
         |d| match d.consequence {

@@ -4,7 +4,7 @@
 //! brace, or a brace alone. What a physical line means is asked of the
 //! [`Expander`](super::expand::Expander) before it is cut up, and again of what stands behind a brace.
 
-use super::diagnostic::{Class, Consequence, Diagnostic};
+use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
 use super::environment::Environment;
 use super::expand::{Expander, Meaning, Place, Repetition, Rest, Text, is_blank};
 use super::include::{self, Demands, Include};
@@ -40,7 +40,7 @@ pub(super) struct Reader<'a> {
     files: &'a dyn FileSource,
     pub(super) sources: SourceMap,
     pub(super) lines: Vec<Line>,
-    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) diagnostics: Diagnostics,
     /// The files being read, outermost first.
     open: Vec<PathBuf>,
     expander: Expander<'a>,
@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
             files,
             sources: SourceMap::default(),
             lines: Vec::new(),
-            diagnostics: Vec::new(),
+            diagnostics: Diagnostics::default(),
             open: Vec::new(),
             expander: Expander::new(environment),
             depth: 0,
@@ -82,9 +82,15 @@ impl<'a> Reader<'a> {
     }
 
     fn file(&mut self, path: PathBuf, name: PathBuf, bytes: Vec<u8>, included_from: Option<Span>) {
+        let size = bytes.len();
         let id = self.sources.add(path.clone(), bytes, included_from);
         self.sources.rename(id, name);
         self.open.push(path);
+        let (expander, mut place) = self.place();
+        if !expander.spend(size, 0, included_from.unwrap_or(Span::new(id, 0, 0)), &mut place) {
+            self.open.pop();
+            return;
+        }
         for number in 1..=self.sources.file(id).line_count() {
             let range = self.sources.file(id).line_range(number);
             let (start, text) = (range.start, self.sources.file(id).text()[range].to_owned());
@@ -99,7 +105,7 @@ impl<'a> Reader<'a> {
         let stripped = line.strip();
         if let Some(problem) = unreadable_line(whole, text, line.as_str()) {
             self.diagnostics.push(problem);
-            self.expander.continue_definition(None);
+            self.expander.end();
             return;
         }
         if let Some(span) = stripped.glued_comment {
@@ -115,9 +121,9 @@ impl<'a> Reader<'a> {
         let before = self.diagnostics.len();
         if self.expander.in_definition() {
             match text.is_empty() {
-                true => self.expander.continue_definition(None),
+                true => self.expander.end(),
                 false if line.as_str().is_empty() => {}
-                false => self.expander.continue_definition(Some(&line)),
+                false => self.continue_definition(&line),
             }
         } else {
             self.line(line);
@@ -160,7 +166,7 @@ impl<'a> Reader<'a> {
         }
         for n in rest.lines() {
             let (expander, mut place) = self.place();
-            if !expander.spend(rest.span(), &mut place) {
+            if !expander.goes_on(rest.span(), &mut place) {
                 break;
             }
             let line = rest.line(n, &mut place);
@@ -175,7 +181,7 @@ impl<'a> Reader<'a> {
         }
         for n in 0..repetition.count() {
             let (expander, mut place) = self.place();
-            if !expander.spend(repetition.span(), &mut place) {
+            if !expander.goes_on(repetition.span(), &mut place) {
                 break;
             }
             let line = expander.round(repetition, n, &mut place);
@@ -188,9 +194,14 @@ impl<'a> Reader<'a> {
     fn one_of_many(&mut self, line: Text) {
         match self.expander.in_definition() {
             true if line.as_str().is_empty() => {}
-            true => self.expander.continue_definition(Some(&line)),
+            true => self.continue_definition(&line),
             false => self.line(line),
         }
+    }
+
+    fn continue_definition(&mut self, line: &Text) {
+        let (expander, mut place) = self.place();
+        expander.continue_definition(line, &mut place);
     }
 
     fn deeper(&mut self, at: Span) -> bool {
@@ -263,6 +274,10 @@ impl<'a> Reader<'a> {
     /// Splits a line at its braces. What stands behind one is a line of its own.
     fn cut(&mut self, text: &Text) {
         let lexed = lexer::lex(text.as_str(), |range| text.span(range));
+        let (expander, mut place) = self.place();
+        if !expander.spend(text.as_str().len(), lexed.tokens.len(), text.whole(), &mut place) {
+            return;
+        }
         let mut words = Vec::new();
         for token in lexed.tokens {
             let (brace, end) = match token {
@@ -504,7 +519,7 @@ mod tests {
         ] {
             let files = MemoryFiles::single("/k.conf", text);
             let mut reader = Reader::new(&files, &Anywhere);
-            reader.expander.lines_left = 1000;
+            reader.expander.memory_left = 100_000;
             reader.read_main(Path::new("/k.conf"));
             assert!(reader.lines.len() <= 2000, "{text}");
             let known = ["endless-definition", "expansion-too-large", "line-too-long"];

@@ -4,7 +4,7 @@
 //! it: how it is written, what it means, what it defaults to, and the function that puts it into the
 //! block's draft. The parser, the suggestions, and generated documentation read the same line.
 
-use super::diagnostic::{Class, Consequence, Diagnostic};
+use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
 use super::environment::Environment;
 use super::known;
 use super::lexer::Word;
@@ -197,7 +197,7 @@ impl<T> Table<T> {
 /// What setters work with.
 pub(super) struct Context<'a> {
     /// Where problems go.
-    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) diagnostics: Diagnostics,
     /// The machine.
     pub(super) environment: &'a dyn Environment,
     /// Whether keepalived's parent reads the part being applied.
@@ -264,13 +264,17 @@ impl Node {
     }
 }
 
-/// The blocks that a configuration is made of, as a path of opened blocks for messages.
-pub(super) fn unknown_keyword(word: &Word, args: &[Word], schema: &'static dyn Schema) -> Diagnostic {
+/// A word that is no keyword of its block, without looking for what was meant.
+pub(super) fn unknown_here(word: &Word, schema: &dyn Schema) -> Diagnostic {
     let here = place(schema);
-    let problem =
-        Diagnostic::error("unknown-keyword", word.span, format!("`{word}` is not a keyword {here}"))
-            .classic(format!("Unknown keyword '{word}'"))
-            .keepalived("ignores this line");
+    Diagnostic::error("unknown-keyword", word.span, format!("`{word}` is not a keyword {here}"))
+        .classic(format!("Unknown keyword '{word}'"))
+        .keepalived("ignores this line")
+}
+
+/// A word that is no keyword of its block, and what may have been meant.
+pub(super) fn unknown_keyword(word: &Word, args: &[Word], schema: &'static dyn Schema) -> Diagnostic {
+    let problem = unknown_here(word, schema);
     if word.secret {
         return problem;
     }

@@ -4,11 +4,11 @@
 //! the lines of its block are read as lines of the current one and its `}` ends that. The builder
 //! follows this to the letter, because the meaning of a broken file depends on it.
 
-use super::diagnostic::{Class, Diagnostic};
+use super::diagnostic::{Class, Diagnostic, Diagnostics};
 use super::known;
 use super::lexer::Word;
 use super::reader::Line;
-use super::schema::{Naming, Schema, Shape, missing_argument, not_yet, unknown_keyword};
+use super::schema::{Naming, Schema, Shape, missing_argument, not_yet, unknown_here, unknown_keyword};
 use super::source::Span;
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub(super) enum Body {
 /// Which part of a file is being built: keepalived's parent reads the globals, a child the rest.
 pub(super) struct Builder {
     lines: std::vec::IntoIter<Line>,
-    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) diagnostics: Diagnostics,
     /// Keywords of the blocks that are open.
     open: Vec<Span>,
     /// Every `{` without its `}` so far: the brace, or the keyword whose block it opens. In a broken
@@ -60,7 +60,7 @@ impl Builder {
     pub(super) fn new(lines: Vec<Line>) -> Self {
         Self {
             lines: lines.into_iter(),
-            diagnostics: Vec::new(),
+            diagnostics: Diagnostics::default(),
             open: Vec::new(),
             braces: Vec::new(),
             last_close: None,
@@ -171,7 +171,10 @@ impl Builder {
 
     fn unknown(&mut self, keyword: &Word, args: &[Word], schema: &'static dyn Schema) {
         let Some(kind) = known::find(schema.block(), keyword.as_str()) else {
-            let mut problem = unknown_keyword(keyword, args, schema);
+            let mut problem = match self.diagnostics.is_full() {
+                true => unknown_here(keyword, schema),
+                false => unknown_keyword(keyword, args, schema),
+            };
             if let Some(block) = self.open.last().filter(|_| opens_at_top_level(keyword)) {
                 problem = problem
                     .label("this belongs at the top level: a `}` is missing above")
