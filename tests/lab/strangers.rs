@@ -153,7 +153,7 @@ impl Lan {
                 .ok()
                 .filter(|text| text.contains("Priority Zero") && text.ends_with('\n'))
         };
-        let text = wait_for(Duration::from_secs(3), whole).expect("USR2 writes /tmp/keepalived.stats");
+        let text = wait_for(Duration::from_secs(15), whole).expect("USR2 writes /tmp/keepalived.stats");
         let number = |section: &str, key: &str| {
             let lines = text.lines().skip_while(|l| l.trim() != section).skip(1);
             let value =
