@@ -53,7 +53,8 @@ pub enum Signal {
 pub enum ScriptEffect {
     /// Begin a run.
     Start,
-    /// Signal the process group of the run under way.
+    /// Signal the process group of the run under way. Whoever runs it takes along what a leader that
+    /// has obeyed leaves in its group, before the group's number can be another's.
     Signal(Signal),
     /// Tell the operator.
     Notice(ScriptNotice),
@@ -306,12 +307,8 @@ impl ScriptTracker {
         let run = self.run;
         self.idle();
         match (run, status) {
-            (ScriptRun::Terminating, ExitStatus::Signalled(SIGTERM)) => {
-                // Its leader obeyed; what it left in its process group may not have.
-                self.effects.push_back(ScriptEffect::Signal(Signal::Kill));
-                self.failed(Failure::TimedOut);
-            }
-            (ScriptRun::Killing, ExitStatus::Signalled(SIGKILL)) => self.failed(Failure::TimedOut),
+            (ScriptRun::Terminating, ExitStatus::Signalled(SIGTERM))
+            | (ScriptRun::Killing, ExitStatus::Signalled(SIGKILL)) => self.failed(Failure::TimedOut),
             (_, ExitStatus::Exited(code)) => {
                 if code != self.last_status {
                     self.last_status = code;

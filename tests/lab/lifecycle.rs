@@ -137,3 +137,61 @@ fn in_the_background() {
         assert!(!world.a.has(VIP), "{kind:?} left the VIP behind");
     }
 }
+
+/// What USR1 writes, section by section, without what differs from run to run.
+fn dumped(kind: Kind) -> Vec<String> {
+    const CHECKED: &str = "
+vrrp_script chk {
+    script /bin/true
+    interval 1
+    rise 2
+    weight 7
+}
+vrrp_instance VI_1 {
+    state BACKUP
+    interface eth0
+    virtual_router_id 51
+    priority 100
+    advert_int 1
+    virtual_ipaddress {
+        10.99.0.100/24 label eth0:v1
+    }
+    virtual_ipaddress_excluded {
+        10.99.0.101
+    }
+    track_script {
+        chk
+    }
+}
+";
+    let mut world = World::without_service(kind, kind);
+    world.a.start(CHECKED);
+    wait_for(Duration::from_micros(3_609_375) + SLACK, || world.a.has(VIP).then_some(()))
+        .expect("a is master");
+    std::thread::sleep(Duration::from_millis(300));
+    world.a.daemon().tree.signal(Signal::SIGUSR1).expect("it runs");
+    let file = world.a.space.dir.join("tmp/keepalived.data");
+    let whole = || {
+        fs::read_to_string(&file).ok().filter(|text| text.contains("VRRP Scripts") && text.ends_with('\n'))
+    };
+    let text = wait_for(Duration::from_secs(15), whole).expect("USR1 writes /tmp/keepalived.data");
+    let mut wanted = false;
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("------<") {
+            wanted =
+                ["VRRP Topology", "VRRP Sockpool", "VRRP Scripts"].iter().any(|title| line.contains(title));
+        }
+        let varies = ["Last transition", "Read timeout", "fd_in"].iter().any(|word| line.contains(word));
+        if wanted && !varies {
+            lines.push(line.to_owned());
+        }
+    }
+    lines
+}
+
+/// oracle: keepalived's own file for the same life.
+#[test]
+fn keepalived_data_reads_like_keepaliveds() {
+    assert_eq!(dumped(Kind::Vrrpd), dumped(Kind::Keepalived));
+}

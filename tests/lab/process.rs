@@ -105,8 +105,6 @@ fn both_daemons_take_a_command_line_alike() {
     let dir = lab_dir();
     fs::write(dir.path().join("a.conf"), "").expect("a file");
     fs::write(dir.path().join("bad.conf"), "bogus_keyword\n").expect("a file");
-    // Some of these lines do not say which file, and a file that is missing is another matter.
-    fs::write(machine.space.dir.join("etc/keepalived.conf"), "").expect("a file");
     let (keepalived, vrrpd) = (Kind::Keepalived.program(), Kind::Vrrpd.program());
     for (line, same_stderr) in [
         ("-Z", true),

@@ -65,6 +65,10 @@ impl Space {
 
     /// Starts a process inside the machine: its network, its files, its process ids.
     pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+        if self.dir.starts_with("/tmp") {
+            // Then `/tmp` is everybody's, and dumps would be too.
+            command.env("TMPDIR", self.dir.join("tmp"));
+        }
         apart(|| {
             unshare(CloneFlags::CLONE_FS)?;
             setns(self.net.as_fd(), CloneFlags::CLONE_NEWNET)?;
