@@ -142,7 +142,7 @@ fn in_the_background() {
 fn dumped(kind: Kind) -> Vec<String> {
     const CHECKED: &str = "
 vrrp_script chk {
-    script /bin/true
+    script /usr/bin/true
     interval 1
     rise 2
     weight 7
