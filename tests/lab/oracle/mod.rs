@@ -66,7 +66,7 @@ fn same(timeline: &Timeline, end: u64) -> Outcome {
 /// How many lives they get on a machine that keeps standing still.
 const LIVES: u32 = 8;
 /// How many undisturbed lives are enough to say that they differ.
-const ENOUGH: u32 = 5;
+const ENOUGH: u32 = 3;
 
 /// An instance `VI_1` of VRRPv3 every 200 ms: master after 0.6 s and its skew.
 fn v3_config(priority: u8, more: &str) -> String {
