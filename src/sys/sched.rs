@@ -1,6 +1,5 @@
-//! Real-time class and locked memory, for the threads that need them.
+//! Real-time class and niceness, for the threads that need them.
 
-use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::resource::{Resource, setrlimit};
 use std::io;
 use std::time::Duration;
@@ -32,12 +31,4 @@ pub fn set_favoured() -> io::Result<()> {
     // SAFETY: the call takes numbers only; 0 is the calling thread.
     let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-/// Keeps all pages of the process, present and future, in memory.
-///
-/// # Errors
-/// Not permitted, or over `RLIMIT_MEMLOCK`.
-pub fn lock_memory() -> io::Result<()> {
-    mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE).map_err(io::Error::from)
 }
