@@ -27,7 +27,7 @@ mod tree;
 pub use diagnostic::{Class, Consequence, Diagnostic, Severity};
 pub use environment::Environment;
 pub use load::{Loaded, load};
-pub use schema::KeywordReference;
+pub use schema::{KeywordReference, Support};
 pub use source::{FileSource, SourceMap};
 
 use block::{

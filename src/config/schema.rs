@@ -46,6 +46,18 @@ pub(super) enum Naming {
     Checked(fn(&Word, &[Word]) -> Option<Diagnostic>),
 }
 
+/// What the running daemon makes of a keyword, beside keepalived.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Support {
+    /// What keepalived makes of it.
+    Same,
+    /// Something else, as said here: "the addresses stay until a successor speaks".
+    Differs(&'static str),
+    /// Nothing yet: it is read, checked and dumped, and this is what it means for the daemon that it does
+    /// no more: "its instances change state each on its own". Of a block, this holds for all that is in it.
+    NotYet(&'static str),
+}
+
 /// All there is to know about a keyword.
 pub(super) struct Keyword<T: 'static> {
     /// As it is written.
@@ -60,6 +72,8 @@ pub(super) struct Keyword<T: 'static> {
     pub default: &'static str,
     /// What it does, in one sentence.
     pub doc: &'static str,
+    /// What the running daemon makes of it.
+    pub support: Support,
     /// Puts the line into the draft.
     pub set: fn(&mut T, &Node, &mut Context<'_>),
 }
@@ -76,9 +90,10 @@ pub(super) struct Table<T: 'static> {
     pub shared: &'static [&'static [Keyword<T>]],
 }
 
-/// Writes keywords: `"name" Shape "args" "range" "default" => setter, "what it does";`
+/// Writes keywords: `"name" Shape "args" "range" "default" => setter, "what it does";`, and behind that,
+/// where it is not [`Support::Same`], `, Differs("how")` or `, NotYet("what that means")`.
 macro_rules! keyword_rows {
-    ($($name:literal $shape:ident $(($sub:expr))? $args:literal $range:literal $default:literal => $set:expr, $doc:literal;)*) => {
+    ($($name:literal $shape:ident $(($sub:expr))? $args:literal $range:literal $default:literal => $set:expr, $doc:literal $(, $support:ident ($how:literal))?;)*) => {
         &[$($crate::config::schema::Keyword {
             name: $name,
             shape: $crate::config::schema::Shape::$shape $(($sub))?,
@@ -86,9 +101,12 @@ macro_rules! keyword_rows {
             range: $range,
             default: $default,
             doc: $doc,
+            support: $crate::config::schema::keyword_rows!(@support $($support ($how))?),
             set: $set,
         }),*]
     };
+    (@support) => { $crate::config::schema::Support::Same };
+    (@support $support:ident ($how:literal)) => { $crate::config::schema::Support::$support($how) };
 }
 pub(super) use keyword_rows;
 
@@ -117,6 +135,8 @@ pub(super) trait Schema: Sync {
     fn naming(&self) -> Naming;
     /// How a keyword is written; `None` if the block does not have it.
     fn shape(&self, keyword: &str) -> Option<Shape>;
+    /// What the running daemon makes of a keyword; [`Support::Same`] if the block does not have it.
+    fn support(&self, keyword: &str) -> Support;
     /// The names of all keywords.
     fn names(&self) -> Vec<&'static str>;
     /// All there is to know about each keyword.
@@ -138,6 +158,8 @@ pub struct KeywordReference {
     pub default: &'static str,
     /// What it does, in one sentence.
     pub doc: &'static str,
+    /// What the running daemon makes of it.
+    pub support: Support,
 }
 
 impl<T> Schema for Table<T> {
@@ -153,6 +175,10 @@ impl<T> Schema for Table<T> {
         self.find(keyword).map(|k| k.shape)
     }
 
+    fn support(&self, keyword: &str) -> Support {
+        self.find(keyword).map_or(Support::Same, |k| k.support)
+    }
+
     fn names(&self) -> Vec<&'static str> {
         self.all().map(|k| k.name).collect()
     }
@@ -165,6 +191,7 @@ impl<T> Schema for Table<T> {
             range: k.range,
             default: k.default,
             doc: k.doc,
+            support: k.support,
         };
         self.all().map(row).collect()
     }
@@ -337,8 +364,7 @@ fn near_elsewhere(word: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// A keyword of keepalived's that this version reads and does not act on.
-pub(super) fn not_yet(word: &Word, schema: &dyn Schema) -> Diagnostic {
-    let effect = known::effect(word.as_str());
+pub(super) fn not_yet(word: &Word, schema: &dyn Schema, effect: &str) -> Diagnostic {
     Diagnostic::warning(
         "not-yet-supported",
         word.span,

@@ -8,7 +8,9 @@ use super::diagnostic::{Class, Diagnostic, Diagnostics};
 use super::known;
 use super::lexer::Word;
 use super::reader::Line;
-use super::schema::{Naming, Schema, Shape, missing_argument, not_yet, unknown_here, unknown_keyword};
+use super::schema::{
+    Naming, Schema, Shape, Support, missing_argument, not_yet, unknown_here, unknown_keyword,
+};
 use super::source::Span;
 use std::collections::BTreeMap;
 
@@ -142,6 +144,9 @@ impl Builder {
             self.unknown(&keyword, &args, schema);
             return None;
         };
+        if let Support::NotYet(effect) = schema.support(keyword.as_str()) {
+            self.report(not_yet(&keyword, schema, effect));
+        }
         let body = match shape {
             Shape::Flag | Shape::Optional | Shape::Required => Body::None,
             Shape::Foreign => {
@@ -187,7 +192,7 @@ impl Builder {
             self.report(problem);
             return;
         };
-        self.report(not_yet(keyword, schema));
+        self.report(not_yet(keyword, schema, known::effect(keyword.as_str())));
         if kind == known::Kind::Block {
             self.skip(keyword);
         }

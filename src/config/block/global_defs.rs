@@ -163,7 +163,7 @@ keywords! {
     "lvs_flush" Flag "" "" "off" => |d, _, _| d.defs.lvs.flush = true, "empty the IPVS table at start";
     "lvs_flush_on_stop" Optional "[VS]" "" "server by server" => lvs::flush_on_stop, "empty the IPVS table at shutdown, or our virtual servers in it";
     "lvs_flush_onstop" Optional "[VS]" "" "server by server" => lvs::flush_on_stop, "deprecated spelling of `lvs_flush_on_stop`";
-    "lvs_sync_daemon" Optional "INTERFACE [[inst] INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]" "id 0 to 255, maxlen 1 to 65507" "none" => lvs::sync_daemon, "tell other nodes of connections";
+    "lvs_sync_daemon" Optional "INTERFACE [[inst] INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]" "id 0 to 255, maxlen 1 to 65507" "none" => lvs::sync_daemon, "tell other nodes of connections", NotYet("the kernel's connections are not told to other nodes");
     "nftables_ipvs" Optional "[TABLE]" "" "off; keepalived_ipvs" => lvs::nftables, "mark the packets of groups with nftables";
     "nftables_ipvs_priority" Required "N" "-2147483648 to 2147483647" "-1" => lvs::nftables_priority, "priority of the chain that marks";
     "nftables_ipvs_start_fwmark" Required "N" "1 to 4294967295" "1000" => lvs::nftables_start_fwmark, "first mark that is used";

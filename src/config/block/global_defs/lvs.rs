@@ -4,7 +4,7 @@ use super::GlobalDraft;
 use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::dump::{Out, object};
 use crate::config::lexer::Word;
-use crate::config::schema::{Context, missing_argument, not_yet};
+use crate::config::schema::{Context, missing_argument};
 use crate::config::tree::Node;
 use crate::config::value::{Junk, Otherwise, ScriptCommand};
 use crate::types::IfName;
@@ -250,8 +250,6 @@ pub(super) fn sync_daemon(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>
             }
         }
     }
-    // Of all these it alone does something where there are no virtual servers.
-    cx.report(not_yet(&node.keyword, &super::GLOBAL_DEFS));
     d.defs.lvs.sync_daemon = Some(daemon);
 }
 
