@@ -75,7 +75,6 @@ mod tests {
         assert_eq!(find("", "vrrp_sync_group"), Some(Kind::Block));
         assert_eq!(find("vrrp_instance", "use_vmac"), Some(Kind::Line));
         assert_eq!(find("vrrp_instance", "vrrp_sync_group"), None);
-        assert_eq!(find("global_defs", "vrrp_strict"), Some(Kind::Line));
         assert_eq!(homes("min_rx").next(), Some("bfd_instance"));
     }
 }

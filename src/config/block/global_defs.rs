@@ -1,7 +1,9 @@
 //! `global_defs { … }`.
 
+mod inherited;
 mod lvs;
 
+pub use inherited::GarpExtraIf;
 pub use lvs::{FlushOnStop, LvsDefs, LvsTimeouts, NotifyFifo, SyncDaemon};
 
 use crate::config::diagnostic::{Class, Diagnostic};
@@ -55,12 +57,36 @@ pub struct GlobalDefs {
     pub vrrp_check_unicast_src: bool,
     /// Default of `skip_check_adv_addr`.
     pub vrrp_skip_check_adv_addr: bool,
+    /// Default of `strict_mode`.
+    pub vrrp_strict: bool,
+    /// Default of `owner_ignore_adverts`.
+    pub vrrp_owner_ignore_adverts: bool,
+    /// Default of `notify_priority_changes`.
+    pub vrrp_notify_priority_changes: bool,
+    /// Default of the instances' option of that name.
+    pub v3_checksum_as_v2: bool,
+    /// Default of `garp_extra_if`.
+    pub vrrp_garp_extra_if: GarpExtraIf,
+    /// Interfaces that are not there when the file is read.
+    pub dynamic_interfaces: DynamicInterfaces,
     /// User (and group) of scripts that name none, as written.
     pub script_user: Option<(String, Option<String>)>,
     /// User and group id of scripts that name none; `None` when nobody looked them up.
     pub script_ids: Option<(u32, u32)>,
     /// Refuse scripts run as root whose path somebody else could change.
     pub enable_script_security: bool,
+}
+
+/// What becomes of an interface that is named and not there.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum DynamicInterfaces {
+    /// The configuration is refused.
+    #[default]
+    Refused,
+    /// It may come later.
+    Allowed,
+    /// It may come later, and come back as one of another kind.
+    MayChange,
 }
 
 /// `smtp_server HOST [PORT]`.
@@ -130,6 +156,12 @@ impl Default for GlobalDefs {
             vrrp_higher_prio_send_advert: false,
             vrrp_check_unicast_src: false,
             vrrp_skip_check_adv_addr: false,
+            vrrp_strict: false,
+            vrrp_owner_ignore_adverts: false,
+            vrrp_notify_priority_changes: false,
+            v3_checksum_as_v2: false,
+            vrrp_garp_extra_if: GarpExtraIf::default(),
+            dynamic_interfaces: DynamicInterfaces::default(),
             script_user: None,
             script_ids: None,
             enable_script_security: false,
@@ -200,6 +232,13 @@ keywords! {
     "vrrp_version" Required "N" "2 or 3" "2" => version, "version of IPv4 instances";
     "vrrp_check_unicast_src" Flag "" "" "off" => |d, _, _| d.defs.vrrp_check_unicast_src = true, "accept unicast adverts of configured peers only";
     "vrrp_skip_check_adv_addr" Optional "[BOOL]" "" "off" => skip_check_adv_addr, "do not compare the addresses of further adverts of one master";
+    "vrrp_strict" Optional "[BOOL]" "" "off" => inherited::strict, "default of `strict_mode`: what the RFC forbids is refused", NotYet("instances are not held to the letter of the RFC");
+    "vrrp_owner_ignore_adverts" Optional "[BOOL]" "" "off" => inherited::owner_ignore_adverts, "default of `owner_ignore_adverts`: the owner of the addresses is master whatever it hears", NotYet("an owner answers the adverts of others");
+    "vrrp_notify_priority_changes" Optional "[BOOL]" "" "off" => inherited::notify_priority_changes, "default of `notify_priority_changes`: FIFOs are told of new priorities", NotYet("there are no FIFOs");
+    "v3_checksum_as_v2" Flag "" "" "off" => |d, _, _| d.defs.v3_checksum_as_v2 = true, "default of `v3_checksum_as_v2`: VRRPv3 over IPv4 without the pseudo header in the checksum", NotYet("the pseudo header is always in the checksum");
+    "vrrp_garp_extra_if" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "default of `garp_extra_if`: repeat gratuitous ARPs on further interfaces of the addresses", NotYet("nothing is repeated there");
+    "vrrp_vmac_garp_intvl" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "deprecated spelling of `vrrp_garp_extra_if`", NotYet("nothing is repeated there");
+    "dynamic_interfaces" Optional "[allow_if_changes]" "" "off" => dynamic_interfaces, "interfaces need not exist when the file is read", NotYet("an interface that is not there is still refused");
     "script_user" Optional "USER [GROUP]" "" "keepalived_script if it exists, else root" => script_user, "account of scripts that name none";
     "include_check" Optional "[[+|-]read|match|wildcard_match|brace_match…]" "" "none" => |_, _, _| (), "kinds of failure that are fatal in every `include` from here to the end of the file";
     "random_seed" Optional "SEED" "" "the time of day" => random_seed, "no effect: keepalived too seeds `${_RANDOM}` before it reads the file";
@@ -433,6 +472,22 @@ fn skip_check_adv_addr(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     d.defs.vrrp_skip_check_adv_addr = value.unwrap_or(d.defs.vrrp_skip_check_adv_addr);
 }
 
+fn dynamic_interfaces(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    d.defs.dynamic_interfaces = match node.args.first() {
+        Some(word) if word.text == "allow_if_changes" => DynamicInterfaces::MayChange,
+        Some(word) => {
+            let problem =
+                Diagnostic::error("unknown-option", word.span, format!("`{word}` means nothing here"))
+                    .classic(format!("Unknown dynamic_interfaces option '{word}'"))
+                    .label("ignored; the keyword counts")
+                    .help("`allow_if_changes` is the only option");
+            cx.report(problem);
+            d.defs.dynamic_interfaces.max(DynamicInterfaces::Allowed)
+        }
+        None => d.defs.dynamic_interfaces.max(DynamicInterfaces::Allowed),
+    };
+}
+
 fn version(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     let otherwise = Otherwise::ignored("VRRP Error: Version must be either 2 or 3");
     match cx.integer(node.arg(), 2..=3, Junk::Tolerated, otherwise) {
@@ -480,7 +535,11 @@ impl GlobalDefs {
         object!(out, "Default smtp_alert_checker = {}", switch(self.lvs.smtp_alert_checker));
         object!(out, "Checkers log all failures = {}", self.lvs.checker_log_all_failures);
         object!(out, "No test config before reload");
-        object!(out, "Dynamic interfaces = false");
+        let dynamic = self.dynamic_interfaces;
+        object!(out, "Dynamic interfaces = {}", dynamic != DynamicInterfaces::Refused);
+        if dynamic != DynamicInterfaces::Refused {
+            object!(out, "Allow interface changes = {}", dynamic == DynamicInterfaces::MayChange);
+        }
         if self.no_email_faults {
             object!(out, "Send emails for fault transitions = off");
         }
@@ -489,7 +548,7 @@ impl GlobalDefs {
         object!(out, "Disable local IGMP = no");
         self.lvs.dump_table(out);
         object!(out, "FIFO write vrrp states on reload = false");
-        object!(out, "VRRP notify priority changes = false");
+        object!(out, "VRRP notify priority changes = {}", self.vrrp_notify_priority_changes);
         self.dump_vrrp(out);
         for line in FIXED_BEFORE_CHECKERS {
             object!(out, "{line}");
@@ -555,7 +614,7 @@ impl GlobalDefs {
         let lower_repeat = garp.lower_prio_repeat.unwrap_or(garp.master_repeat);
         object!(out, "Gratuitous ARP lower priority repeat = {lower_repeat}");
         object!(out, "Num adverts before down = {}", self.vrrp_down_timer_adverts);
-        object!(out, "Gratuitous ARP for each secondary VMAC = 0s");
+        self.vrrp_garp_extra_if.dump(out);
         object!(out, "Send advert after receive lower priority advert = {}", !self.vrrp_lower_prio_no_advert);
         object!(
             out,
@@ -568,7 +627,7 @@ impl GlobalDefs {
         self.lvs.dump_nftables(out);
         object!(out, "VRRP check unicast_src = {}", self.vrrp_check_unicast_src);
         object!(out, "VRRP skip check advert addresses = {}", self.vrrp_skip_check_adv_addr);
-        object!(out, "VRRP strict mode = false");
+        object!(out, "VRRP strict mode = {}", self.vrrp_strict);
     }
 }
 

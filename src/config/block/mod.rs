@@ -20,7 +20,8 @@ pub use checker::{
 pub use checker_tracker::CheckedFile;
 
 pub use global_defs::{
-    FlushOnStop, GarpDefaults, GlobalDefs, LvsDefs, LvsTimeouts, NotifyFifo, SmtpServer, SyncDaemon,
+    DynamicInterfaces, FlushOnStop, GarpDefaults, GarpExtraIf, GlobalDefs, LvsDefs, LvsTimeouts, NotifyFifo,
+    SmtpServer, SyncDaemon,
 };
 pub use real_server::RealServer;
 pub use ssl::SslSettings;

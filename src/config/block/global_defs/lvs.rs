@@ -129,11 +129,14 @@ fn refused(cx: &mut Context<'_>, id: &'static str, word: &Word, message: impl In
     cx.report(Diagnostic::error(id, word.span, message).classic(classic).label("ignored"));
 }
 
-fn flag(slot: &mut bool, node: &Node, cx: &mut Context<'_>) {
-    let keyword = &node.keyword;
-    let value =
-        cx.boolean(&node.args, |word| format!("Invalid value '{word}' for global {keyword} specified"));
-    *slot = value.unwrap_or(*slot);
+impl Context<'_> {
+    /// `KEYWORD [BOOL]`, in keepalived's usual words about globals.
+    pub(super) fn global_flag(&mut self, slot: &mut bool, node: &Node) {
+        let keyword = &node.keyword;
+        let value =
+            self.boolean(&node.args, |word| format!("Invalid value '{word}' for global {keyword} specified"));
+        *slot = value.unwrap_or(*slot);
+    }
 }
 
 pub(super) fn smtp_alert_checker(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
@@ -481,7 +484,7 @@ pub(super) fn cmd_rcv_bufs(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_
 }
 
 pub(super) fn cmd_rcv_bufs_force(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
-    flag(&mut d.defs.lvs.cmd_rcv_bufs_force, node, cx);
+    cx.global_flag(&mut d.defs.lvs.cmd_rcv_bufs_force, node);
 }
 
 pub(super) fn monitor_rcv_bufs(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
@@ -489,15 +492,15 @@ pub(super) fn monitor_rcv_bufs(d: &mut GlobalDraft, node: &Node, cx: &mut Contex
 }
 
 pub(super) fn monitor_rcv_bufs_force(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
-    flag(&mut d.defs.lvs.monitor_rcv_bufs_force, node, cx);
+    cx.global_flag(&mut d.defs.lvs.monitor_rcv_bufs_force, node);
 }
 
 pub(super) fn rs_init_notifies(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
-    flag(&mut d.defs.lvs.rs_init_notifies, node, cx);
+    cx.global_flag(&mut d.defs.lvs.rs_init_notifies, node);
 }
 
 pub(super) fn no_checker_emails(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
-    flag(&mut d.defs.lvs.no_checker_emails, node, cx);
+    cx.global_flag(&mut d.defs.lvs.no_checker_emails, node);
 }
 
 impl LvsDefs {
