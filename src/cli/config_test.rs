@@ -52,12 +52,7 @@ fn report(options: &Options, output: &mut dyn Write, colour: bool) -> io::Result
         for line in &vetted.lines {
             writeln!(output, "{line}")?;
         }
-        if vetted.refused {
-            code = worse(code, Class::Config);
-        }
-        if vetted.unguarded {
-            code = worse(code, Class::Security);
-        }
+        code = vetted.test_exit_code(code);
     }
     Ok(code)
 }

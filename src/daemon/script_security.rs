@@ -14,8 +14,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::Config;
 use crate::config::value::ScriptCommand;
+use crate::config::{Class, Config};
 use crate::daemon::runner::Command;
 use crate::sys::account::{self, Account};
 
@@ -218,10 +218,34 @@ pub struct Vetted {
     pub unguarded: bool,
 }
 
-/// Drops from a configuration the commands that may not run.
+impl Vetted {
+    /// The exit code of `-t`, where that of the configuration's own problems is `code`: 2 is about a file
+    /// that was not read to its end, and stays.
+    #[must_use]
+    pub fn test_exit_code(&self, code: u8) -> u8 {
+        let class = match (self.unguarded, self.refused) {
+            (true, _) => Class::Security,
+            (false, true) => Class::Config,
+            (false, false) => Class::Harmless,
+        };
+        if code == 2 { code } else { code.max(class.exit_code()) }
+    }
+}
+
+/// Drops from a configuration the commands that may not run on this machine.
 #[must_use]
-pub fn vet(mut config: Config) -> Vetted {
-    let mut vetting = Vetting { strict: config.global.enable_script_security, ..Vetting::default() };
+pub fn vet(config: Config) -> Vetted {
+    vet_by(config, &mut judge)
+}
+
+/// A judge of commands: [`judge`], or one that knows another machine.
+pub type Judge<'a> = dyn FnMut(&ScriptCommand, bool) -> Result<Approved, Refusal> + 'a;
+
+/// Drops from a configuration the commands that `judge` refuses.
+#[must_use]
+pub fn vet_by(mut config: Config, judge: &mut Judge<'_>) -> Vetted {
+    let strict = config.global.enable_script_security;
+    let mut vetting = Vetting { judge, strict, lines: Vec::new(), any: false, weak: false, refused: false };
     config.scripts.retain(|script| {
         let refusal = vetting.ask(&script.command);
         if let Some(refusal) = &refusal
@@ -257,8 +281,8 @@ pub fn vet(mut config: Config) -> Vetted {
     Vetted { config, lines: vetting.lines, refused: vetting.refused, unguarded }
 }
 
-#[derive(Default)]
-struct Vetting {
+struct Vetting<'a, 'j> {
+    judge: &'a mut Judge<'j>,
     strict: bool,
     lines: Vec<String>,
     any: bool,
@@ -266,9 +290,9 @@ struct Vetting {
     refused: bool,
 }
 
-impl Vetting {
+impl Vetting<'_, '_> {
     fn ask(&mut self, command: &ScriptCommand) -> Option<Refusal> {
-        match judge(command, self.strict) {
+        match (self.judge)(command, self.strict) {
             Ok(approved) => {
                 self.any = true;
                 if let Some(path) = approved.found_in_path {

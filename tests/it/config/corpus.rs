@@ -1,4 +1,11 @@
-//! Real files and random ones: nothing that can be typed makes the reader panic or hang.
+//! Real files and random ones: nothing that can be typed makes the reader panic or hang, and what it makes of
+//! real files is what keepalived makes of them ([`agreement`]).
+
+mod agreement;
+mod alignment;
+mod declared;
+mod finding;
+mod sample;
 
 use super::loaded;
 use proptest::prelude::*;
