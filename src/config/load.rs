@@ -72,7 +72,7 @@ pub fn load(path: &Path, files: &dyn FileSource, environment: &dyn Environment) 
     let mut cx = Context { diagnostics, environment, by_parent: false };
     cx.diagnostics.extend(builder.diagnostics.into_vec());
     let global = GlobalDraft::new(cx.customary_account());
-    let mut root = RootDraft { global, scripts: Vec::new(), instances: Vec::new() };
+    let mut root = RootDraft::new(global);
     root.read_globals(&nodes, &mut cx);
     ROOT.apply(&mut root, &nodes, &mut cx);
     let (script_account, smtp_alert) = (root.global.script_account, root.global.smtp_alert_checker());

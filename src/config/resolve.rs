@@ -4,18 +4,17 @@
 //! point at the lines that disagree.
 
 use super::block::{
-    Auth, Delivery, InstanceDraft, Preempt, RootDraft, TrackedInterface, VrrpInstance, VrrpScript,
+    Auth, Delivery, InstanceDraft, Preempt, RootDraft, Tracked, VrrpInstance, VrrpScript, Weightless,
 };
 use super::block::{AuthType, GlobalDefs};
 use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::environment::Fact;
 use super::lexer::Word;
 use super::schema::Context;
-use super::source::Span;
 use super::value::AddressDraft;
 use super::{Config, Lvs};
 use crate::types::{AdvertInt, Family, IfName, Priority, State, Version, Vrid};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +24,10 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     let global = root.global.defs;
     let mut instances = Vec::new();
     let mut taken = BTreeMap::new();
-    let mut used: Vec<String> = Vec::new();
+    let mut used: BTreeSet<Tracked> = BTreeSet::new();
     for draft in root.instances {
         let name = draft.name.clone();
-        used.extend(draft.track_scripts.iter().map(|tracked| tracked.script.clone()));
+        used.extend(draft.track.entries.iter().map(|(entry, _)| entry.tracked.clone()));
         let Some(instance) = complete(draft, &global, cx) else { continue };
         let key = (instance.vrid, instance.family, instance.interface.clone(), group_of(&instance));
         if let Some(other) = taken.get(&key) {
@@ -42,7 +41,7 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     for draft in root.scripts {
         let Some(script) = draft.finished else { continue };
         let duplicate = scripts.iter().any(|other| other.name == script.name);
-        if duplicate || !used.contains(&script.name) {
+        if duplicate || !used.contains(&Tracked::Script(script.name.clone())) {
             unused_script(cx, &draft.name, duplicate);
         }
         if !duplicate {
@@ -103,8 +102,8 @@ fn complete(mut draft: InstanceDraft, global: &GlobalDefs, cx: &mut Context<'_>)
     }
     let excluded = surplus.into_iter().chain(std::mem::take(&mut draft.excluded_vips));
     let excluded_vips = excluded.map(|vip| vip.on(&interface)).collect();
-    let track_interfaces = settle_interfaces(&mut draft, &interface, priority, cx);
-    let track_scripts = settle_scripts(&mut draft, priority, cx);
+    let weightless = priority.is_owner().then_some(Weightless::Owner);
+    let track = draft.track.settle(Some(&interface), weightless, cx);
     Some(VrrpInstance {
         name: draft.name.text,
         wanted_state,
@@ -123,8 +122,7 @@ fn complete(mut draft: InstanceDraft, global: &GlobalDefs, cx: &mut Context<'_>)
         garp: draft.garp,
         down_timer_adverts: draft.down_timer_adverts,
         track_primary: draft.track_primary,
-        track_interfaces,
-        track_scripts,
+        track,
         notify: draft.notify,
         smtp_alert: draft.smtp_alert.or(global.smtp_alert_vrrp).or(global.smtp_alert).unwrap_or(false),
         lower_prio_no_advert: draft.lower_prio_no_advert,
@@ -413,62 +411,4 @@ fn surplus_vips(
         .label("from here on they are treated as `virtual_ipaddress_excluded`");
     cx.report(about(draft, problem, &text));
     surplus
-}
-
-fn settle_interfaces(
-    draft: &mut InstanceDraft,
-    own: &IfName,
-    priority: Priority,
-    cx: &mut Context<'_>,
-) -> Vec<TrackedInterface> {
-    let mut kept = Vec::new();
-    for (tracked, span) in std::mem::take(&mut draft.track_interfaces) {
-        let name = &tracked.interface;
-        if name == own {
-            ignored_own_interface(draft, name, span, cx);
-        } else if priority.is_owner() && tracked.weight.value != 0 {
-            let problem =
-                Diagnostic::warning("owner-with-weights", span, "the owner of the addresses has no weights")
-                    .label("this entry is ignored");
-            cx.report(about(
-                draft,
-                problem,
-                &format!("ignoring {name} tracked interface due to address owner"),
-            ));
-        } else {
-            kept.push(tracked);
-        }
-    }
-    kept
-}
-
-fn ignored_own_interface(draft: &InstanceDraft, name: &IfName, span: Span, cx: &mut Context<'_>) {
-    let message = format!("`{name}` is the interface of the instance and always tracked");
-    let problem = Diagnostic::note("own-interface-tracked", span, message)
-        .class(Class::Config)
-        .label("this entry changes nothing");
-    cx.report(about(draft, problem, &format!("Ignoring track_interface {name} since own interface")));
-}
-
-fn settle_scripts(
-    draft: &mut InstanceDraft,
-    priority: Priority,
-    cx: &mut Context<'_>,
-) -> Vec<super::block::TrackedScript> {
-    let mut kept = std::mem::take(&mut draft.track_scripts);
-    if !priority.is_owner() {
-        return kept;
-    }
-    kept.retain(|tracked| {
-        if tracked.weight.value == 0 {
-            return true;
-        }
-        let message =
-            format!("the owner of the addresses has no weights: script `{}` is ignored", tracked.script);
-        let problem = Diagnostic::warning("owner-with-weights", draft.name.span, message);
-        let text = format!("ignoring tracked script {} with weights due to address_owner", tracked.script);
-        cx.report(about(draft, problem, &text));
-        false
-    });
-    kept
 }

@@ -14,6 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::config::block::Tracked;
 use crate::config::value::ScriptCommand;
 use crate::config::{Class, Config};
 use crate::daemon::runner::Command;
@@ -259,7 +260,10 @@ pub fn vet_by(mut config: Config, judge: &mut Judge<'_>) -> Vetted {
     let names: Vec<&str> = config.scripts.iter().map(|script| script.name.as_str()).collect();
     for instance in &mut config.instances {
         let instance = Arc::make_mut(instance);
-        instance.track_scripts.retain(|reference| names.contains(&reference.script.as_str()));
+        instance.track.retain(|entry| match &entry.tracked {
+            Tracked::Script(name) => names.contains(&name.as_str()),
+            _ => true,
+        });
         let notify = &mut instance.notify;
         for slot in
             [&mut notify.master, &mut notify.backup, &mut notify.fault, &mut notify.stop, &mut notify.any]

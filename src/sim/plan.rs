@@ -10,8 +10,7 @@ use super::lan::Weather;
 use super::random::Random;
 use crate::config::Config;
 use crate::config::block::{
-    Announcements, Auth, Delivery, NotifyScripts, Preempt, TrackedInterface, TrackedScript, VrrpInstance,
-    VrrpScript,
+    Announcements, Auth, Delivery, NotifyScripts, Preempt, TrackEntry, Tracked, VrrpInstance, VrrpScript,
 };
 use crate::config::value::{ScriptCommand, VirtualAddress, Weight};
 use crate::types::{
@@ -368,15 +367,15 @@ fn instance(
         },
         false => Delivery::Multicast { group: router.family.vrrp_group() },
     };
-    let track_scripts = scripts
+    let scripts: Vec<TrackEntry> = scripts
         .iter()
         .filter(|_| !owner && random.chance(700))
-        .map(|script| TrackedScript { script: script.name.clone(), weight: script.weight })
+        .map(|script| TrackEntry { tracked: Tracked::Script(script.name.clone()), weight: script.weight })
         .collect();
-    let track_interfaces = (0..random.within(0..=1))
+    let links = (0..random.within(0..=1))
         .filter(|_| !owner)
-        .map(|_| TrackedInterface { interface: names.uplink.clone(), weight: weight(random) })
-        .collect();
+        .map(|_| TrackEntry { tracked: Tracked::Interface(names.uplink.clone()), weight: weight(random) });
+    let track = links.chain(scripts).collect();
     let virtual_address = |address: &IpAddr| virtual_address(*address, &names.lan);
     VrrpInstance {
         name: router.name.clone(),
@@ -396,8 +395,7 @@ fn instance(
         garp: router.garp,
         down_timer_adverts: router.adverts,
         track_primary: random.chance(900),
-        track_interfaces,
-        track_scripts,
+        track,
         notify: NotifyScripts::default(),
         smtp_alert: false,
         lower_prio_no_advert: random.chance(200),

@@ -6,7 +6,7 @@
 
 use super::notice::Fault;
 use crate::config::Config;
-use crate::config::block::{Delivery, VrrpInstance, VrrpScript};
+use crate::config::block::{Delivery, Tracked, VrrpInstance, VrrpScript};
 use crate::config::value::Weight;
 use crate::track::{
     Contribution, ExitStatus, ScriptEffect, ScriptInput, ScriptNotice, ScriptRun, ScriptTracker, Signal,
@@ -78,13 +78,6 @@ struct Script {
     run: Option<RunId>,
 }
 
-/// What an instance can depend on.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Tracked {
-    Script(String),
-    Link(IfName),
-}
-
 /// Trackers, links, and who depends on them.
 #[derive(Debug)]
 pub struct Switchboard {
@@ -147,7 +140,7 @@ impl Switchboard {
             SwitchInput::ScriptNotStarted(run) => self.tell_script(now, run, ScriptInput::NotStarted),
             SwitchInput::Link(link, up) => {
                 if self.links.insert(link.clone(), up) != Some(up) {
-                    self.touch(&Tracked::Link(link));
+                    self.touch(&Tracked::Interface(link));
                 }
             }
             SwitchInput::Reconfigure(config) => self.reconfigure(now, &config),
@@ -279,7 +272,7 @@ impl Switchboard {
         let mut tracking = Tracking::default();
         for (tracked, weight) in dependencies(config) {
             let (verdict, fault) = match tracked {
-                Tracked::Link(link) => {
+                Tracked::Interface(link) => {
                     let up = self.links.get(&link).copied().unwrap_or(false);
                     (if up { Verdict::Good } else { Verdict::Bad }, Fault::Link(link))
                 }
@@ -287,6 +280,7 @@ impl Switchboard {
                     Some(verdict) => (verdict, Fault::Script(name)),
                     None => continue,
                 },
+                Tracked::File(_) | Tracked::Process(_) | Tracked::Session(_) => continue,
             };
             match contribution(weight, verdict) {
                 Contribution::Weight(weight) => tracking.weight += weight,
@@ -311,16 +305,15 @@ impl Switchboard {
 /// All that an instance depends on: its own link and those of its addresses, and what it tracks by name.
 fn dependencies(config: &VrrpInstance) -> impl Iterator<Item = (Tracked, Weight)> {
     let fault = Weight::default();
-    let own = config.track_primary.then(|| (Tracked::Link(config.interface.clone()), fault));
-    let named = config.track_interfaces.iter().map(|t| (Tracked::Link(t.interface.clone()), t.weight));
+    let own = config.track_primary.then(|| (Tracked::Interface(config.interface.clone()), fault));
+    let named = config.track.iter().map(|entry| (entry.tracked.clone(), entry.weight));
     let elsewhere = config
         .vips
         .iter()
         .chain(&config.excluded_vips)
         .filter(|vip| vip.dev != config.interface && !vip.no_track)
-        .map(move |vip| (Tracked::Link(vip.dev.clone()), fault));
-    let scripts = config.track_scripts.iter().map(|t| (Tracked::Script(t.script.clone()), t.weight));
-    own.into_iter().chain(named).chain(elsewhere).chain(scripts)
+        .map(move |vip| (Tracked::Interface(vip.dev.clone()), fault));
+    own.into_iter().chain(named).chain(elsewhere)
 }
 
 /// Whether a reload may take over `new` in place of `old`: the adverts of both belong together. Their
@@ -340,7 +333,7 @@ pub fn same_router(old: &VrrpInstance, new: &VrrpInstance) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::block::{TrackedInterface, TrackedScript};
+    use crate::config::block::TrackEntry;
     use crate::config::value::ScriptCommand;
     use crate::vrrp::instance::sample::sample;
     use std::time::Duration;
@@ -366,20 +359,17 @@ mod tests {
         }
     }
 
-    fn tracked(script: &str, value: i16) -> TrackedScript {
-        TrackedScript { script: script.into(), weight: Weight { value, reverse: false } }
+    fn tracked(tracked: Tracked, value: i16) -> TrackEntry {
+        TrackEntry { tracked, weight: Weight { value, reverse: false } }
     }
 
     /// Two instances: `A` without weight and `B` with weight -20 on `chk`, `B` on the link `lan1` too.
     fn config(script: VrrpScript) -> Config {
-        let a = VrrpInstance { name: "A".into(), track_scripts: vec![tracked("chk", 0)], ..sample() };
+        let chk = || Tracked::Script("chk".into());
+        let a = VrrpInstance { name: "A".into(), track: vec![tracked(chk(), 0)], ..sample() };
         let b = VrrpInstance {
             name: "B".into(),
-            track_scripts: vec![tracked("chk", -20)],
-            track_interfaces: vec![TrackedInterface {
-                interface: link("lan1"),
-                weight: Weight { value: -30, reverse: false },
-            }],
+            track: vec![tracked(Tracked::Interface(link("lan1")), -30), tracked(chk(), -20)],
             ..sample()
         };
         Config {

@@ -8,6 +8,7 @@ mod lvs_root;
 mod real_server;
 mod root;
 mod ssl;
+mod tracking;
 mod virtual_server;
 mod virtual_server_group;
 mod vrrp_instance;
@@ -25,21 +26,21 @@ pub use global_defs::{
 };
 pub use real_server::RealServer;
 pub use ssl::SslSettings;
+pub use tracking::{TrackEntry, Tracked};
 pub use virtual_server::{
     Granularity, Persistence, Protocol, Scheduler, Service, SorryServer, VirtualServer,
 };
 pub use virtual_server_group::{AddressRange, GroupMark, VirtualServerGroup};
-pub use vrrp_instance::{
-    Announcements, Auth, Delivery, NotifyScripts, Preempt, TrackedInterface, TrackedScript, VrrpInstance,
-};
+pub use vrrp_instance::{Announcements, Auth, Delivery, NotifyScripts, Preempt, VrrpInstance};
 pub use vrrp_script::VrrpScript;
 
 pub(super) use global_defs::{GLOBAL_DEFS, GlobalDraft};
 pub(super) use lvs_root::{LVS_BLOCKS, LVS_ROOT, LvsDraft};
 pub(super) use root::{ROOT, RootDraft};
+pub(super) use tracking::{Trackables, Weightless};
 pub(super) use virtual_server_group::Alive;
 pub(super) use vrrp_instance::{AuthType, InstanceDraft, VRRP_INSTANCE};
-pub(super) use vrrp_script::{ScriptDraft, ScriptReference, VRRP_SCRIPT};
+pub(super) use vrrp_script::{ScriptDraft, VRRP_SCRIPT};
 
 use super::known;
 use super::schema::Schema;

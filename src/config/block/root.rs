@@ -1,14 +1,18 @@
 //! The top level of a file.
 
-use super::{GLOBAL_DEFS, GlobalDraft, InstanceDraft, ScriptDraft, VRRP_INSTANCE, VRRP_SCRIPT};
+use super::{GLOBAL_DEFS, GlobalDraft, InstanceDraft, ScriptDraft, Trackables, VRRP_INSTANCE, VRRP_SCRIPT};
 use crate::config::schema::{Context, keywords};
 use crate::config::tree::Node;
+use crate::config::value::TrackKind;
+use std::sync::Arc;
 
 /// What the blocks of a file have put together so far.
 pub(in crate::config) struct RootDraft {
     pub(in crate::config) global: GlobalDraft,
     pub(in crate::config) scripts: Vec<ScriptDraft>,
     pub(in crate::config) instances: Vec<InstanceDraft>,
+    /// What the blocks so far have defined for others to track.
+    pub(in crate::config) trackables: Arc<Trackables>,
 }
 
 keywords! {
@@ -26,6 +30,10 @@ keywords! {
 fn global_defs(_: &mut RootDraft, _: &Node, _: &mut Context<'_>) {}
 
 impl RootDraft {
+    pub(in crate::config) fn new(global: GlobalDraft) -> Self {
+        Self { global, scripts: Vec::new(), instances: Vec::new(), trackables: Arc::default() }
+    }
+
     /// The pass of keepalived's parent: every `global_defs` of the file.
     pub(in crate::config) fn read_globals(&mut self, nodes: &[Node], cx: &mut Context<'_>) {
         cx.by_parent = true;
@@ -42,14 +50,13 @@ fn vrrp_script(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
     let mut draft = ScriptDraft::new(name, &root.global);
     VRRP_SCRIPT.apply(&mut draft, node.children(), cx);
     draft.complete(node.end(), cx);
+    Arc::make_mut(&mut root.trackables).define(TrackKind::Script, draft.trackable());
     root.scripts.push(draft);
 }
 
 fn vrrp_instance(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
     let Some(name) = node.args.first() else { return };
-    let scripts = root.scripts.iter().map(ScriptDraft::reference).collect();
-    let mut draft = InstanceDraft::new(name, &root.global, scripts);
-
+    let mut draft = InstanceDraft::new(name, &root.global, &root.trackables);
     VRRP_INSTANCE.apply(&mut draft, node.children(), cx);
     draft.end = node.end;
     root.instances.push(draft);

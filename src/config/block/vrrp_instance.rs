@@ -5,7 +5,8 @@ mod keywords;
 
 pub(in crate::config) use keywords::{AUTHENTICATION, AuthType, InstanceDraft, VRRP_INSTANCE};
 
-use crate::config::value::{ScriptCommand, VirtualAddress, Weight};
+use super::tracking::TrackEntry;
+use crate::config::value::{ScriptCommand, VirtualAddress};
 use crate::types::{AdvertInt, Family, IfName, Priority, Secret, State, Version, Vrid};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -47,10 +48,8 @@ pub struct VrrpInstance {
     pub down_timer_adverts: u8,
     /// `dont_track_primary` clears it: whether a dead interface is a fault.
     pub track_primary: bool,
-    /// `track_interface`.
-    pub track_interfaces: Vec<TrackedInterface>,
-    /// `track_script`; only scripts that exist.
-    pub track_scripts: Vec<TrackedScript>,
+    /// `track_interface`, `track_script`, `track_file`, `track_process`, `track_bfd`, in this order.
+    pub track: Vec<TrackEntry>,
     /// `notify*`.
     pub notify: NotifyScripts,
     /// `smtp_alert`, with its global twins applied.
@@ -117,24 +116,6 @@ pub struct Announcements {
     pub lower_prio_delay: Duration,
     /// `garp_lower_prio_repeat`; zero: none at all.
     pub lower_prio_repeat: u32,
-}
-
-/// A line of `track_interface`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TrackedInterface {
-    /// The interface to follow.
-    pub interface: IfName,
-    /// What its state is worth.
-    pub weight: Weight,
-}
-
-/// A line of `track_script`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TrackedScript {
-    /// Name of the `vrrp_script`.
-    pub script: String,
-    /// What its verdict is worth here.
-    pub weight: Weight,
 }
 
 /// The `notify*` scripts.

@@ -1,9 +1,10 @@
 //! `vrrp_script NAME { … }`: a check that moves priorities.
 
 use super::GlobalDraft;
+use super::tracking::{Trackable, Tracked, dump_tracking};
 use crate::config::Config;
 use crate::config::diagnostic::{Class, Diagnostic};
-use crate::config::dump::{Out, ScriptRunState, field, member, object};
+use crate::config::dump::{Out, ScriptRunState, field, object};
 use crate::config::environment::Account;
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
@@ -51,15 +52,6 @@ pub(in crate::config) struct ScriptDraft {
     init_fail: bool,
     /// What is left of it at the end of its block.
     pub(in crate::config) finished: Option<VrrpScript>,
-}
-
-/// What a `track_script` entry has to know of a script.
-#[derive(Clone, Debug)]
-pub(in crate::config) struct ScriptReference {
-    pub(in crate::config) name: Word,
-    pub(in crate::config) weight: Weight,
-    /// It was not removed.
-    pub(in crate::config) runs: bool,
 }
 
 keywords! {
@@ -159,8 +151,8 @@ impl ScriptDraft {
         cx.report(problem);
     }
 
-    pub(in crate::config) fn reference(&self) -> ScriptReference {
-        ScriptReference { name: self.name.clone(), weight: self.weight, runs: self.finished.is_some() }
+    pub(in crate::config) fn trackable(&self) -> Trackable {
+        Trackable { name: self.name.clone(), weight: self.weight, usable: self.finished.is_some() }
     }
 }
 
@@ -281,12 +273,7 @@ impl VrrpScript {
         let (uid, gid) = (self.command.uid.unwrap_or(0), self.command.gid.unwrap_or(0));
         field!(out, "Script uid:gid = {uid}:{gid}");
         field!(out, "VRRP instances :");
-        field!(out, "Tracking instances :");
-        for instance in &config.instances {
-            for tracked in instance.track_scripts.iter().filter(|tracked| tracked.script == self.name) {
-                member!(out, "{}, weight {}", instance.name, tracked.weight);
-            }
-        }
+        dump_tracking(out, config, &Tracked::Script(self.name.clone()));
         field!(out, "State = {}", run.process);
     }
 }

@@ -9,7 +9,7 @@ use super::sockets::endpoint;
 use super::task::{Beginning, Control, Task};
 use super::{Command, Shared, ToService};
 use crate::config::Config;
-use crate::config::block::VrrpInstance;
+use crate::config::block::{Tracked, VrrpInstance};
 use crate::config::dump::SocketState;
 use crate::status::Snapshot;
 use crate::sys::clock;
@@ -337,7 +337,7 @@ impl Coordinator {
         let used = |name: &IfName| {
             self.config.instances.iter().any(|instance| {
                 instance.interface == *name
-                    || instance.track_interfaces.iter().any(|tracked| tracked.interface == *name)
+                    || instance.track.iter().any(|entry| entry.tracked == Tracked::Interface(name.clone()))
             })
         };
         match event {

@@ -1,7 +1,7 @@
 //! At rest the best router is master, and only those that should be are in FAULT.
 
 use super::{Checker, Scene};
-use crate::config::block::Preempt;
+use crate::config::block::{Preempt, Tracked};
 use crate::sim::lan::Host;
 use crate::track::{Contribution, Verdict, contribution};
 use crate::types::{Priority, State};
@@ -46,18 +46,20 @@ fn effective(scene: &Scene<'_>, host: Host, instance: usize) -> Option<Priority>
     let node = &scene.nodes[host];
     let config = node.config(instance);
     let verdict = |good: bool| if good { Verdict::Good } else { Verdict::Bad };
-    let scripts = config.track_scripts.iter().map(|tracked| {
-        let number = node.plan.config.scripts.iter().position(|script| script.name == tracked.script);
-        let good = number.is_some_and(|number| node.plan.scripts_end_good[number]);
-        contribution(tracked.weight, verdict(good))
+    let tracked = config.track.iter().map(|entry| {
+        let good = match &entry.tracked {
+            Tracked::Interface(link) => node.kernel.is_up(link),
+            Tracked::Script(name) => {
+                let number = node.plan.config.scripts.iter().position(|script| script.name == *name);
+                number.is_some_and(|number| node.plan.scripts_end_good[number])
+            }
+            Tracked::File(_) | Tracked::Process(_) | Tracked::Session(_) => false,
+        };
+        contribution(entry.weight, verdict(good))
     });
-    let links = config
-        .track_interfaces
-        .iter()
-        .map(|tracked| contribution(tracked.weight, verdict(node.kernel.is_up(&tracked.interface))));
     let own_link_down = config.track_primary && !node.kernel.is_up(&config.interface);
     let mut weight = 0;
-    for contribution in scripts.chain(links).chain(own_link_down.then_some(Contribution::Fault)) {
+    for contribution in tracked.chain(own_link_down.then_some(Contribution::Fault)) {
         match contribution {
             Contribution::Weight(more) => weight += more,
             Contribution::Fault | Contribution::Hold => return None,

@@ -113,7 +113,7 @@ fn scripts_have_their_own_weight_where_an_instance_gives_one() {
     let scripts = "vrrp_script a {\n script \"/x/a 'b c'\"\n weight -20\n user nobody nogroup\n}\nvrrp_script b {\n script /x/b\n interval 3\n timeout 0.5\n}\n";
     let file = loaded(scripts.to_owned() + &instance("track_script {\n a\n b weight 7 reverse\n}"));
     let weights: Vec<String> =
-        only(&file).track_scripts.iter().map(|t| format!("{} {}", t.script, t.weight)).collect();
+        only(&file).track.iter().map(|t| format!("{} {}", t.tracked.name(), t.weight)).collect();
     assert_eq!(weights, ["a -20", "b 7 reverse"]);
     let [a, b] = &file.config.scripts[..] else { panic!("two scripts") };
     assert_eq!(

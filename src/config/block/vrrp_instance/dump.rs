@@ -1,6 +1,7 @@
 //! How an instance is dumped.
 
 use super::{Auth, Delivery, NotifyScripts, Preempt, VrrpInstance};
+use crate::config::block::tracking::dump_trackers;
 use crate::config::dump::{Out, RunState, Runtime, field, member, object, yes_no};
 use crate::types::{Family, Priority, State, Version};
 
@@ -31,7 +32,7 @@ impl VrrpInstance {
             Some((fd_in, fd_out)) => field!(out, "fd_in {fd_in}, fd_out {fd_out}"),
             None => field!(out, "No sockets allocated"),
         }
-        self.dump_trackers(out);
+        dump_trackers(out, &self.track);
         field!(out, "Using smtp notification = {}", yes_no(self.smtp_alert));
         field!(out, "Notify deleted = Fault");
         self.notify.dump(out);
@@ -176,21 +177,6 @@ impl VrrpInstance {
             member!(out, "{peer} min_ttl 0 max_ttl 255");
         }
         field!(out, "Unicast checksum compatibility = no");
-    }
-
-    fn dump_trackers(&self, out: &mut Out) {
-        if !self.track_interfaces.is_empty() {
-            field!(out, "Tracked interfaces :");
-        }
-        for tracked in &self.track_interfaces {
-            member!(out, "{} weight {}", tracked.interface, tracked.weight);
-        }
-        if !self.track_scripts.is_empty() {
-            field!(out, "Tracked scripts :");
-        }
-        for tracked in &self.track_scripts {
-            member!(out, "{} weight {}", tracked.script, tracked.weight);
-        }
     }
 }
 

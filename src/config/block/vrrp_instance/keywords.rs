@@ -1,17 +1,18 @@
 //! The keywords of `vrrp_instance` and `authentication`.
 
-use super::{Announcements, NotifyScripts, TrackedInterface, TrackedScript};
+use super::{Announcements, NotifyScripts};
 use crate::config::block::GlobalDraft;
-use crate::config::block::ScriptReference;
-use crate::config::diagnostic::{Class, Consequence, Diagnostic};
+use crate::config::block::tracking::{TrackDraft, Trackables, Tracks, no_interface};
+use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::environment::Fact;
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::source::{Span, encode};
 use crate::config::tree::Node;
-use crate::config::value::{AddressDraft, DefaultAccount, Junk, Otherwise, ScriptCommand, TrackKind, Weight};
+use crate::config::value::{AddressDraft, DefaultAccount, Junk, Otherwise, ScriptCommand};
 use crate::types::{Family, IfName, Priority, Secret, State, Version, Vrid};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An instance while its block is read: what was given, and where.
@@ -46,16 +47,13 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) garp: Announcements,
     pub(in crate::config) down_timer_adverts: u8,
     pub(in crate::config) track_primary: bool,
-    pub(in crate::config) track_interfaces: Vec<(TrackedInterface, Span)>,
-    pub(in crate::config) track_scripts: Vec<TrackedScript>,
+    pub(in crate::config) track: TrackDraft,
     pub(in crate::config) notify: NotifyScripts,
     pub(in crate::config) smtp_alert: Option<bool>,
     pub(in crate::config) lower_prio_no_advert: bool,
     pub(in crate::config) higher_prio_send_advert: bool,
     pub(in crate::config) skip_check_adv_addr: bool,
     pub(in crate::config) debug: u8,
-    /// Scripts defined before this block.
-    scripts: Vec<ScriptReference>,
     script_account: DefaultAccount,
 }
 
@@ -70,7 +68,7 @@ pub(in crate::config) enum AuthType {
 
 keywords! {
     /// `vrrp_instance`.
-    VRRP_INSTANCE: InstanceDraft, "vrrp_instance", Unique;
+    VRRP_INSTANCE: InstanceDraft, "vrrp_instance", Unique, with &[InstanceDraft::TRACKERS];
     "state" Required "MASTER|BACKUP" "" "MASTER with priority 255, else BACKUP" => state, "what this node is meant to be; every node starts as backup";
     "interface" Required "INTERFACE" "" "required" => interface, "the link that adverts use and VIPs live on";
     "virtual_router_id" Required "N" "1 to 255" "required" => virtual_router_id, "number of the virtual router, the same on all its nodes";
@@ -101,8 +99,6 @@ keywords! {
     "higher_prio_send_advert" Optional "[BOOL]" "" "`vrrp_higher_prio_send_advert`" => higher_prio_send_advert, "send an advert before giving way";
     "skip_check_adv_addr" Optional "[BOOL]" "" "`vrrp_skip_check_adv_addr`" => skip_check_adv_addr, "do not compare the addresses of further adverts of one master";
     "dont_track_primary" Flag "" "" "off" => |d, _, _| d.track_primary = false, "a dead interface is no fault";
-    "track_interface" Entries "{ INTERFACE [weight N [reverse]] }" "-253 to 253" "none" => track_interface, "further interfaces that must be up, or that move the priority";
-    "track_script" Entries "{ SCRIPT [weight N [reverse|noreverse]] }" "-253 to 253" "none" => track_script, "scripts that must succeed, or that move the priority";
     "notify_master" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.master), "run on becoming master";
     "notify_backup" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.backup), "run on becoming backup";
     "notify_fault" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.fault), "run on a fault";
@@ -123,8 +119,14 @@ const MAX_SECS: i64 = 4294;
 /// keepalived's limit of a password on the wire (RFC 2338 §5.3.6).
 const PASSWORD_BYTES: usize = 8;
 
+impl Tracks for InstanceDraft {
+    fn trackers(&mut self) -> &mut TrackDraft {
+        &mut self.track
+    }
+}
+
 impl InstanceDraft {
-    pub(in crate::config) fn new(name: &Word, global: &GlobalDraft, scripts: Vec<ScriptReference>) -> Self {
+    pub(in crate::config) fn new(name: &Word, global: &GlobalDraft, known: &Arc<Trackables>) -> Self {
         let defs = &global.defs;
         let garp = &defs.garp;
         Self {
@@ -160,15 +162,13 @@ impl InstanceDraft {
             },
             down_timer_adverts: defs.vrrp_down_timer_adverts,
             track_primary: true,
-            track_interfaces: Vec::new(),
-            track_scripts: Vec::new(),
+            track: TrackDraft::new(name, known),
             notify: NotifyScripts::default(),
             smtp_alert: None,
             lower_prio_no_advert: defs.vrrp_lower_prio_no_advert,
             higher_prio_send_advert: defs.vrrp_higher_prio_send_advert,
             skip_check_adv_addr: defs.vrrp_skip_check_adv_addr,
             debug: 0,
-            scripts,
             script_account: global.script_account,
         }
     }
@@ -258,14 +258,6 @@ fn interface(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
         }
         Fact::Known(_) | Fact::Unchecked => d.interface = Some((link, word.span)),
     }
-}
-
-fn no_interface(word: &Word, classic: String) -> Diagnostic {
-    Diagnostic::error("no-such-interface", word.span, format!("there is no interface `{word}`"))
-        .classic(classic)
-        .label("it must exist when the daemon starts")
-        .consequence(Consequence::Refused)
-        .keepalived("exits 2: an interface of the configuration does not exist")
 }
 
 fn virtual_router_id(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
@@ -610,81 +602,6 @@ fn skip_check_adv_addr(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>)
             Diagnostic::note("version-dependent", node.span(), "`skip_check_adv_addr` is turned off")
                 .keepalived("turns it on, whatever the argument says; vrrpd does not copy that");
         cx.report(problem);
-    }
-}
-
-fn track_interface(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
-    let kind = TrackKind::Interface;
-    for entry in node.entries() {
-        let (name, word) = (d.name.clone(), &entry[0]);
-        let Ok(interface) = IfName::new(word.as_str()) else {
-            let problem = no_interface(word, format!("({name}) tracked interface {word} doesn't exist"));
-            cx.report(problem);
-            continue;
-        };
-        if cx.environment.link(&interface) == Fact::Absent {
-            cx.report(no_interface(word, format!("({name}) tracked interface {word} doesn't exist")));
-            continue;
-        }
-        if d.track_interfaces.iter().any(|(tracked, _)| tracked.interface == interface) {
-            let problem =
-                Diagnostic::warning("duplicate-tracker", word.span, format!("`{word}` is tracked already"))
-                    .classic(format!("({name}) duplicate track_interface {word} - ignoring"))
-                    .label("this entry is ignored");
-            cx.report(problem);
-            continue;
-        }
-        if let Ok(weight) = cx.tracker_weight(name.as_str(), kind, entry, Weight::default()) {
-            d.track_interfaces.push((TrackedInterface { interface, weight }, word.span));
-        }
-    }
-}
-
-fn track_script(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
-    let kind = TrackKind::Script;
-    for entry in node.entries() {
-        let (name, word) = (d.name.clone(), &entry[0]);
-        let Some(script) = d.scripts.iter().find(|script| script.runs && script.name.text == word.text)
-        else {
-            cx.report(unknown_script(d, word));
-            continue;
-        };
-        if d.track_scripts.iter().any(|tracked| tracked.script == word.text) {
-            let problem =
-                Diagnostic::warning("duplicate-tracker", word.span, format!("`{word}` is tracked already"))
-                    .classic(format!("({name}) duplicate track_script {word} - ignoring"))
-                    .label("this entry is ignored");
-            cx.report(problem);
-            continue;
-        }
-        if let Ok(weight) = cx.tracker_weight(name.as_str(), kind, entry, script.weight) {
-            d.track_scripts.push(TrackedScript { script: word.text.clone(), weight });
-        }
-    }
-}
-
-fn unknown_script(d: &InstanceDraft, word: &Word) -> Diagnostic {
-    let problem =
-        Diagnostic::error("unknown-script", word.span, format!("there is no script `{word}` at this point"))
-            .classic(format!("({}) track script {word} not found, ignoring...", d.name))
-            .label("nothing is tracked by this entry")
-            .keepalived(format!(
-                "runs {} without it: it neither moves the priority nor causes FAULT",
-                d.name
-            ));
-    if let Some(removed) = d.scripts.iter().find(|script| script.name.text == word.text) {
-        return problem.related(removed.name.span, "this script is not run, as said there");
-    }
-    let near = d.scripts.iter().map(|script| {
-        let name = script.name.as_str();
-        (strsim::damerau_levenshtein(name, word.as_str()), name)
-    });
-
-    match near.min() {
-        Some((distance, name)) if distance <= word.text.chars().count() / 3 => {
-            problem.help(format!("did you mean `{name}`?"))
-        }
-        _ => problem.help("a `vrrp_script` block must stand above the instances that track it"),
     }
 }
 

@@ -1,0 +1,317 @@
+//! What is tracked by name: the `track_*` blocks that `vrrp_instance` and `vrrp_sync_group` have in common.
+
+use crate::config::Config;
+use crate::config::diagnostic::{Class, Consequence, Diagnostic};
+use crate::config::dump::{Out, field, member};
+use crate::config::environment::Fact;
+use crate::config::lexer::Word;
+use crate::config::schema::{Context, Keyword, keyword_rows};
+use crate::config::source::Span;
+use crate::config::tree::Node;
+use crate::config::value::{TrackKind, Weight};
+use crate::types::IfName;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Something whose state matters to a virtual router.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Tracked {
+    /// A link.
+    Interface(IfName),
+    /// A `vrrp_script`.
+    Script(String),
+    /// A `track_file`.
+    File(String),
+    /// A `vrrp_track_process`.
+    Process(String),
+    /// A `bfd_instance`.
+    Session(String),
+}
+
+/// An entry of a `track_*` block.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TrackEntry {
+    /// What is tracked. It exists.
+    pub tracked: Tracked,
+    /// What its state is worth here.
+    pub weight: Weight,
+}
+
+impl Tracked {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Interface(name) => name.as_str(),
+            Self::Script(name) | Self::File(name) | Self::Process(name) | Self::Session(name) => name,
+        }
+    }
+
+    pub(in crate::config) fn kind(&self) -> TrackKind {
+        match self {
+            Self::Interface(_) => TrackKind::Interface,
+            Self::Script(_) => TrackKind::Script,
+            Self::File(_) => TrackKind::File,
+            Self::Process(_) => TrackKind::Process,
+            Self::Session(_) => TrackKind::Session,
+        }
+    }
+}
+
+/// What an entry has to know of the thing that it names.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct Trackable {
+    pub(in crate::config) name: Word,
+    /// Default for entries that give no weight of their own.
+    pub(in crate::config) weight: Weight,
+    /// It was not removed.
+    pub(in crate::config) usable: bool,
+}
+
+/// Everything that blocks further down may track: what has been defined so far.
+#[derive(Clone, Debug, Default)]
+pub(in crate::config) struct Trackables(BTreeMap<(TrackKind, String), Trackable>);
+
+impl Trackables {
+    /// The first one of a name that can be used counts.
+    pub(in crate::config) fn define(&mut self, kind: TrackKind, thing: Trackable) {
+        let known = self.0.entry((kind, thing.name.text.clone())).or_insert_with(|| thing.clone());
+        if !known.usable {
+            *known = thing;
+        }
+    }
+
+    fn find(&self, kind: TrackKind, name: &str) -> Option<&Trackable> {
+        self.0.get(&(kind, name.to_owned()))
+    }
+
+    fn names(&self, kind: TrackKind) -> impl Iterator<Item = &str> {
+        self.0.keys().filter(move |(other, _)| *other == kind).map(|(_, name)| name.as_str())
+    }
+}
+
+/// The `track_*` blocks of one instance or group, while it is read.
+pub(in crate::config) struct TrackDraft {
+    /// Its name, for messages.
+    owner: String,
+    /// What has been defined above it.
+    known: Arc<Trackables>,
+    pub(in crate::config) entries: Vec<(TrackEntry, Span)>,
+}
+
+/// A block that has `track_*` blocks in it.
+pub(in crate::config) trait Tracks: Sized + 'static {
+    /// Where their entries go.
+    fn trackers(&mut self) -> &mut TrackDraft;
+
+    /// The `track_*` blocks.
+    const TRACKERS: &'static [Keyword<Self>] = keyword_rows! {
+        "track_interface" Entries "{ INTERFACE [weight N [reverse]] }" "-253 to 253" "none" => |d, n, cx| d.trackers().read(TrackKind::Interface, n, cx), "further interfaces that must be up, or that move the priority";
+        "track_script" Entries "{ SCRIPT [weight N [reverse|noreverse]] }" "-253 to 253" "none" => |d, n, cx| d.trackers().read(TrackKind::Script, n, cx), "scripts that must succeed, or that move the priority";
+        "track_file" Entries "{ FILE [weight N [reverse|noreverse]] }" "-254 to 254" "none" => |d, n, cx| d.trackers().read(TrackKind::File, n, cx), "files whose number moves the priority, or must be 0", NotYet("no file moves a priority or causes FAULT");
+        "track_process" Entries "{ PROCESS [weight N [reverse|noreverse]] }" "-254 to 254" "none" => |d, n, cx| d.trackers().read(TrackKind::Process, n, cx), "processes that must run, or that move the priority", NotYet("no process moves a priority or causes FAULT");
+        "track_bfd" Entries "{ SESSION [weight N [reverse|noreverse]] }" "-253 to 253" "none" => |d, n, cx| d.trackers().read(TrackKind::Session, n, cx), "BFD sessions that must be up, or that move the priority", NotYet("no BFD session moves a priority or causes FAULT");
+    };
+}
+
+/// Why weights do not count somewhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::config) enum Weightless {
+    /// The priority of an owner of the addresses never changes.
+    Owner,
+}
+
+impl TrackDraft {
+    pub(in crate::config) fn new(owner: &Word, known: &Arc<Trackables>) -> Self {
+        Self { owner: owner.text.clone(), known: Arc::clone(known), entries: Vec::new() }
+    }
+
+    fn read(&mut self, kind: TrackKind, node: &Node, cx: &mut Context<'_>) {
+        for entry in node.entries() {
+            self.entry(kind, entry, cx);
+        }
+    }
+
+    fn entry(&mut self, kind: TrackKind, entry: &[Word], cx: &mut Context<'_>) {
+        let Some(word) = entry.first() else { return };
+        let Some((tracked, default)) = self.look_up(kind, word, cx) else { return };
+        if self.entries.iter().any(|(other, _)| other.tracked == tracked) {
+            let classic = format!("({}) duplicate {} {word} - ignoring", self.owner, kind.keyword());
+            let problem =
+                Diagnostic::warning("duplicate-tracker", word.span, format!("`{word}` is tracked already"))
+                    .classic(classic)
+                    .label("this entry is ignored");
+            return cx.report(problem);
+        }
+        if let Ok(weight) = cx.tracker_weight(&self.owner, kind, entry, default) {
+            self.entries.push((TrackEntry { tracked, weight }, word.span));
+        }
+    }
+
+    /// What a name stands for, with its default weight; `None` when there is no such thing, as reported.
+    fn look_up(&self, kind: TrackKind, word: &Word, cx: &mut Context<'_>) -> Option<(Tracked, Weight)> {
+        let name = || word.text.clone();
+        let make = match kind {
+            TrackKind::Interface => return self.interface(word, cx),
+            TrackKind::Script => Tracked::Script,
+            TrackKind::File => Tracked::File,
+            TrackKind::Process => Tracked::Process,
+            TrackKind::Session => Tracked::Session,
+        };
+        match self.known.find(kind, word.as_str()).filter(|thing| thing.usable) {
+            Some(thing) => Some((make(name()), thing.weight)),
+            None => {
+                cx.report(self.unknown(kind, word));
+                None
+            }
+        }
+    }
+
+    fn interface(&self, word: &Word, cx: &mut Context<'_>) -> Option<(Tracked, Weight)> {
+        let interface = IfName::new(word.as_str()).ok();
+        match interface.filter(|interface| cx.environment.link(interface) != Fact::Absent) {
+            Some(interface) => Some((Tracked::Interface(interface), Weight::default())),
+            None => {
+                let classic = format!("({}) tracked interface {word} doesn't exist", self.owner);
+                cx.report(no_interface(word, classic));
+                None
+            }
+        }
+    }
+
+    fn unknown(&self, kind: TrackKind, word: &Word) -> Diagnostic {
+        let (owner, what, id) = (&self.owner, kind.word(), kind.unknown_id());
+        let problem =
+            Diagnostic::error(id, word.span, format!("there is no {} `{word}` at this point", kind.noun()))
+                .classic(format!("({owner}) track {what} {word} not found, ignoring..."))
+                .label("nothing is tracked by this entry")
+                .keepalived(format!(
+                    "runs {owner} without it: it neither moves the priority nor causes FAULT"
+                ));
+        if let Some(removed) = self.known.find(kind, word.as_str()) {
+            let label = format!("this {} is not used, as said there", kind.noun());
+            return problem.related(removed.name.span, label);
+        }
+        let near = self
+            .known
+            .names(kind)
+            .map(|name| (strsim::damerau_levenshtein(name, word.as_str()), name))
+            .min()
+            .filter(|(distance, _)| *distance <= word.text.chars().count() / 3);
+        match near {
+            Some((_, name)) => problem.help(format!("did you mean `{name}`?")),
+            None => problem
+                .help(format!("a `{}` block must stand above the blocks that track it", kind.definition())),
+        }
+    }
+
+    /// The entries in the order of keepalived's lists, without those that have no place here.
+    ///
+    /// `own`: the interface of an instance, which is tracked anyway.
+    pub(in crate::config) fn settle(
+        self,
+        own: Option<&IfName>,
+        weightless: Option<Weightless>,
+        cx: &mut Context<'_>,
+    ) -> Vec<TrackEntry> {
+        let mut kept = Vec::new();
+        let owner = &self.owner;
+        let mut entries = self.entries;
+        entries.sort_by_key(|(entry, _)| entry.tracked.kind());
+        for (mut entry, span) in entries {
+            if let Tracked::Interface(interface) = &entry.tracked
+                && Some(interface) == own
+            {
+                ignored_own_interface(owner, interface, span, cx);
+                continue;
+            }
+            let keep = match weightless {
+                Some(why) if entry.weight.value != 0 => why.applied(owner, &mut entry, span, cx),
+                _ => true,
+            };
+            if keep {
+                kept.push(entry);
+            }
+        }
+        kept
+    }
+}
+
+impl Weightless {
+    /// Whether the entry stays; a file does, without its weight.
+    fn applied(self, owner: &str, entry: &mut TrackEntry, span: Span, cx: &mut Context<'_>) -> bool {
+        let (name, value) = (entry.tracked.name(), entry.weight.value);
+        let why = match self {
+            Self::Owner => "address_owner",
+        };
+        let (label, classic) = match &entry.tracked {
+            Tracked::Interface(_) => {
+                ("this entry is ignored", format!("ignoring {name} tracked interface due to address owner"))
+            }
+            Tracked::Script(_) => {
+                ("this entry is ignored", format!("ignoring tracked script {name} with weights due to {why}"))
+            }
+            Tracked::File(_) => (
+                "the weight is ignored: any number but 0 in it is a fault",
+                format!("ignoring weight from tracked file {name} due to {why}. specify weight 0"),
+            ),
+            // keepalived says nothing and moves nothing.
+            Tracked::Process(_) => return true,
+            Tracked::Session(_) => (
+                "this entry is ignored",
+                format!("ignoring tracked bfd {name} with weight {value} due to {why}"),
+            ),
+        };
+        let message = match self {
+            Self::Owner => "the owner of the addresses has no weights",
+        };
+        let problem = Diagnostic::warning("owner-with-weights", span, message)
+            .label(label)
+            .classic(format!("({owner}) {classic}"))
+            .at_completion();
+        cx.report(problem);
+        entry.weight = Weight { value: 0, ..entry.weight };
+        matches!(entry.tracked, Tracked::File(_))
+    }
+}
+
+fn ignored_own_interface(owner: &str, name: &IfName, span: Span, cx: &mut Context<'_>) {
+    let message = format!("`{name}` is the interface of the instance and always tracked");
+    let problem = Diagnostic::note("own-interface-tracked", span, message)
+        .class(Class::Config)
+        .label("this entry changes nothing")
+        .classic(format!("({owner}) Ignoring track_interface {name} since own interface"))
+        .at_completion();
+    cx.report(problem);
+}
+
+/// An interface that must be there and is not.
+pub(in crate::config) fn no_interface(word: &Word, classic: String) -> Diagnostic {
+    Diagnostic::error("no-such-interface", word.span, format!("there is no interface `{word}`"))
+        .classic(classic)
+        .label("it must exist when the daemon starts")
+        .consequence(Consequence::Refused)
+        .keepalived("exits 2: an interface of the configuration does not exist")
+}
+
+/// `Tracked interfaces :` and the other lists of an instance or a group.
+pub(in crate::config) fn dump_trackers(out: &mut Out, entries: &[TrackEntry]) {
+    let mut last = None;
+    for TrackEntry { tracked, weight } in entries {
+        let kind = tracked.kind();
+        if last.replace(kind) != Some(kind) {
+            field!(out, "Tracked {} :", kind.plural());
+        }
+        member!(out, "{}{} weight {weight}", tracked.name(), kind.mark());
+    }
+}
+
+/// `Tracking instances :` of a tracked thing.
+pub(in crate::config) fn dump_tracking(out: &mut Out, config: &Config, tracked: &Tracked) {
+    field!(out, "Tracking instances :");
+    for instance in &config.instances {
+        for entry in instance.track.iter().filter(|entry| entry.tracked == *tracked) {
+            member!(out, "{}, weight {}", instance.name, entry.weight);
+        }
+    }
+}
