@@ -20,6 +20,8 @@ pub mod track;
 pub mod vrrp;
 
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod docs;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod sim;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod status;

@@ -18,7 +18,8 @@ const DEFAULT_UMASK: u32 = 0o177;
     disable_help_flag = true,
     disable_version_flag = true,
     args_override_self = true,
-    override_usage = "vrrpd [OPTION...]"
+    override_usage = "vrrpd [OPTION...]\n       vrrpd COMMAND [ARGUMENT...]",
+    disable_help_subcommand = true
 )]
 pub(super) struct Args {
     /// Use the specified configuration file

@@ -1,11 +1,14 @@
 //! The command line: argv in, exit code out.
 //!
 //! Without a subcommand the program is the daemon and takes keepalived's options. [`getopt`]
-//! brings those into a shape that clap understands, [`args`] says what they are.
+//! brings those into a shape that clap understands, [`args`] says what they are. A subcommand is the
+//! first word, and there is none under keepalived's name, which has no such words.
 
 mod args;
 mod config_test;
+mod generate;
 mod getopt;
+mod subcommand;
 mod version;
 
 use std::ffi::{OsStr, OsString};
@@ -15,6 +18,7 @@ use std::process::ExitCode;
 
 use args::{Args, Parsed};
 use clap::{CommandFactory, FromArgMatches};
+use subcommand::Subcommand;
 
 use crate::daemon::options::CalledAs;
 use crate::daemon::signals::Request;
@@ -32,6 +36,11 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 /// `Err` is an exit code too: that of a run which ends before it begins.
 fn run(argv: &[OsString]) -> Result<u8, u8> {
     let called_as = called_as(argv.first().map(OsString::as_os_str));
+    if called_as == CalledAs::Vrrpd
+        && let Some(subcommand) = Subcommand::of(argv)
+    {
+        return subcommand?.run();
+    }
     let words = getopt::normalise(argv.get(1..).unwrap_or_default(), &Args::command());
     for complaint in &words.complaints {
         eprintln!("{complaint}");
@@ -49,7 +58,7 @@ fn run(argv: &[OsString]) -> Result<u8, u8> {
         return Ok(0);
     }
     if args.help {
-        eprint!("{}", Args::command().render_help());
+        eprint!("{}", subcommand::whole_command_line().render_help());
         return Ok(0);
     }
     if let Some(name) = &args.signum {

@@ -20,6 +20,15 @@ pub(super) fn find(block: &str, keyword: &str) -> Option<Kind> {
     words().filter(|(home, _)| *home == block).find_map(|(_, word)| kind(word, keyword))
 }
 
+/// The block that a keyword of another opens, where its own keywords are known one by one. A section that is
+/// called like a block of the top level is about that, and not about a block of the same name elsewhere.
+pub(super) fn inner(block: &str, keyword: &str) -> Option<&'static str> {
+    if find(block, keyword) != Some(Kind::Block) || (!block.is_empty() && find("", keyword).is_some()) {
+        return None;
+    }
+    words().map(|(home, _)| home).find(|home| *home == keyword)
+}
+
 /// The names of a block's keywords.
 pub(super) fn names(block: &str) -> impl Iterator<Item = &'static str> {
     words().filter(move |(home, _)| *home == block).map(|(_, word)| word.trim_end_matches('{'))

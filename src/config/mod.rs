@@ -1,5 +1,4 @@
 //! keepalived's configuration language: text in, [`Config`] and diagnostics out.
-
 //!
 //! [`load`] is the way in. A file goes through [`source`], `expand` and `reader` (files to logical lines),
 //! [`lexer`] (a line to words), `tree` (lines to blocks), the keyword tables of [`block`] (blocks to
@@ -20,6 +19,7 @@ mod include;
 mod known;
 mod load;
 mod reader;
+mod reference;
 mod resolve;
 mod schema;
 mod tree;
@@ -27,7 +27,8 @@ mod tree;
 pub use diagnostic::{Class, Consequence, Diagnostic, Severity};
 pub use environment::Environment;
 pub use load::{Loaded, load};
-pub use schema::{KeywordReference, Support};
+pub use reference::{BlockReference, KeywordReference, language};
+pub use schema::Support;
 pub use source::{FileSource, SourceMap};
 
 use block::{
@@ -62,23 +63,4 @@ pub struct Lvs {
     pub track_files: Vec<CheckedFile>,
     /// Names of the `bfd_instance` blocks that tell the checkers.
     pub sessions: Vec<String>,
-}
-
-/// Every keyword that this version acts on, block by block: what documentation is made from.
-#[must_use]
-pub fn keyword_reference() -> Vec<KeywordReference> {
-    block::schemas().into_iter().flat_map(|schema| schema.reference()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_keyword_is_documented_and_none_is_both_ours_and_not_yet_there() {
-        for keyword in keyword_reference() {
-            assert!(!keyword.doc.is_empty(), "{keyword:?}");
-            assert_eq!(known::find(keyword.block, keyword.name), None, "{keyword:?}");
-        }
-    }
 }

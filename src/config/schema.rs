@@ -8,6 +8,7 @@ use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
 use super::environment::Environment;
 use super::known;
 use super::lexer::Word;
+use super::reference::KeywordReference;
 use super::source::Span;
 use super::tree::{Body, Node};
 
@@ -139,27 +140,8 @@ pub(super) trait Schema: Sync {
     fn support(&self, keyword: &str) -> Support;
     /// The names of all keywords.
     fn names(&self) -> Vec<&'static str>;
-    /// All there is to know about each keyword.
+    /// All there is to know about each keyword, in the order of the table.
     fn reference(&self) -> Vec<KeywordReference>;
-}
-
-/// A keyword as documentation and completions see it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct KeywordReference {
-    /// The block that it belongs to; empty for the top level.
-    pub block: &'static str,
-    /// As it is written.
-    pub name: &'static str,
-    /// Its arguments.
-    pub args: &'static str,
-    /// Values that are accepted, where that is not said by `args`.
-    pub range: &'static str,
-    /// What holds without it.
-    pub default: &'static str,
-    /// What it does, in one sentence.
-    pub doc: &'static str,
-    /// What the running daemon makes of it.
-    pub support: Support,
 }
 
 impl<T> Schema for Table<T> {
@@ -185,7 +167,6 @@ impl<T> Schema for Table<T> {
 
     fn reference(&self) -> Vec<KeywordReference> {
         let row = |k: &Keyword<T>| KeywordReference {
-            block: self.block,
             name: k.name,
             args: k.args,
             range: k.range,
@@ -263,7 +244,7 @@ impl Node {
     pub(super) fn children(&self) -> &[Node] {
         match &self.body {
             Body::Block(nodes) => nodes,
-            Body::None | Body::Entries(_) | Body::Words(_) => &[],
+            Body::None | Body::Unread | Body::Entries(_) | Body::Words(_) => &[],
         }
     }
 
@@ -271,7 +252,7 @@ impl Node {
     pub(super) fn entries(&self) -> &[Vec<Word>] {
         match &self.body {
             Body::Entries(entries) => entries,
-            Body::None | Body::Block(_) | Body::Words(_) => &[],
+            Body::None | Body::Unread | Body::Block(_) | Body::Words(_) => &[],
         }
     }
 

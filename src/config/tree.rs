@@ -34,6 +34,8 @@ pub(super) struct Node {
 pub(super) enum Body {
     /// It has none.
     None,
+    /// Whatever it is, it was left out: a keyword without a row in a table, a block of the other reading.
+    Unread,
     /// Keywords.
     Block(Vec<Node>),
     /// An entry a line.
@@ -141,8 +143,8 @@ impl Builder {
             self.by_parent = keyword.text == "global_defs";
         }
         let Some(shape) = schema.shape(keyword.as_str()) else {
-            self.unknown(&keyword, &args, schema);
-            return None;
+            let known = self.unknown(&keyword, &args, schema);
+            return known.then_some(Node { keyword, args, body: Body::Unread, broken, end: None });
         };
         if let Support::NotYet(effect) = schema.support(keyword.as_str()) {
             self.report(not_yet(&keyword, schema, effect));
@@ -151,7 +153,7 @@ impl Builder {
             Shape::Flag | Shape::Optional | Shape::Required => Body::None,
             Shape::Foreign => {
                 self.skip(&keyword);
-                return None;
+                Body::Unread
             }
             Shape::Entries => Body::Entries(self.entries(&keyword, &args)),
             Shape::NamedEntries => {
@@ -170,11 +172,12 @@ impl Builder {
                 Body::Block(self.block(sub))
             }
         };
-        let end = if matches!(body, Body::None) { None } else { self.last_close };
+        let end = if matches!(body, Body::None | Body::Unread) { None } else { self.last_close };
         Some(Node { keyword, args, body, broken, end })
     }
 
-    fn unknown(&mut self, keyword: &Word, args: &[Word], schema: &'static dyn Schema) {
+    /// A word without a row in the table; says whether it is a keyword all the same.
+    fn unknown(&mut self, keyword: &Word, args: &[Word], schema: &'static dyn Schema) -> bool {
         let Some(kind) = known::find(schema.block(), keyword.as_str()) else {
             let mut problem = match self.diagnostics.is_full() {
                 true => unknown_here(keyword, schema),
@@ -190,12 +193,13 @@ impl Builder {
                 );
             }
             self.report(problem);
-            return;
+            return false;
         };
         self.report(not_yet(keyword, schema, known::effect(keyword.as_str())));
         if kind == known::Kind::Block {
             self.skip(keyword);
         }
+        true
     }
 
     /// Whether a block's name is in order.

@@ -11,14 +11,15 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("track", &["types", "config"]),
     ("vrrp", &["types", "wire", "config", "track"]),
     ("status", &["types", "wire", "config", "track", "vrrp"]),
+    ("docs", &["types", "config"]),
     ("sim", &["types", "wire", "config", "track", "vrrp"]),
     ("sys", &["types"]),
     ("daemon", &["types", "wire", "config", "track", "vrrp", "status", "sys"]),
-    ("cli", &["types", "wire", "config", "track", "vrrp", "status", "sim", "sys", "daemon"]),
+    ("cli", &["types", "wire", "config", "track", "vrrp", "status", "docs", "sim", "sys", "daemon"]),
 ];
 
 /// The modules that know no socket, no clock, no file and no thread.
-const PURE: &[&str] = &["types", "wire", "config", "track", "vrrp", "status", "sim"];
+const PURE: &[&str] = &["types", "wire", "config", "track", "vrrp", "status", "docs", "sim"];
 
 /// What has no place in them.
 const IMPURE: &[&str] = &[

@@ -1,0 +1,148 @@
+//! The language as a book about it sees it: every block, where it stands, and its keywords.
+//!
+//! [`language`] walks the keyword tables from the top level down, in their order; what stands in `known.txt`
+//! only comes with its name and nothing else. Documentation, completions and `vrrpd compat` read this, so
+//! that no keyword is described twice.
+
+use super::block::{LVS_ROOT, ROOT};
+use super::known;
+use super::schema::{Schema, Shape, Support};
+
+/// A keyword as documentation sees it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeywordReference {
+    /// As it is written.
+    pub name: &'static str,
+    /// Its arguments: `SECS`, `[BOOL]`, `NAME {…}`.
+    pub args: &'static str,
+    /// Values that are accepted, where that is not said by `args`.
+    pub range: &'static str,
+    /// What holds without it.
+    pub default: &'static str,
+    /// What it does, in one sentence; empty for one that has no row in a table yet.
+    pub doc: &'static str,
+    /// What the running daemon makes of it.
+    pub support: Support,
+}
+
+/// A block as documentation sees it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BlockReference {
+    /// The keyword that opens it; empty for the top level.
+    pub name: &'static str,
+    /// The blocks around it, outermost first; more than one way where it may stand in several places.
+    pub homes: Vec<Vec<&'static str>>,
+    /// The row of the keyword that opens it; `None` for the top level.
+    pub opener: Option<KeywordReference>,
+    /// The block around it, or a block further out, of which the daemon makes nothing yet.
+    pub not_yet_because_of: Option<&'static str>,
+    /// In the order of the table.
+    pub keywords: Vec<KeywordReference>,
+}
+
+/// Every block of the language, each behind the one that it stands in.
+#[must_use]
+pub fn language() -> Vec<BlockReference> {
+    let mut blocks = Vec::new();
+    visit(Block::Table(&ROOT), None, &[], None, &mut blocks);
+    blocks
+}
+
+/// Where the keywords of a block are written down.
+#[derive(Clone, Copy)]
+pub(super) enum Block {
+    /// In a table.
+    Table(&'static dyn Schema),
+    /// By name alone, in `known.txt`.
+    Known(&'static str),
+}
+
+impl Block {
+    /// The block's own keyword.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Table(table) => table.block(),
+            Self::Known(name) => name,
+        }
+    }
+
+    /// Its keywords; those of the top level that the checkers read have the rows of that reading.
+    fn keywords(self) -> Vec<KeywordReference> {
+        let named = known::names(self.name()).map(by_name_alone);
+        let Self::Table(table) = self else { return named.collect() };
+        let row = |row: KeywordReference| match table.shape(row.name) {
+            Some(Shape::Foreign) => LVS_ROOT.reference().into_iter().find(|other| other.name == row.name),
+            _ => Some(row),
+        };
+        table.reference().into_iter().filter_map(row).chain(named).collect()
+    }
+
+    /// The keywords in the braces of one of its keywords; `None` where that opens no block of keywords.
+    pub(super) fn inner(self, keyword: &str) -> Option<Self> {
+        let shape = match self {
+            Self::Table(table) => table.shape(keyword),
+            Self::Known(_) => None,
+        };
+        match shape {
+            Some(Shape::Block(inner)) => Some(Self::Table(inner)),
+            Some(Shape::Foreign) => Self::Table(&LVS_ROOT).inner(keyword),
+            Some(_) => None,
+            None => known::inner(self.name(), keyword).map(Self::Known),
+        }
+    }
+}
+
+fn by_name_alone(name: &'static str) -> KeywordReference {
+    let support = Support::NotYet(known::effect(name));
+    KeywordReference { name, args: "", range: "", default: "", doc: "", support }
+}
+
+fn visit(
+    block: Block,
+    opener: Option<KeywordReference>,
+    home: &[&'static str],
+    not_yet_because_of: Option<&'static str>,
+    blocks: &mut Vec<BlockReference>,
+) {
+    let (name, keywords) = (block.name(), block.keywords());
+    if let Some(same) = blocks.iter_mut().find(|other| other.name == name && other.keywords == keywords) {
+        return same.homes.push(home.to_vec());
+    }
+    let homes = vec![home.to_vec()];
+    blocks.push(BlockReference { name, homes, opener, not_yet_because_of, keywords: keywords.clone() });
+    let path: Vec<_> = home.iter().copied().chain((!name.is_empty()).then_some(name)).collect();
+    for keyword in keywords {
+        let Some(inner) = block.inner(keyword.name) else { continue };
+        let own = matches!(keyword.support, Support::NotYet(_)).then_some(keyword.name);
+        visit(inner, Some(keyword), &path, not_yet_because_of.or(own), blocks);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::block::schemas;
+
+    #[test]
+    fn every_table_is_reached_from_the_top_and_stands_behind_its_home() {
+        let blocks = language();
+        for schema in schemas() {
+            assert!(blocks.iter().any(|block| block.name == schema.block()), "{}", schema.block());
+        }
+        let at = |name| blocks.iter().position(|block| block.name == name).unwrap();
+        assert_eq!(at(""), 0);
+        assert_eq!(blocks[at("authentication")].homes, [["vrrp_instance"]]);
+        assert_eq!(blocks[at("SMTP_CHECK")].homes, [["virtual_server", "real_server"]]);
+        assert!(at("vrrp_instance") < at("authentication"));
+    }
+
+    #[test]
+    fn every_keyword_of_a_table_is_documented_and_none_is_in_known_txt_too() {
+        for block in language() {
+            for keyword in block.keywords {
+                let listed = known::find(block.name, keyword.name).is_some();
+                assert_eq!(keyword.doc.is_empty(), listed, "{} {}", block.name, keyword.name);
+            }
+        }
+    }
+}
