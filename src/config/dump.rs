@@ -5,10 +5,12 @@
 //! comes in as [`Runtime`]. Passwords are stars, as in 2.4.
 
 use super::Config;
+use super::block::{TrackFile, Tracked};
 use crate::types::{AdvertInt, Family, IfName, IpNet, Priority, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the running daemon knows beyond its configuration. Empty: not started, as for `-d`.
@@ -18,6 +20,10 @@ pub struct Runtime {
     pub instances: BTreeMap<String, RunState>,
     /// Scripts by name; one that is not here has not started.
     pub scripts: BTreeMap<String, ScriptRunState>,
+    /// The number last read from a `track_file`, by its name; one that is not here has not been read.
+    pub files: BTreeMap<String, i32>,
+    /// `vrrp_track_process` blocks by name; one that is not here has not been looked for.
+    pub processes: BTreeMap<String, ProcessRunState>,
     /// Open sockets.
     pub sockets: Vec<SocketState>,
     /// Address that each interface sends from, where known: for instances that configure none.
@@ -94,6 +100,15 @@ impl Default for ScriptRunState {
     fn default() -> Self {
         Self { result: 0, init: ScriptInit::Init, good: false, process: "idle".to_owned() }
     }
+}
+
+/// Tracked processes at one moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ProcessRunState {
+    /// How many there are.
+    pub current: usize,
+    /// Whether that counts as a quorum.
+    pub quorum: bool,
 }
 
 /// `Init state` of a script.
@@ -196,6 +211,22 @@ pub fn dump(config: &Config, runtime: &Runtime) -> String {
         out.section("VRRP Scripts");
         for script in &config.scripts {
             script.dump(&mut out, config, runtime.scripts.get(&script.name));
+        }
+    }
+    let tracked: BTreeSet<&Tracked> =
+        config.instances.iter().flat_map(|instance| &instance.track).map(|entry| &entry.tracked).collect();
+    let is_tracked = |file: &&Arc<TrackFile>| tracked.contains(&Tracked::File(file.name.clone()));
+    let mut files = config.track_files.iter().filter(is_tracked).peekable();
+    if files.peek().is_some() {
+        out.section("VRRP Track files");
+    }
+    for file in files {
+        file.dump(&mut out, config, runtime.files.get(&file.name).copied().unwrap_or(0));
+    }
+    if !config.track_processes.is_empty() {
+        out.section("VRRP Track processes");
+        for process in &config.track_processes {
+            process.dump(&mut out, config, runtime.processes.get(&process.name));
         }
     }
     out.0

@@ -61,8 +61,7 @@ fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub(super) fn effect(keyword: &str) -> &'static str {
     match keyword {
         "vrrp_sync_group" => "its instances change state each on its own",
-        "track_file" | "vrrp_track_file" | "track_process" | "vrrp_track_process" | "track_bfd"
-        | "bfd_instance" => "nothing is tracked by it: it neither moves a priority nor causes FAULT",
+        "bfd_instance" => "nothing is tracked by it: it neither moves a priority nor causes FAULT",
         "virtual_routes" | "virtual_rules" | "static_ipaddress" | "static_routes" | "static_rules" => {
             "none of its entries is installed"
         }

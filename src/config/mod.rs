@@ -32,7 +32,8 @@ pub use schema::Support;
 pub use source::{FileSource, SourceMap};
 
 use block::{
-    CheckedFile, GlobalDefs, SslSettings, VirtualServer, VirtualServerGroup, VrrpInstance, VrrpScript,
+    GlobalDefs, SslSettings, TrackFile, TrackProcess, VirtualServer, VirtualServerGroup, VrrpInstance,
+    VrrpScript,
 };
 use std::sync::Arc;
 
@@ -44,6 +45,10 @@ pub struct Config {
     pub global: GlobalDefs,
     /// `vrrp_script` blocks that can run, in the order of the file.
     pub scripts: Vec<Arc<VrrpScript>>,
+    /// `track_file` blocks with a file, in the order of the file.
+    pub track_files: Vec<Arc<TrackFile>>,
+    /// `vrrp_track_process` blocks with a process, in the order of the file.
+    pub track_processes: Vec<Arc<TrackProcess>>,
     /// `vrrp_instance` blocks, in the order of the file.
     pub instances: Vec<Arc<VrrpInstance>>,
     /// Load balancing; it is read, not run, in this version.
@@ -60,7 +65,7 @@ pub struct Lvs {
     /// `SSL`.
     pub ssl: Option<SslSettings>,
     /// `track_file` blocks, for the checkers.
-    pub track_files: Vec<CheckedFile>,
+    pub track_files: Vec<TrackFile>,
     /// Names of the `bfd_instance` blocks that tell the checkers.
     pub sessions: Vec<String>,
 }

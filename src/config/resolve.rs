@@ -11,6 +11,7 @@ use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::environment::Fact;
 use super::lexer::Word;
 use super::schema::Context;
+use super::source::Span;
 use super::value::AddressDraft;
 use super::{Config, Lvs};
 use crate::types::{AdvertInt, Family, IfName, Priority, State, Version, Vrid};
@@ -48,7 +49,36 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
             scripts.push(Arc::new(script));
         }
     }
-    Config { global, scripts, instances, lvs: Lvs::default() }
+    let track_files = first_of_each(root.track_files, "track_file", cx);
+    let track_processes = first_of_each(root.track_processes, "vrrp_track_process", cx);
+    for (name, process) in &track_processes {
+        if !used.contains(&Tracked::Process(process.name.clone())) {
+            let message = format!("`{name}` is tracked by nothing");
+            cx.report(Diagnostic::note("tracker-unused", name.span, message));
+        }
+    }
+    let track_files = track_files.into_iter().map(|(_, file)| file).collect();
+    let track_processes = track_processes.into_iter().map(|(_, process)| process).collect();
+    Config { global, scripts, track_files, track_processes, instances, lvs: Lvs::default() }
+}
+
+/// keepalived keeps the second of a name too, where nothing can refer to it.
+fn first_of_each<T>(drafts: Vec<(Word, T)>, block: &str, cx: &mut Context<'_>) -> Vec<(Word, Arc<T>)> {
+    let mut kept: Vec<(Word, Arc<T>)> = Vec::new();
+    let mut names: BTreeMap<String, Span> = BTreeMap::new();
+    for (word, thing) in drafts {
+        if let Some(first) = names.get(&word.text) {
+            let message = format!("`{block} {word}` is defined above already");
+            let problem = Diagnostic::note("duplicate-name", word.span, message)
+                .label("nothing can refer to this one")
+                .related(*first, "this one counts");
+            cx.report(problem);
+            continue;
+        }
+        names.insert(word.text.clone(), word.span);
+        kept.push((word, Arc::new(thing)));
+    }
+    kept
 }
 
 fn group_of(instance: &VrrpInstance) -> Option<IpAddr> {

@@ -21,6 +21,7 @@ pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
         scripts: snapshot.scripts.iter().map(script).collect(),
         sockets: snapshot.sockets.clone(),
         sources: snapshot.instances.iter().filter_map(source).collect(),
+        ..Runtime::default()
     };
     dump(&snapshot.config, &runtime)
 }

@@ -227,6 +227,76 @@ fn files() -> Vec<String> {
         "init_fail",
         "foo",
     ];
+    let file = [
+        "",
+        "file",
+        "weight 3",
+        "file /run/a\nfile /run/b",
+        "file /run/a\nweight",
+        "file /run/a\nweight 300",
+        "file /run/a\nweight -255 reverse",
+        "file /run/a\nweight 3x",
+        "file /run/a\nweight 3\nweight 4",
+        "file /run/a\nweight 1\nweight 4 reverse",
+        "file /run/a\nweight 3 foo",
+        "file /run/a\nweight 3 noreverse",
+        "file /run/a\ninit_file",
+        "file /run/a\ninit_file overwrite -3",
+        "file /run/a\ninit_file 3x",
+        "file /run/a\ninit_file 300 overwrite",
+        "file /run/a\ninit_file +3 foo",
+        "file /run/a\nfoo",
+    ];
+    let process = [
+        "",
+        "process",
+        "process a\nprocess b",
+        "process a b \"c d\"",
+        "process \"\"",
+        "process a\nparam_match",
+        "process a\nparam_match partial x",
+        "process a\nparam_match exact",
+        "process a\nweight",
+        "process a\nweight 300 reverse",
+        "process a\nweight 3x",
+        "process a\nweight 3\nweight 4",
+        "process a\nweight 0\nweight -254 reverse",
+        "process a\nweight 3 foo",
+        "process a\nquorum",
+        "process a\nquorum 0",
+        "process a\nquorum 65536",
+        "process a\nquorum 3x",
+        "process a\nquorum -1",
+        "process a\nquorum_max 0",
+        "process a\nquorum_max 65536",
+        "process a\nquorum 2\nquorum_max 1",
+        "process a\nquorum_max 1\nquorum 2",
+        "process a\nquorum_max 0\nquorum 2",
+        "process a\ndelay",
+        "process a\ndelay 0",
+        "process a\ndelay 3601",
+        "process a\ndelay 0.00000051",
+        "process a\ndelay 3x",
+        "process a\ndelay x",
+        "process a\nterminate_delay -1",
+        "process a\nfork_delay 4000",
+        "process a\nfull_command x",
+        "process a\nfoo",
+    ];
+    // keepalived -t goes round for ever over a file that is not defined.
+    let entry = [
+        "track_file {\nf foo\n}",
+        "track_file {\nf weight\n}",
+        "track_file {\nf weight 255\nf\n}",
+        "track_file {\nf weight -254 reverse foo\nf weight 3x\n}",
+        "track_file {\nf weight 3 foo\nf weight 3 noreverse\n}",
+        "track_process {\nq\n}",
+        "track_process {\np foo\n}",
+        "track_process {\np weight\n}",
+        "track_process {\np weight 255\np\n}",
+        "track_process {\np weight -254 foo\n}",
+        "priority 255\ntrack_file {\nf\n}\ntrack_process {\np weight 3\n}",
+    ];
     let globals = |lines: &str| format!("global_defs {{\n{lines}\n}}\n") + &instance("");
     let scripts = |lines: &str| {
         let secure = "global_defs {\nenable_script_security\nscript_user root\n}\n";
@@ -238,6 +308,14 @@ fn files() -> Vec<String> {
     files.extend(excluded.iter().map(|line| instance(&format!("virtual_ipaddress_excluded {{\n{line}\n}}"))));
     files.extend(global.iter().map(|lines| globals(lines)));
     files.extend(script.iter().map(|lines| scripts(lines)));
+    files.extend(file.iter().map(|lines| format!("track_file f {{\n{lines}\n}}\n{}", instance(""))));
+    files.extend(
+        process.iter().map(|lines| {
+            format!("vrrp_track_process p {{\n{lines}\n}}\n{}", instance("track_process {\np\n}"))
+        }),
+    );
+    let trackable = "vrrp_track_file f {\nfile /run/a\n}\nvrrp_track_process p {\nprocess a\n}\n";
+    files.extend(entry.iter().map(|lines| trackable.to_owned() + &instance(lines)));
     files.extend(
         [
             "",

@@ -111,10 +111,7 @@ impl Lvs {
         }
         out.section("Checker track files");
         for file in files {
-            object!(out, "Track file = {}", file.name);
-            field!(out, "File = {}", file.path);
-            field!(out, "Status = 0");
-            field!(out, "Weight = {}{}", file.weight, if file.reverse { " reverse" } else { "" });
+            file.dump_definition(out, 0);
             field!(out, "Tracking instances :");
             for (server, real, check) in followers.iter().filter(|(_, _, c)| c.track_file == file.name) {
                 member!(out, "{server} -> {real}, {}", check.weight_shown());

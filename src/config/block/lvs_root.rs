@@ -1,10 +1,10 @@
 //! The top level of a file, as keepalived's checker process reads it.
 
-use super::checker_tracker::{CheckedFile, SESSION, Session, TRACK_FILE, track_file};
+use super::checker_tracker::{SESSION, Session};
 use super::ssl::{SSL, SslSettings, ssl};
+use super::track_file::{ReadFile, TRACK_FILE, TrackFile, track_file, vrrp_track_file};
 use super::virtual_server::{VIRTUAL_SERVER, VirtualServerDraft, virtual_server};
 use super::virtual_server_group::{VirtualServerGroup, virtual_server_group};
-use crate::config::diagnostic::Diagnostic;
 use crate::config::schema::{Context, keywords};
 use crate::config::tree::Node;
 use crate::config::value::DefaultAccount;
@@ -18,7 +18,7 @@ pub(in crate::config) struct LvsDraft {
     pub(in crate::config) ssl: Option<SslSettings>,
     pub(in crate::config) groups: Vec<VirtualServerGroup>,
     pub(in crate::config) servers: Vec<VirtualServerDraft>,
-    pub(in crate::config) track_files: Vec<CheckedFile>,
+    pub(in crate::config) track_files: Vec<TrackFile>,
     /// Names of `bfd_instance`s that tell the checkers.
     pub(in crate::config) sessions: Vec<String>,
 }
@@ -34,6 +34,10 @@ impl LvsDraft {
             sessions: Vec::new(),
         }
     }
+
+    fn add_file(&mut self, read: Option<ReadFile>) {
+        self.track_files.extend(read.and_then(|read| read.file));
+    }
 }
 
 keywords! {
@@ -45,18 +49,10 @@ keywords! {
     "SSL" Block(&SSL) "{…}" "" "" => |d, n, cx| d.ssl = Some(ssl(n, d.ssl.is_some(), cx)), "settings of the TLS client of `SSL_GET`";
     "virtual_server_group" NamedEntries "NAME {…}" "" "" => |d, n, cx| d.groups.extend(virtual_server_group(n, cx)), "addresses and firewall marks that one virtual server stands for";
     "virtual_server" Block(&VIRTUAL_SERVER) "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => virtual_server, "a service and the machines behind it";
-    "track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.track_files.extend(track_file(n, cx)), "a file whose number counts";
-    "vrrp_track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => old_track_file, "deprecated spelling of `track_file`";
+    "track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(track_file(n, cx)), "a file whose number counts";
+    "vrrp_track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(vrrp_track_file(n, cx)), "deprecated spelling of `track_file`";
+    "vrrp_track_process" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
     "bfd_instance" Block(&SESSION) "NAME {…}" "" "" => bfd_instance, "a BFD session";
-}
-
-fn old_track_file(d: &mut LvsDraft, node: &Node, cx: &mut Context<'_>) {
-    let message = "`vrrp_track_file` is called `track_file` now";
-    let problem = Diagnostic::warning("deprecated", node.keyword.span, message)
-        .said_at(node.end)
-        .classic("\"vrrp_track_file\" is deprecated, please use \"track_file\"");
-    cx.report(problem);
-    d.track_files.extend(track_file(node, cx));
 }
 
 fn bfd_instance(d: &mut LvsDraft, node: &Node, cx: &mut Context<'_>) {

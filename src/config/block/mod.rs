@@ -8,6 +8,8 @@ mod lvs_root;
 mod real_server;
 mod root;
 mod ssl;
+mod track_file;
+mod track_process;
 mod tracking;
 mod virtual_server;
 mod virtual_server_group;
@@ -18,7 +20,6 @@ pub use checker::{
     BfdCheck, Checker, Connection, DnsCheck, DnsType, FileCheck, HttpCheck, HttpVersion, Method, MiscCheck,
     Regex, ReplyPattern, SmtpCheck, StatusCodes, UdpCheck, Url,
 };
-pub use checker_tracker::CheckedFile;
 
 pub use global_defs::{
     DynamicInterfaces, FlushOnStop, GarpDefaults, GarpExtraIf, GlobalDefs, LvsDefs, LvsTimeouts, NotifyFifo,
@@ -26,6 +27,8 @@ pub use global_defs::{
 };
 pub use real_server::RealServer;
 pub use ssl::SslSettings;
+pub use track_file::{InitFile, TrackFile};
+pub use track_process::{ParamMatch, ProcessPattern, TrackProcess};
 pub use tracking::{TrackEntry, Tracked};
 pub use virtual_server::{
     Granularity, Persistence, Protocol, Scheduler, Service, SorryServer, VirtualServer,
@@ -47,13 +50,15 @@ use super::schema::Schema;
 use vrrp_instance::AUTHENTICATION;
 
 /// Every block that has a table, for suggestions and documentation.
-pub(super) fn schemas() -> [&'static dyn Schema; 21] {
+pub(super) fn schemas() -> [&'static dyn Schema; 23] {
     [
         &ROOT,
         &GLOBAL_DEFS,
         &VRRP_INSTANCE,
         &AUTHENTICATION,
         &VRRP_SCRIPT,
+        &track_file::TRACK_FILE,
+        &track_process::VRRP_TRACK_PROCESS,
         &virtual_server::VIRTUAL_SERVER,
         &real_server::REAL_SERVER,
         &checker::TCP_CHECK,

@@ -308,10 +308,15 @@ pub(in crate::config) fn dump_trackers(out: &mut Out, entries: &[TrackEntry]) {
 
 /// `Tracking instances :` of a tracked thing.
 pub(in crate::config) fn dump_tracking(out: &mut Out, config: &Config, tracked: &Tracked) {
-    field!(out, "Tracking instances :");
-    for instance in &config.instances {
-        for entry in instance.track.iter().filter(|entry| entry.tracked == *tracked) {
-            member!(out, "{}, weight {}", instance.name, entry.weight);
-        }
+    let trackers = config.instances.iter().flat_map(|instance| {
+        let entries = instance.track.iter().filter(|entry| entry.tracked == *tracked);
+        entries.map(|entry| (&instance.name, entry.weight))
+    });
+    let mut trackers = trackers.peekable();
+    if trackers.peek().is_some() || matches!(tracked, Tracked::Script(_)) {
+        field!(out, "Tracking instances :");
+    }
+    for (name, weight) in trackers {
+        member!(out, "{name}, weight {weight}");
     }
 }

@@ -10,7 +10,9 @@ use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::source::Span;
 use crate::config::tree::Node;
-use crate::config::value::{CUSTOMARY_USER, DefaultAccount, Junk, Otherwise, ScriptCommand, Weight};
+use crate::config::value::{
+    CUSTOMARY_USER, DefaultAccount, Junk, Otherwise, ScriptCommand, Weight, unknown_weight_option,
+};
 use std::time::Duration;
 
 /// A check script, run again and again for as long as the daemon lives.
@@ -217,12 +219,8 @@ fn weight(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
         None => {}
         Some(word) if word.text == "reverse" => d.weight.reverse = true,
         Some(word) => {
-            let message = format!("`{word}` is not an option of a weight");
-            let problem = Diagnostic::warning("track-entry", word.span, message)
-                .classic(format!("vrrp_script {name} unknown weight option {word}"))
-                .label("this word is ignored")
-                .help("only `reverse` can follow the number");
-            cx.report(problem);
+            let text = format!("vrrp_script {name} unknown weight option {word}");
+            cx.report(unknown_weight_option(word, text));
         }
     }
 }

@@ -20,4 +20,4 @@ pub(super) use script::{CUSTOMARY_USER, DefaultAccount, unescape};
 pub(super) use server_address::{family_of, read_address, read_port, read_server};
 pub(super) use unsigned::{ANY_TIME, Read, SOME_TIME, TIMEOUT, read_unsigned};
 pub(super) use virtual_address::AddressDraft;
-pub(super) use weight::TrackKind;
+pub(super) use weight::{TrackKind, unknown_weight_option};

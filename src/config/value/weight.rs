@@ -214,23 +214,24 @@ impl Context<'_> {
             Some((_, "noreverse")) if kind != TrackKind::Interface => weight.reverse = false,
             Some((word, _)) => {
                 let dropped = matches!(kind, TrackKind::File | TrackKind::Session);
-                let effect = if dropped { "the whole entry is ignored" } else { "this word is ignored" };
-                let problem = Diagnostic::warning(
-                    "track-entry",
-                    word.span,
-                    format!("`{word}` is not an option of a weight"),
-                )
-                .classic(kind.unknown_weight_option(owner, name, word))
-                .label(effect)
-                .help("only `reverse` can follow the number");
-                self.report(problem);
+                let problem = unknown_weight_option(word, kind.unknown_weight_option(owner, name, word));
                 if dropped {
+                    self.report(problem.label("the whole entry is ignored"));
                     return Err(());
                 }
+                self.report(problem);
             }
         }
         Ok(weight)
     }
+}
+
+/// A word behind a weight that means nothing.
+pub(in crate::config) fn unknown_weight_option(option: &Word, classic: String) -> Diagnostic {
+    Diagnostic::warning("track-entry", option.span, format!("`{option}` is not an option of a weight"))
+        .classic(classic)
+        .label("this word is ignored")
+        .help("only `reverse` can follow the number")
 }
 
 impl fmt::Display for Weight {

@@ -1,6 +1,7 @@
 //! The text dump against a capture of keepalived's.
 
 use std::collections::BTreeMap;
+use vrrpd::config::Config;
 use vrrpd::config::dump::{Runtime, dump};
 use vrrpd::types::{Family, IfName};
 
@@ -18,23 +19,45 @@ fn section<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
 fn ours() -> String {
     let loaded = super::loaded(include_str!("dump.conf"));
     assert!(loaded.diagnostics.is_empty(), "{:?}", super::said(&loaded));
-    let eth0 = IfName::new("eth0").unwrap();
-    let sources = BTreeMap::from([((eth0, Family::V4), "10.99.0.1".parse().unwrap())]);
-    dump(&loaded.config, &Runtime { sources, ..Runtime::default() })
+    dumped(&loaded.config, Runtime::default())
 }
 
-#[test]
-fn instances_and_scripts_are_dumped_word_for_word() {
-    let ours = ours();
-    let masked = CAPTURE.replace("Password = abcdefgh", "Password = ********").replace(", ifindex 3", "");
-    for title in ["VRRP Topology", "VRRP Scripts"] {
-        let (ours, theirs) = (section(&ours, title), section(&masked, title));
+fn dumped(config: &Config, runtime: Runtime) -> String {
+    let eth0 = IfName::new("eth0").unwrap();
+    let sources = BTreeMap::from([((eth0, Family::V4), "10.99.0.1".parse().unwrap())]);
+    dump(config, &Runtime { sources, ..runtime })
+}
+
+fn same_sections(ours: &str, theirs: &str, titles: &[&str]) {
+    for title in titles {
+        let (ours, theirs) = (section(ours, title), section(theirs, title));
         assert!(!theirs.is_empty());
         for (n, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
             assert_eq!(ours, theirs, "line {n} of {title}");
         }
         assert_eq!(ours.len(), theirs.len());
     }
+}
+
+/// oracle: `keepalived -d` of 2.2.7 on trackers.conf, in the same namespace: the sections of VRRP.
+#[test]
+fn files_and_processes_are_dumped_with_those_that_track_them() {
+    let loaded = super::loaded(include_str!("trackers.conf"));
+    let others: Vec<_> =
+        super::said(&loaded).into_iter().filter(|s| !s.ends_with("not-yet-supported")).collect();
+    assert_eq!(others, ["42:tracker-unused"]);
+    // keepalived has read the files by then.
+    let files = BTreeMap::from([("load".to_owned(), 7)]);
+    let ours = dumped(&loaded.config, Runtime { files, ..Runtime::default() });
+    let titles = ["VRRP Topology", "VRRP Track files", "VRRP Track processes"];
+    same_sections(&ours, include_str!("trackers.txt"), &titles);
+}
+
+#[test]
+fn instances_and_scripts_are_dumped_word_for_word() {
+    let ours = ours();
+    let masked = CAPTURE.replace("Password = abcdefgh", "Password = ********").replace(", ifindex 3", "");
+    same_sections(&ours, &masked, &["VRRP Topology", "VRRP Scripts"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The keywords of `virtual_server`.
 
 use super::{Granularity, Protocol, SCHEDULERS, Scheduler, Service, protocol_name};
+use crate::config::block::TrackFile;
 use crate::config::block::checker::Inherited;
 use crate::config::block::lvs_root::LvsDraft;
 use crate::config::block::real_server::{REAL_SERVER, RealServerDraft, real_server, retry};
@@ -169,7 +170,7 @@ pub(in crate::config) fn virtual_server(root: &mut LvsDraft, node: &Node, cx: &m
         Service::Address(address) => Some(address.family()),
         Service::Fwmark(_) | Service::Group { .. } => None,
     };
-    let file = |file: &crate::config::block::CheckedFile| (file.name.clone(), file.weight, file.reverse);
+    let file = |file: &TrackFile| (file.name.clone(), i32::from(file.weight.value), file.weight.reverse);
     let mut draft = VirtualServerDraft {
         service,
         span: node.span(),
