@@ -24,6 +24,8 @@ pub struct Runtime {
     pub files: BTreeMap<String, i32>,
     /// `vrrp_track_process` blocks by name; one that is not here has not been looked for.
     pub processes: BTreeMap<String, ProcessRunState>,
+    /// Sync groups by name; one that is not here has not started.
+    pub groups: BTreeMap<String, GroupRunState>,
     /// Open sockets.
     pub sockets: Vec<SocketState>,
     /// Address that each interface sends from, where known: for instances that configure none.
@@ -81,6 +83,17 @@ impl Default for RunState {
             sockets: None,
         }
     }
+}
+
+/// A sync group at one moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct GroupRunState {
+    /// Where all its instances are to be.
+    pub state: State,
+    /// How many of them have a fault.
+    pub faults: usize,
+    /// How many of them wait for scripts.
+    pub init: usize,
 }
 
 /// A script at one moment.
@@ -205,6 +218,13 @@ pub fn dump(config: &Config, runtime: &Runtime) -> String {
         out.section("VRRP Sockpool");
         for socket in &runtime.sockets {
             dump_socket(socket, config, &mut out);
+        }
+    }
+    if !config.sync_groups.is_empty() {
+        out.section("VRRP Sync groups");
+        for group in &config.sync_groups {
+            let before = group.before_start(config);
+            group.dump(&mut out, runtime.groups.get(&group.name).copied().unwrap_or(before));
         }
     }
     if !config.scripts.is_empty() {

@@ -60,7 +60,6 @@ fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// What the running daemon does without the keyword.
 pub(super) fn effect(keyword: &str) -> &'static str {
     match keyword {
-        "vrrp_sync_group" => "its instances change state each on its own",
         "bfd_instance" => "nothing is tracked by it: it neither moves a priority nor causes FAULT",
         "virtual_routes" | "virtual_rules" | "static_ipaddress" | "static_routes" | "static_rules" => {
             "none of its entries is installed"
@@ -80,9 +79,9 @@ mod tests {
 
     #[test]
     fn a_known_keyword_is_found_in_its_own_block_only() {
-        assert_eq!(find("", "vrrp_sync_group"), Some(Kind::Block));
+        assert_eq!(find("", "track_group"), Some(Kind::Block));
         assert_eq!(find("vrrp_instance", "use_vmac"), Some(Kind::Line));
-        assert_eq!(find("vrrp_instance", "vrrp_sync_group"), None);
+        assert_eq!(find("vrrp_instance", "track_group"), None);
         assert_eq!(homes("min_rx").next(), Some("bfd_instance"));
     }
 }

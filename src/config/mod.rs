@@ -32,8 +32,8 @@ pub use schema::Support;
 pub use source::{FileSource, SourceMap};
 
 use block::{
-    GlobalDefs, SslSettings, TrackFile, TrackProcess, VirtualServer, VirtualServerGroup, VrrpInstance,
-    VrrpScript,
+    GlobalDefs, SslSettings, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked, VirtualServer,
+    VirtualServerGroup, VrrpInstance, VrrpScript, combined,
 };
 use std::sync::Arc;
 
@@ -51,6 +51,8 @@ pub struct Config {
     pub track_processes: Vec<Arc<TrackProcess>>,
     /// `vrrp_instance` blocks, in the order of the file.
     pub instances: Vec<Arc<VrrpInstance>>,
+    /// `vrrp_sync_group` blocks that have instances, in the order of the file.
+    pub sync_groups: Vec<Arc<SyncGroup>>,
     /// Load balancing; it is read, not run, in this version.
     pub lvs: Lvs,
 }
@@ -68,4 +70,29 @@ pub struct Lvs {
     pub track_files: Vec<TrackFile>,
     /// Names of the `bfd_instance` blocks that tell the checkers.
     pub sessions: Vec<String>,
+}
+
+impl Config {
+    /// The instance of that name.
+    #[must_use]
+    pub fn instance(&self, name: &str) -> Option<&Arc<VrrpInstance>> {
+        self.instances.iter().find(|instance| instance.name == name)
+    }
+
+    /// The sync group of an instance.
+    #[must_use]
+    pub fn group_of(&self, instance: &VrrpInstance) -> Option<&Arc<SyncGroup>> {
+        let name = instance.sync_group.as_deref()?;
+        self.sync_groups.iter().find(|group| group.name == name)
+    }
+
+    /// What an instance tracks by name, and its group for it.
+    #[must_use]
+    pub fn tracked_by(&self, instance: &VrrpInstance) -> Vec<TrackEntry> {
+        let mut group = self.group_of(instance).map(|group| group.track.clone()).unwrap_or_default();
+        // That one is tracked anyway, and without a weight.
+        let own = Tracked::Interface(instance.interface.clone());
+        group.retain(|entry| !(instance.track_primary && entry.tracked == own));
+        combined(&instance.track, &group)
+    }
 }

@@ -3,6 +3,8 @@
 //! Everything here is said by keepalived when it has read the whole file, so it names no line; ours
 //! point at the lines that disagree.
 
+mod groups;
+
 use super::block::{
     Auth, Delivery, InstanceDraft, Preempt, RootDraft, Tracked, VrrpInstance, VrrpScript, Weightless,
 };
@@ -15,6 +17,7 @@ use super::source::Span;
 use super::value::AddressDraft;
 use super::{Config, Lvs};
 use crate::types::{AdvertInt, Family, IfName, Priority, State, Version, Vrid};
+use groups::Groups;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,20 +26,21 @@ use std::time::Duration;
 /// Completes what the blocks have put together.
 pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     let global = root.global.defs;
+    let groups = Groups::form(root.groups, &root.instances, cx);
     let mut instances = Vec::new();
     let mut taken = BTreeMap::new();
-    let mut used: BTreeSet<Tracked> = BTreeSet::new();
+    let mut used: BTreeSet<Tracked> = groups.tracked().cloned().collect();
     for draft in root.instances {
         let name = draft.name.clone();
         used.extend(draft.track.entries.iter().map(|(entry, _)| entry.tracked.clone()));
-        let Some(instance) = complete(draft, &global, cx) else { continue };
+        let Some(instance) = complete(draft, &groups, &global, cx) else { continue };
         let key = (instance.vrid, instance.family, instance.interface.clone(), group_of(&instance));
         if let Some(other) = taken.get(&key) {
             duplicate_vrid(cx, other, &name, &instance);
             continue;
         }
         taken.insert(key, name);
-        instances.push(Arc::new(instance));
+        instances.push(instance);
     }
     let mut scripts: Vec<Arc<VrrpScript>> = Vec::new();
     for draft in root.scripts {
@@ -59,7 +63,9 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     }
     let track_files = track_files.into_iter().map(|(_, file)| file).collect();
     let track_processes = track_processes.into_iter().map(|(_, process)| process).collect();
-    Config { global, scripts, track_files, track_processes, instances, lvs: Lvs::default() }
+    let sync_groups = groups.complete(&mut instances, &global, cx);
+    let instances = instances.into_iter().map(Arc::new).collect();
+    Config { global, scripts, track_files, track_processes, instances, sync_groups, lvs: Lvs::default() }
 }
 
 /// keepalived keeps the second of a name too, where nothing can refer to it.
@@ -114,7 +120,13 @@ fn duplicate_vrid(cx: &mut Context<'_>, first: &Word, second: &Word, instance: &
 }
 
 /// One instance; `None` when it cannot run, as reported.
-fn complete(mut draft: InstanceDraft, global: &GlobalDefs, cx: &mut Context<'_>) -> Option<VrrpInstance> {
+fn complete(
+    mut draft: InstanceDraft,
+    groups: &Groups,
+    global: &GlobalDefs,
+    cx: &mut Context<'_>,
+) -> Option<VrrpInstance> {
+    let group = groups.of(draft.name.as_str());
     let vrid = required_vrid(&draft, cx);
     let interface = required_interface(&draft, cx);
     let family = draft.family.map_or(Family::V4, |(family, _)| family);
@@ -132,7 +144,10 @@ fn complete(mut draft: InstanceDraft, global: &GlobalDefs, cx: &mut Context<'_>)
     }
     let excluded = surplus.into_iter().chain(std::mem::take(&mut draft.excluded_vips));
     let excluded_vips = excluded.map(|vip| vip.on(&interface)).collect();
-    let weightless = priority.is_owner().then_some(Weightless::Owner);
+    let weightless = match group {
+        Some(group) if !group.tracking_weight => Some(Weightless::InGroup),
+        _ => priority.is_owner().then_some(Weightless::Owner),
+    };
     let track = draft.track.settle(Some(&interface), weightless, cx);
     Some(VrrpInstance {
         name: draft.name.text,
@@ -153,6 +168,7 @@ fn complete(mut draft: InstanceDraft, global: &GlobalDefs, cx: &mut Context<'_>)
         down_timer_adverts: draft.down_timer_adverts,
         track_primary: draft.track_primary,
         track,
+        sync_group: group.map(|group| group.name.text.clone()),
         notify: draft.notify,
         smtp_alert: draft.smtp_alert.or(global.smtp_alert_vrrp).or(global.smtp_alert).unwrap_or(false),
         lower_prio_no_advert: draft.lower_prio_no_advert,

@@ -41,7 +41,8 @@ pub(super) enum Naming {
     /// `vrrp_script NAME {`: keepalived stops with status 2 without one.
     Required,
     /// `vrrp_instance NAME {`: one word, which no other block of the kind has, or the block is skipped.
-    Unique,
+    /// Holds what keepalived says when there is not exactly one.
+    Unique(&'static str),
     /// `real_server ADDRESS [PORT] {`: words that are looked at before the block is; with a problem, the
     /// block is skipped.
     Checked(fn(&Word, &[Word]) -> Option<Diagnostic>),
@@ -253,6 +254,14 @@ impl Node {
         match &self.body {
             Body::Entries(entries) => entries,
             Body::None | Body::Unread | Body::Block(_) | Body::Words(_) => &[],
+        }
+    }
+
+    /// The words of a list of words; empty for anything else.
+    pub(super) fn words(&self) -> &[Word] {
+        match &self.body {
+            Body::Words(words) => words,
+            Body::None | Body::Unread | Body::Block(_) | Body::Entries(_) => &[],
         }
     }
 

@@ -221,12 +221,12 @@ impl Builder {
                 problem.into_iter().for_each(|problem| self.report(problem));
                 fine
             }
-            (Naming::Unique, [name]) => self.admit_name(keyword, name, schema.block()),
-            (Naming::Unique, other) => {
+            (Naming::Unique(_), [name]) => self.admit_name(keyword, name, schema.block()),
+            (Naming::Unique(classic), other) => {
                 let span = other.last().map_or(keyword.span, |last| keyword.span.to(last.span));
                 let message = format!("`{keyword}` takes exactly one name");
                 let problem = Diagnostic::error("block-name", span, message)
-                    .classic(format!("{keyword} must have a name"))
+                    .classic(classic)
                     .label("the whole block is skipped")
                     .help("a name with blanks in it goes in double quotes");
                 self.report(problem);

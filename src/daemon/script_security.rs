@@ -14,7 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::block::Tracked;
+use crate::config::block::{NotifyScripts, TrackEntry, Tracked};
 use crate::config::value::ScriptCommand;
 use crate::config::{Class, Config};
 use crate::daemon::runner::Command;
@@ -258,22 +258,19 @@ pub fn vet_by(mut config: Config, judge: &mut Judge<'_>) -> Vetted {
         refusal.is_none()
     });
     let names: Vec<&str> = config.scripts.iter().map(|script| script.name.as_str()).collect();
+    let runs = |entry: &TrackEntry| match &entry.tracked {
+        Tracked::Script(name) => names.contains(&name.as_str()),
+        _ => true,
+    };
     for instance in &mut config.instances {
         let instance = Arc::make_mut(instance);
-        instance.track.retain(|entry| match &entry.tracked {
-            Tracked::Script(name) => names.contains(&name.as_str()),
-            _ => true,
-        });
-        let notify = &mut instance.notify;
-        for slot in
-            [&mut notify.master, &mut notify.backup, &mut notify.fault, &mut notify.stop, &mut notify.any]
-        {
-            let refusal = slot.as_ref().and_then(|command| vetting.ask(command));
-            vetting.advise(refusal.as_ref());
-            if refusal.is_some() {
-                *slot = None;
-            }
-        }
+        instance.track.retain(runs);
+        vetting.vet_notify(&mut instance.notify);
+    }
+    for group in &mut config.sync_groups {
+        let group = Arc::make_mut(group);
+        group.track.retain(runs);
+        vetting.vet_notify(&mut group.notify);
     }
     let unguarded = vetting.any && !vetting.strict;
     if unguarded {
@@ -295,6 +292,17 @@ struct Vetting<'a, 'j> {
 }
 
 impl Vetting<'_, '_> {
+    fn vet_notify(&mut self, scripts: &mut NotifyScripts) {
+        let NotifyScripts { master, backup, fault, stop, any } = scripts;
+        for slot in [master, backup, fault, stop, any] {
+            let refusal = slot.as_ref().and_then(|command| self.ask(command));
+            self.advise(refusal.as_ref());
+            if refusal.is_some() {
+                *slot = None;
+            }
+        }
+    }
+
     fn ask(&mut self, command: &ScriptCommand) -> Option<Refusal> {
         match (self.judge)(command, self.strict) {
             Ok(approved) => {

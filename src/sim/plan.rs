@@ -396,6 +396,7 @@ fn instance(
         down_timer_adverts: router.adverts,
         track_primary: random.chance(900),
         track,
+        sync_group: None,
         notify: NotifyScripts::default(),
         smtp_alert: false,
         lower_prio_no_advert: random.chance(200),

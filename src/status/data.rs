@@ -5,6 +5,7 @@ use crate::config::dump::{RunState, Runtime, ScriptInit, ScriptRunState, dump};
 use crate::track::Verdict;
 use crate::types::{Instant, State, Version};
 use crate::vrrp::{InstanceStatus, ScriptStatus};
+use std::collections::BTreeMap;
 
 /// The text of `keepalived.data` (keepalived 2.2: vrrp_print_data).
 ///
@@ -19,6 +20,7 @@ pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
     let runtime = Runtime {
         instances: snapshot.instances.iter().map(instance).collect(),
         scripts: snapshot.scripts.iter().map(script).collect(),
+        groups: BTreeMap::new(),
         sockets: snapshot.sockets.clone(),
         sources: snapshot.instances.iter().filter_map(source).collect(),
         ..Runtime::default()

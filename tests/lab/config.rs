@@ -63,6 +63,84 @@ fn instance(lines: &str) -> String {
     )
 }
 
+/// A sync group of V and W with these lines in it, and these in V and in W.
+fn group(lines: &str, first: &str, second: &str) -> String {
+    let second = instance(second).replace("vrrp_instance V", "vrrp_instance W").replace(" 51", " 52");
+    let group = format!("vrrp_sync_group G {{\ngroup {{\nV\nW\n}}\n{lines}\n}}\n");
+    group + &instance(first) + &second
+}
+
+/// Files about sync groups.
+fn groups() -> Vec<String> {
+    let in_group = [
+        "",
+        "notify_master /usr/bin/true\nnotify_master /usr/bin/false",
+        "notify \"/usr/bin/true a\" root root\nnotify /usr/bin/false",
+        "notify_fault /usr/bin/true nobodyx",
+        "notify_stop",
+        "smtp_alert x",
+        "smtp_alert",
+        "notify_priority_changes x",
+        "notify_priority_changes",
+        "sync_group_tracking_weight foo",
+        "global_tracking",
+        "foo",
+        "track_interface {\nlo weight 5\nlo\neth9 weight 5\n}",
+        "track_interface {\neth1 weight 300\nlo foo\n}",
+        "track_script {\nc\n}",
+    ];
+    let in_members = [
+        ("", "state MASTER\npriority 255", "state BACKUP"),
+        ("", "state BACKUP", "state MASTER\npriority 255"),
+        ("", "state MASTER", "state BACKUP"),
+        ("", "state MASTER\npriority 255", "priority 255"),
+        ("", "priority 255", ""),
+        ("", "track_interface {\neth1 weight 5\n}", ""),
+        ("", "track_interface {\neth1 weight 5 reverse\n}", "track_interface {\neth0 weight 5\n}"),
+        ("", "priority 255\ntrack_interface {\neth1 weight 5\n}", "priority 255"),
+        ("track_interface {\neth0\neth1 weight 5\n}", "track_interface {\neth1 weight 3\n}", "priority 255"),
+        ("track_interface {\neth0 weight 5\n}", "", "dont_track_primary"),
+        ("global_tracking", "track_interface {\neth1 weight 5\n}", ""),
+        ("sync_group_tracking_weight", "priority 255\ntrack_interface {\neth1 weight 5\n}", ""),
+    ];
+    let secure = "global_defs {\nenable_script_security\nscript_user root\n}\n";
+    let mut files: Vec<String> =
+        in_group.iter().map(|lines| secure.to_owned() + &group(lines, "", "")).collect();
+    files.extend(in_members.iter().map(|(lines, first, second)| group(lines, first, second)));
+    let script = "vrrp_script c {\nscript \"/usr/bin/true a\"\nweight 5\n}\n";
+    let tracking = "track_script {\nc\n}";
+    for (lines, first) in [
+        ("", tracking),
+        ("", "priority 255\ntrack_script {\nc\n}"),
+        ("", "track_script {\nc weight 0\n}"),
+        ("sync_group_tracking_weight", tracking),
+        (tracking, ""),
+        (tracking, tracking),
+        (tracking, "priority 255"),
+        ("track_script {\nc weight 3\nc\n}", "track_script {\nc weight 0\n}"),
+    ] {
+        files.push(format!("{secure}{script}{}", group(lines, first, "")));
+    }
+    files.extend(
+        [
+            "vrrp_sync_group {\ngroup {\nV\n}\n}\n",
+            "vrrp_sync_group G H {\ngroup {\nV\n}\n}\n",
+            "vrrp_sync_group G {\n}\n",
+            "vrrp_sync_group G {\ngroup {\n}\n}\n",
+            "vrrp_sync_group G {\ngroup {\n}\ngroup {\nV\n}\n}\n",
+            "vrrp_sync_group G {\ngroup {\nV\nV\n}\n}\n",
+            "vrrp_sync_group G {\ngroup {\nW\n}\n}\n",
+            "vrrp_sync_group G {\ngroup {\nV W X\n}\n}\n",
+            "vrrp_sync_group G {\ngroup {\nV\n}\n}\nvrrp_sync_group H {\ngroup {\nV\n}\n}\n",
+            "vrrp_sync_group G {\ngroup {\nV\n}\n}\nvrrp_sync_group G {\ngroup {\nV\n}\n}\n",
+            "vrrp_sync_group G { group { V } }\n",
+            "vrrp_sync_group G {\ngroup V {\nV\n}\n}\n",
+        ]
+        .map(|text| text.to_owned() + &instance("")),
+    );
+    files
+}
+
 /// Files that use keywords of this version only. Each is small, so that a difference points at its cause.
 fn files() -> Vec<String> {
     let keyword = [
@@ -338,6 +416,7 @@ fn files() -> Vec<String> {
     files.push(instance("") + &instance("version 3").replace("V {", "W {").replace("10.0.0.1/24", "fe80::1"));
     files.push(instance("version 3").replace("10.0.0.1/24", ""));
     files.push(instance("").replace("10.0.0.1/24", ""));
+    files.extend(groups());
     files
 }
 

@@ -10,7 +10,7 @@ use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::dump::{Out, field, object};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
-use crate::config::tree::{Body, Node};
+use crate::config::tree::Node;
 use crate::config::value::{DefaultAccount, Junk, Otherwise};
 use crate::types::Version;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -282,7 +282,7 @@ fn router_id(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
 }
 
 fn notification_email(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
-    let Body::Words(words) = &node.body else { return };
+    let words = node.words();
     if words.is_empty() {
         let problem = Diagnostic::warning("empty-block", node.keyword.span, "no recipient is named")
             .said_at(node.end)

@@ -45,6 +45,7 @@ keywords! {
     LVS_ROOT: LvsDraft, "", None;
     "global_defs" Foreign "" "" "" => |_, _, _| {}, "read by the parent";
     "vrrp_script" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
+    "vrrp_sync_group" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
     "vrrp_instance" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
     "SSL" Block(&SSL) "{…}" "" "" => |d, n, cx| d.ssl = Some(ssl(n, d.ssl.is_some(), cx)), "settings of the TLS client of `SSL_GET`";
     "virtual_server_group" NamedEntries "NAME {…}" "" "" => |d, n, cx| d.groups.extend(virtual_server_group(n, cx)), "addresses and firewall marks that one virtual server stands for";

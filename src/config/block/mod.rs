@@ -15,6 +15,7 @@ mod virtual_server;
 mod virtual_server_group;
 mod vrrp_instance;
 mod vrrp_script;
+mod vrrp_sync_group;
 
 pub use checker::{
     BfdCheck, Checker, Connection, DnsCheck, DnsType, FileCheck, HttpCheck, HttpVersion, Method, MiscCheck,
@@ -36,21 +37,23 @@ pub use virtual_server::{
 pub use virtual_server_group::{AddressRange, GroupMark, VirtualServerGroup};
 pub use vrrp_instance::{Announcements, Auth, Delivery, NotifyScripts, Preempt, VrrpInstance};
 pub use vrrp_script::VrrpScript;
+pub use vrrp_sync_group::SyncGroup;
 
 pub(super) use global_defs::{GLOBAL_DEFS, GlobalDraft};
 pub(super) use lvs_root::{LVS_BLOCKS, LVS_ROOT, LvsDraft};
 pub(super) use root::{ROOT, RootDraft};
-pub(super) use tracking::{Trackables, Weightless};
+pub(super) use tracking::{TrackDraft, Trackables, Weightless, combined};
 pub(super) use virtual_server_group::Alive;
 pub(super) use vrrp_instance::{AuthType, InstanceDraft, VRRP_INSTANCE};
 pub(super) use vrrp_script::{ScriptDraft, VRRP_SCRIPT};
+pub(super) use vrrp_sync_group::{GroupDraft, VRRP_SYNC_GROUP};
 
 use super::known;
 use super::schema::Schema;
 use vrrp_instance::AUTHENTICATION;
 
 /// Every block that has a table, for suggestions and documentation.
-pub(super) fn schemas() -> [&'static dyn Schema; 23] {
+pub(super) fn schemas() -> [&'static dyn Schema; 24] {
     [
         &ROOT,
         &GLOBAL_DEFS,
@@ -59,6 +62,7 @@ pub(super) fn schemas() -> [&'static dyn Schema; 23] {
         &VRRP_SCRIPT,
         &track_file::TRACK_FILE,
         &track_process::VRRP_TRACK_PROCESS,
+        &VRRP_SYNC_GROUP,
         &virtual_server::VIRTUAL_SERVER,
         &real_server::REAL_SERVER,
         &checker::TCP_CHECK,

@@ -245,7 +245,7 @@ fn inhibit_on_failure(d: &mut RealServerDraft, node: &Node, cx: &mut Context<'_>
 }
 
 fn notify(d: &RealServerDraft, node: &Node, cx: &mut Context<'_>, given: bool) -> Option<ScriptCommand> {
-    cx.notify_script(node, given, &d.label(), d.script_account)
+    cx.notify_script(node, given, &format!("({})", d.label()), d.script_account)
 }
 
 fn alpha(d: &mut RealServerDraft, node: &Node, cx: &mut Context<'_>) {

@@ -3,7 +3,10 @@
 use super::track_file::{ReadFile, TRACK_FILE, TrackFile, track_file, vrrp_track_file};
 use super::track_process::{ReadProcess, TrackProcess, VRRP_TRACK_PROCESS, vrrp_track_process};
 use super::tracking::Trackable;
-use super::{GLOBAL_DEFS, GlobalDraft, InstanceDraft, ScriptDraft, Trackables, VRRP_INSTANCE, VRRP_SCRIPT};
+use super::{
+    GLOBAL_DEFS, GlobalDraft, GroupDraft, InstanceDraft, ScriptDraft, Trackables, VRRP_INSTANCE, VRRP_SCRIPT,
+    VRRP_SYNC_GROUP,
+};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::tree::Node;
@@ -17,6 +20,7 @@ pub(in crate::config) struct RootDraft {
     /// With their names, for messages.
     pub(in crate::config) track_files: Vec<(Word, TrackFile)>,
     pub(in crate::config) track_processes: Vec<(Word, TrackProcess)>,
+    pub(in crate::config) groups: Vec<GroupDraft>,
     pub(in crate::config) instances: Vec<InstanceDraft>,
     /// What the blocks so far have defined for others to track.
     pub(in crate::config) trackables: Arc<Trackables>,
@@ -33,6 +37,7 @@ keywords! {
     "virtual_server" Foreign "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => |_, _, _| {}, "a service and the machines behind it";
     "virtual_server_group" Foreign "NAME {…}" "" "" => |_, _, _| {}, "addresses and firewall marks that one virtual server stands for";
     "SSL" Foreign "{…}" "" "" => |_, _, _| {}, "settings of the TLS client of `SSL_GET`";
+    "vrrp_sync_group" Block(&VRRP_SYNC_GROUP) "NAME {…}" "one name, used once" "" => vrrp_sync_group, "instances of which none is master unless all are", NotYet("its instances change state each on its own");
     "vrrp_instance" Block(&VRRP_INSTANCE) "NAME {…}" "one name, used once" "" => vrrp_instance, "our part of one virtual router";
 }
 
@@ -46,6 +51,7 @@ impl RootDraft {
             scripts: Vec::new(),
             track_files: Vec::new(),
             track_processes: Vec::new(),
+            groups: Vec::new(),
             instances: Vec::new(),
             trackables: Arc::default(),
         }
@@ -86,6 +92,13 @@ fn vrrp_script(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
     draft.complete(node.end(), cx);
     root.define(TrackKind::Script, draft.trackable());
     root.scripts.push(draft);
+}
+
+fn vrrp_sync_group(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
+    let Some(name) = node.args.first() else { return };
+    let mut draft = GroupDraft::new(name, &root.global, &root.trackables);
+    VRRP_SYNC_GROUP.apply(&mut draft, node.children(), cx);
+    root.groups.push(draft);
 }
 
 fn vrrp_instance(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {

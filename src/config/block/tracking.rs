@@ -58,6 +58,34 @@ impl Tracked {
     }
 }
 
+impl TrackEntry {
+    /// What an entry without weight means.
+    fn fault(&self) -> &'static str {
+        match (&self.tracked, self.weight.reverse) {
+            (Tracked::Interface(_) | Tracked::Session(_), false) => "a fault while it is down",
+            (Tracked::Interface(_) | Tracked::Session(_), true) => "a fault while it is up",
+            (Tracked::Script(_) | Tracked::Process(_), false) => "a fault while it fails",
+            (Tracked::Script(_) | Tracked::Process(_), true) => "a fault unless it fails",
+            (Tracked::File(_), false) => "any number but 0 in it is a fault",
+            (Tracked::File(_), true) => "0 in it is a fault",
+        }
+    }
+}
+
+/// What an instance and its group track, the instance's entries first. Of what both track, the group's
+/// weight counts, unless the instance has none (keepalived: add_vrrp_to_track_script).
+pub(in crate::config) fn combined(own: &[TrackEntry], group: &[TrackEntry]) -> Vec<TrackEntry> {
+    let mut all = own.to_vec();
+    for entry in group {
+        match all.iter_mut().find(|known| known.tracked == entry.tracked) {
+            Some(known) if known.weight.value != 0 => known.weight = entry.weight,
+            Some(_) => {}
+            None => all.push(entry.clone()),
+        }
+    }
+    all
+}
+
 /// What an entry has to know of the thing that it names.
 #[derive(Clone, Debug)]
 pub(in crate::config) struct Trackable {
@@ -119,6 +147,10 @@ pub(in crate::config) trait Tracks: Sized + 'static {
 pub(in crate::config) enum Weightless {
     /// The priority of an owner of the addresses never changes.
     Owner,
+    /// The priority of an instance in a group moves with that of the others.
+    InGroup,
+    /// A group has an owner of its addresses in it.
+    GroupOfOwner,
 }
 
 impl TrackDraft {
@@ -238,40 +270,67 @@ impl TrackDraft {
 }
 
 impl Weightless {
-    /// Whether the entry stays; a file does, without its weight.
+    /// Whether the entry stays, without its weight.
     fn applied(self, owner: &str, entry: &mut TrackEntry, span: Span, cx: &mut Context<'_>) -> bool {
         let (name, value) = (entry.tracked.name(), entry.weight.value);
-        let why = match self {
-            Self::Owner => "address_owner",
-        };
-        let (label, classic) = match &entry.tracked {
-            Tracked::Interface(_) => {
-                ("this entry is ignored", format!("ignoring {name} tracked interface due to address owner"))
+        let due_to = if self == Self::InGroup { "SYNC group" } else { "address_owner" };
+        let (stays, classic) = match (&entry.tracked, self) {
+            (tracked, Self::GroupOfOwner) => {
+                let kind = tracked.kind();
+                let done = match kind {
+                    TrackKind::Interface | TrackKind::Script => "clearing weight",
+                    TrackKind::File | TrackKind::Process | TrackKind::Session => "setting weight 0",
+                };
+                let what = kind.word();
+                let text = format!(
+                    "Cannot have weighted track {what} '{name}' with member having priority 255 - {done}"
+                );
+                (true, text)
             }
-            Tracked::Script(_) => {
-                ("this entry is ignored", format!("ignoring tracked script {name} with weights due to {why}"))
+            (Tracked::Interface(_), Self::InGroup) => {
+                (true, format!("ignoring {name} tracked interface weight due to SYNC group"))
             }
-            Tracked::File(_) => (
-                "the weight is ignored: any number but 0 in it is a fault",
-                format!("ignoring weight from tracked file {name} due to {why}. specify weight 0"),
-            ),
-            // keepalived says nothing and moves nothing.
-            Tracked::Process(_) => return true,
-            Tracked::Session(_) => (
-                "this entry is ignored",
-                format!("ignoring tracked bfd {name} with weight {value} due to {why}"),
-            ),
+            (Tracked::Interface(_), Self::Owner) => {
+                (false, format!("ignoring {name} tracked interface due to address owner"))
+            }
+            (Tracked::Script(_), _) => {
+                (false, format!("ignoring tracked script {name} with weights due to {due_to}"))
+            }
+            (Tracked::File(_), _) if value == 1 => {
+                (true, format!("ignoring weight from tracked file {name} due to {due_to}. specify weight 0"))
+            }
+            (Tracked::File(_), _) => {
+                (false, format!("ignoring tracked file {name} with weight {value} due to {due_to}"))
+            }
+            // keepalived says nothing; an owner's priority it does not move.
+            (Tracked::Process(_), _) => return true,
+            (Tracked::Session(_), _) => {
+                (false, format!("ignoring tracked bfd {name} with weight {value} due to {due_to}"))
+            }
         };
-        let message = match self {
-            Self::Owner => "the owner of the addresses has no weights",
+        let (id, message) = match self {
+            Self::Owner => ("owner-with-weights", "the owner of the addresses has no weights"),
+            Self::InGroup => ("weight-in-group", "a weight of its own for an instance in a sync group"),
+            Self::GroupOfOwner => {
+                ("owner-with-weights", "a group with an owner of the addresses has no weights")
+            }
         };
-        let problem = Diagnostic::warning("owner-with-weights", span, message)
+        entry.weight.value = 0;
+        let label = match stays {
+            true => format!("read as weight {}: {}", entry.weight, entry.fault()),
+            false => "this entry is ignored".to_owned(),
+        };
+        let problem = Diagnostic::warning(id, span, message)
             .label(label)
             .classic(format!("({owner}) {classic}"))
             .at_completion();
-        cx.report(problem);
-        entry.weight = Weight { value: 0, ..entry.weight };
-        matches!(entry.tracked, Tracked::File(_))
+        cx.report(match self {
+            Self::InGroup => {
+                problem.help("track it in the sync group, or write `sync_group_tracking_weight` there")
+            }
+            Self::Owner | Self::GroupOfOwner => problem,
+        });
+        stays
     }
 }
 
@@ -295,12 +354,16 @@ pub(in crate::config) fn no_interface(word: &Word, classic: String) -> Diagnosti
 }
 
 /// `Tracked interfaces :` and the other lists of an instance or a group.
-pub(in crate::config) fn dump_trackers(out: &mut Out, entries: &[TrackEntry]) {
+pub(in crate::config) fn dump_trackers(
+    out: &mut Out,
+    entries: &[TrackEntry],
+    title: fn(TrackKind) -> &'static str,
+) {
     let mut last = None;
     for TrackEntry { tracked, weight } in entries {
         let kind = tracked.kind();
         if last.replace(kind) != Some(kind) {
-            field!(out, "Tracked {} :", kind.plural());
+            field!(out, "Tracked {} :", title(kind));
         }
         member!(out, "{}{} weight {weight}", tracked.name(), kind.mark());
     }
@@ -308,8 +371,14 @@ pub(in crate::config) fn dump_trackers(out: &mut Out, entries: &[TrackEntry]) {
 
 /// `Tracking instances :` of a tracked thing.
 pub(in crate::config) fn dump_tracking(out: &mut Out, config: &Config, tracked: &Tracked) {
-    let trackers = config.instances.iter().flat_map(|instance| {
-        let entries = instance.track.iter().filter(|entry| entry.tracked == *tracked);
+    let track = |entries: &[TrackEntry]| entries.iter().any(|entry| entry.tracked == *tracked);
+    let by_groups = config.sync_groups.iter().filter(|group| track(&group.track)).flat_map(|group| {
+        let members = group.members.iter().filter_map(|name| config.instance(name));
+        members.filter(|instance| !track(&instance.track))
+    });
+    let instances = config.instances.iter().filter(|instance| track(&instance.track)).chain(by_groups);
+    let trackers = instances.flat_map(|instance| {
+        let entries = config.tracked_by(instance).into_iter().filter(|entry| entry.tracked == *tracked);
         entries.map(|entry| (&instance.name, entry.weight))
     });
     let mut trackers = trackers.peekable();

@@ -50,6 +50,8 @@ pub struct VrrpInstance {
     pub track_primary: bool,
     /// `track_interface`, `track_script`, `track_file`, `track_process`, `track_bfd`, in this order.
     pub track: Vec<TrackEntry>,
+    /// Name of the sync group that it is in.
+    pub sync_group: Option<String>,
     /// `notify*`.
     pub notify: NotifyScripts,
     /// `smtp_alert`, with its global twins applied.

@@ -205,7 +205,7 @@ impl Context<'_> {
     }
 
     /// `COMMAND [USER [GROUP]]` of a `notify*` or `quorum_*` keyword; `None` when it is reported and the
-    /// line is ignored. `given`: the keyword was there before. `owner` is whose keyword it is.
+    /// line is ignored. `given`: the keyword was there before. `owner` begins what keepalived says then: `(VI_1)`.
     pub(in crate::config) fn notify_script(
         &mut self,
         node: &Node,
@@ -217,7 +217,7 @@ impl Context<'_> {
         if given {
             let problem =
                 Diagnostic::error("duplicate-value", keyword.span, format!("there are two `{keyword}`"))
-                    .classic(format!("({owner}) {keyword} script already specified - ignoring {word}"))
+                    .classic(format!("{owner} {keyword} script already specified - ignoring {word}"))
                     .label("this line is ignored");
             self.report(problem);
             return None;

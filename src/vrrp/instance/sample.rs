@@ -39,6 +39,7 @@ pub(crate) fn sample() -> VrrpInstance {
         down_timer_adverts: 3,
         track_primary: true,
         track: Vec::new(),
+        sync_group: None,
         notify: NotifyScripts::default(),
         smtp_alert: false,
         lower_prio_no_advert: false,

@@ -10,7 +10,7 @@ use vrrpd::types::{Family, IfName};
 const CAPTURE: &str = include_str!("dump.txt");
 
 /// Lines of one section, of either dump.
-fn section<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
+pub(super) fn section<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
     let start = format!("------< {title} >------");
     let lines = text.lines().map(str::trim_end).skip_while(move |line| *line != start).skip(1);
     lines.take_while(|line| !line.starts_with("------<")).collect()

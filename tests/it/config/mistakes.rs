@@ -117,7 +117,7 @@ fn an_instance_inside_an_unclosed_one_is_told_where_the_brace_is_missing() {
 #[test]
 fn what_the_next_versions_bring_is_named_and_skipped_as_a_whole() {
     let later = "virtual_server 10.0.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.0.0.2 80 {\n weight 1\n TCP_CHECK {\n }\n }\n}\n\
-                 vrrp_sync_group G {\n group {\n V\n }\n}\nglobal_defs {\n lvs_sync_daemon eth0 V\n}\n";
+                 track_group G {\n group {\n V\n }\n}\nglobal_defs {\n lvs_sync_daemon eth0 V\n}\n";
     let file = loaded(later.to_owned() + &instance("use_vmac"));
     assert_eq!(file.config.lvs.virtual_servers.len(), 1);
     assert_eq!(file.config.instances.len(), 1);

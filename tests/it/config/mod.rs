@@ -3,6 +3,7 @@
 mod corpus;
 mod dump;
 mod examples;
+mod groups;
 mod lvs;
 mod mistakes;
 mod model;

@@ -401,7 +401,7 @@ pub(super) fn notify_fifo_script(d: &mut GlobalDraft, node: &Node, cx: &mut Cont
         let text = format!("lvs_notify_fifo_script already specified - ignoring {word}");
         return refused(cx, "duplicate-value", &node.keyword, "there are two `lvs_notify_fifo_script`", text);
     }
-    d.defs.lvs.notify_fifo_script = cx.notify_script(node, false, "lvs", d.script_account);
+    d.defs.lvs.notify_fifo_script = cx.notify_script(node, false, "(lvs)", d.script_account);
 }
 
 pub(super) fn priority(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {

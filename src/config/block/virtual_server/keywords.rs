@@ -457,7 +457,7 @@ fn alpha(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
 }
 
 fn notify(d: &VirtualServerDraft, node: &Node, cx: &mut Context<'_>, given: bool) -> Option<ScriptCommand> {
-    cx.notify_script(node, given, &d.label(), d.script_account)
+    cx.notify_script(node, given, &format!("({})", d.label()), d.script_account)
 }
 
 fn quorum(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {

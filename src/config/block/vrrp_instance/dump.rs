@@ -3,6 +3,7 @@
 use super::{Auth, Delivery, NotifyScripts, Preempt, VrrpInstance};
 use crate::config::block::tracking::dump_trackers;
 use crate::config::dump::{Out, RunState, Runtime, field, member, object, yes_no};
+use crate::config::value::TrackKind;
 use crate::types::{Family, Priority, State, Version};
 
 impl VrrpInstance {
@@ -10,6 +11,9 @@ impl VrrpInstance {
         let run = runtime.instances.get(&self.name);
         object!(out, "VRRP Instance = {}", self.name);
         field!(out, "VRRP Version = {}", self.version);
+        if let Some(group) = &self.sync_group {
+            field!(out, "Sync group = {group}");
+        }
         if let Some(run) = run {
             self.dump_state(out, run);
         }
@@ -32,7 +36,7 @@ impl VrrpInstance {
             Some((fd_in, fd_out)) => field!(out, "fd_in {fd_in}, fd_out {fd_out}"),
             None => field!(out, "No sockets allocated"),
         }
-        dump_trackers(out, &self.track);
+        dump_trackers(out, &self.track, TrackKind::plural);
         field!(out, "Using smtp notification = {}", yes_no(self.smtp_alert));
         field!(out, "Notify deleted = Fault");
         self.notify.dump(out);
@@ -192,7 +196,7 @@ fn dump_timers(out: &mut Out, run: &RunState) {
 }
 
 impl NotifyScripts {
-    fn dump(&self, out: &mut Out) {
+    pub(in crate::config) fn dump(&self, out: &mut Out) {
         let scripts = [
             ("Backup", &self.backup),
             ("Master", &self.master),

@@ -68,7 +68,7 @@ pub(in crate::config) enum AuthType {
 
 keywords! {
     /// `vrrp_instance`.
-    VRRP_INSTANCE: InstanceDraft, "vrrp_instance", Unique, with &[InstanceDraft::TRACKERS];
+    VRRP_INSTANCE: InstanceDraft, "vrrp_instance", Unique("vrrp_instance must have a name"), with &[InstanceDraft::TRACKERS];
     "state" Required "MASTER|BACKUP" "" "MASTER with priority 255, else BACKUP" => state, "what this node is meant to be; every node starts as backup";
     "interface" Required "INTERFACE" "" "required" => interface, "the link that adverts use and VIPs live on";
     "virtual_router_id" Required "N" "1 to 255" "required" => virtual_router_id, "number of the virtual router, the same on all its nodes";
@@ -612,7 +612,7 @@ fn notify(
     cx: &mut Context<'_>,
     slot: fn(&mut NotifyScripts) -> &mut Option<ScriptCommand>,
 ) {
-    let owner = d.name.text.clone();
+    let owner = format!("({})", d.name);
     let command = cx.notify_script(node, slot(&mut d.notify).is_some(), &owner, d.script_account);
     if command.is_some() {
         *slot(&mut d.notify) = command;
