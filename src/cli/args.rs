@@ -8,6 +8,9 @@ use clap::Parser;
 
 use crate::daemon::options::{CalledAs, Facility, LogOptions, Options, Parts, PidFiles};
 
+/// Where the configuration is unless `-f` says otherwise.
+pub(super) const DEFAULT_CONFIG: &str = "/etc/keepalived/keepalived.conf";
+
 /// keepalived's mask when `-u` says nothing: files are for their owner.
 const DEFAULT_UMASK: u32 = 0o177;
 
@@ -23,7 +26,7 @@ const DEFAULT_UMASK: u32 = 0o177;
 )]
 pub(super) struct Args {
     /// Use the specified configuration file
-    #[arg(short = 'f', long, value_name = "FILE", default_value = "/etc/keepalived/keepalived.conf")]
+    #[arg(short = 'f', long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     use_file: PathBuf,
     /// Only run the VRRP part
     #[arg(short = 'P', long)]
@@ -248,7 +251,7 @@ fn c_number(text: &str) -> Option<u32> {
 }
 
 /// The name of this node up to its first dot.
-fn node_name() -> String {
+pub(super) fn node_name() -> String {
     let name = nix::unistd::gethostname().unwrap_or_default();
     let first = name.as_bytes().split(|byte| *byte == b'.').next().unwrap_or_default();
     String::from_utf8_lossy(first).into_owned()

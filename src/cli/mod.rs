@@ -5,6 +5,7 @@
 //! first word, and there is none under keepalived's name, which has no such words.
 
 mod args;
+mod compat;
 mod config_test;
 mod generate;
 mod getopt;

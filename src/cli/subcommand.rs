@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser};
 
 use super::USAGE_ERROR;
 use super::args::Args;
+use super::compat::Compat;
 use super::generate::Generate;
 
 /// A command line that begins with one of them.
@@ -19,6 +20,8 @@ struct Line {
 /// The subcommands.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Subcommand {
+    /// Say which keywords of a configuration run as in keepalived, differ, or are not run yet
+    Compat(Compat),
     /// Print the manual pages, the list of keywords, or completions for a shell
     #[command(subcommand, disable_help_subcommand = true)]
     Generate(Generate),
@@ -41,6 +44,7 @@ impl Subcommand {
     /// Runs it and gives the exit code; `Err` is one too.
     pub(super) fn run(self) -> Result<u8, u8> {
         match self {
+            Self::Compat(question) => question.run(),
             Self::Generate(what) => what.run(),
         }
     }

@@ -61,6 +61,16 @@ impl Loaded {
 /// Reads the file that `-f` names, and all that it includes.
 #[must_use]
 pub fn load(path: &Path, files: &dyn FileSource, environment: &dyn Environment) -> Loaded {
+    load_and(path, files, environment, &mut |_, _| {})
+}
+
+/// The same, and shows the tree of each reading to `look`, which is told whether it is the second.
+pub(super) fn load_and(
+    path: &Path,
+    files: &dyn FileSource,
+    environment: &dyn Environment,
+    look: &mut dyn FnMut(&[Node], bool),
+) -> Loaded {
     let mut reader = Reader::new(files, environment);
     reader.read_main(path);
     let Reader { sources, lines, diagnostics, .. } = reader;
@@ -68,6 +78,7 @@ pub fn load(path: &Path, files: &dyn FileSource, environment: &dyn Environment) 
     let for_checkers = lines.iter().any(begins_lvs_block).then(|| lines.clone());
     let mut builder = Builder::new(lines);
     let nodes = builder.build(&ROOT);
+    look(&nodes, false);
 
     let mut cx = Context { diagnostics, environment, by_parent: false };
     cx.diagnostics.extend(builder.diagnostics.into_vec());
@@ -79,7 +90,11 @@ pub fn load(path: &Path, files: &dyn FileSource, environment: &dyn Environment) 
     let mut config = resolve(root, &mut cx);
     let mut diagnostics = cx.diagnostics.into_vec();
     if let Some(lines) = for_checkers {
-        let (lvs, said) = load_lvs(lines, script_account, smtp_alert, environment);
+        let mut builder = Builder::of_second_reading(lines);
+        let nodes = builder.build(&LVS_ROOT);
+        look(&nodes, true);
+        let cx = Context { diagnostics: builder.diagnostics, environment, by_parent: false };
+        let (lvs, said) = load_lvs(&nodes, script_account, smtp_alert, cx);
         config.lvs = lvs;
         join(&mut diagnostics, said);
     }
@@ -100,17 +115,14 @@ fn begins_lvs_block(line: &Line) -> bool {
 /// It leaves out the blocks of VRRP as the first leaves out its own, by their braces alone. So nothing
 /// that stands in a `virtual_server`, however broken, is ever read as part of a `vrrp_instance`.
 fn load_lvs(
-    lines: Vec<Line>,
+    nodes: &[Node],
     script_account: DefaultAccount,
     smtp_alert: Option<bool>,
-    environment: &dyn Environment,
+    mut cx: Context<'_>,
 ) -> (Lvs, Vec<Diagnostic>) {
-    let mut builder = Builder::new(lines);
-    let nodes = builder.build(&LVS_ROOT);
     let first = nodes.iter().find(|node| node.keyword.text == "virtual_server").map(Node::span);
-    let mut cx = Context { diagnostics: builder.diagnostics, environment, by_parent: false };
     let mut root = LvsDraft::new(script_account);
-    LVS_ROOT.apply(&mut root, &nodes, &mut cx);
+    LVS_ROOT.apply(&mut root, nodes, &mut cx);
     let LvsDraft { ssl, groups, servers, track_files, sessions, .. } = root;
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut virtual_servers = Vec::new();

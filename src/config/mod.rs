@@ -23,6 +23,7 @@ mod reference;
 mod resolve;
 mod schema;
 mod tree;
+mod usage;
 
 pub use diagnostic::{Class, Consequence, Diagnostic, Severity};
 pub use environment::Environment;
@@ -30,6 +31,7 @@ pub use load::{Loaded, load};
 pub use reference::{BlockReference, KeywordReference, language};
 pub use schema::Support;
 pub use source::{FileSource, SourceMap};
+pub use usage::{Usage, Use, usage};
 
 use block::{
     GlobalDefs, SslSettings, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked, VirtualServer,

@@ -90,6 +90,18 @@ impl Block {
             None => known::inner(self.name(), keyword).map(Self::Known),
         }
     }
+
+    /// What the running daemon makes of one of its keywords; `None`: it is none of its keywords.
+    pub(super) fn support(self, keyword: &str) -> Option<Support> {
+        if let Self::Table(table) = self {
+            match table.shape(keyword) {
+                Some(Shape::Foreign) => return Some(LVS_ROOT.support(keyword)),
+                Some(_) => return Some(table.support(keyword)),
+                None => {}
+            }
+        }
+        known::find(self.name(), keyword).map(|_| Support::NotYet(known::effect(keyword)))
+    }
 }
 
 fn by_name_alone(name: &'static str) -> KeywordReference {

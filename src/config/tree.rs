@@ -58,6 +58,9 @@ pub(super) struct Builder {
     /// Names of blocks that must not be given twice.
     names: BTreeMap<(&'static str, String), Span>,
     by_parent: bool,
+    /// What is not run yet is told block by block; of virtual servers there can be thousands, and they are
+    /// told together.
+    tells_not_yet: bool,
 }
 
 impl Builder {
@@ -70,7 +73,13 @@ impl Builder {
             last_close: None,
             names: BTreeMap::new(),
             by_parent: true,
+            tells_not_yet: true,
         }
+    }
+
+    /// For what keepalived's checker process reads.
+    pub(super) fn of_second_reading(lines: Vec<Line>) -> Self {
+        Self { tells_not_yet: false, ..Self::new(lines) }
     }
 
     /// The whole file.
@@ -146,7 +155,9 @@ impl Builder {
             let known = self.unknown(&keyword, &args, schema);
             return known.then_some(Node { keyword, args, body: Body::Unread, broken, end: None });
         };
-        if let Support::NotYet(effect) = schema.support(keyword.as_str()) {
+        if let Support::NotYet(effect) = schema.support(keyword.as_str())
+            && self.tells_not_yet
+        {
             self.report(not_yet(&keyword, schema, effect));
         }
         let body = match shape {

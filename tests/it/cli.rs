@@ -158,3 +158,42 @@ fn the_report_can_go_to_a_file_of_its_owner_and_never_through_a_link() {
     assert_eq!(output.status.code(), Some(1));
     assert!(!dir.path().join("target").exists());
 }
+
+/// oracle: by hand, from the rows of these keywords
+#[test]
+fn compat_tells_what_runs_and_ends_with_its_verdict() {
+    let dir = directory();
+    let file = dir.path().join("a.conf");
+    for (config, line, code, words) in [
+        (GOOD, "compat a.conf", 0, "All of it runs.\n"),
+        (GOOD, "compat --format json a.conf", 0, "\"runs\": true"),
+        (
+            "vrrp_script s {\n script x\n init_fail\n}\n",
+            "compat a.conf",
+            0,
+            "vrrp_script › init_fail  line 3\n",
+        ),
+        ("vrrp_script s {\n init_fail\n}\n", "compat --strict a.conf", 1, "1 not as in keepalived"),
+        ("virtual_server 10.0.0.1 80 {\n}\n", "compat a.conf", 1, "Not all of it runs yet.\n"),
+        ("vrrp_instance V {\n}\n", "compat a.conf", 1, "No daemon starts with this file"),
+        ("bogus\n", "compat a.conf", 0, "1 line begins with no keyword"),
+    ] {
+        std::fs::write(&file, config).expect("a file");
+        let output = vrrpd(&dir, line);
+        let stdout = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{line} with {config:?}: {stdout}");
+        assert!(stdout.contains(words), "{line} with {config:?}: {stdout}");
+    }
+    let output = vrrpd(&dir, "compat missing.conf");
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""));
+}
+
+#[test]
+fn under_keepaliveds_name_there_are_no_commands() {
+    let dir = directory();
+    let link = dir.path().join("keepalived");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_vrrpd"), &link).expect("a link");
+    std::fs::write(dir.path().join("a.conf"), "").expect("a file");
+    let output = run(&dir, &link, "compat -t -f a.conf");
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "Unexpected argument(s): compat \n"));
+}

@@ -47,9 +47,9 @@ keywords! {
     "vrrp_script" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
     "vrrp_sync_group" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
     "vrrp_instance" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
-    "SSL" Block(&SSL) "{…}" "" "" => |d, n, cx| d.ssl = Some(ssl(n, d.ssl.is_some(), cx)), "settings of the TLS client of `SSL_GET`";
-    "virtual_server_group" NamedEntries "NAME {…}" "" "" => |d, n, cx| d.groups.extend(virtual_server_group(n, cx)), "addresses and firewall marks that one virtual server stands for";
-    "virtual_server" Block(&VIRTUAL_SERVER) "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => virtual_server, "a service and the machines behind it";
+    "SSL" Block(&SSL) "{…}" "" "" => |d, n, cx| d.ssl = Some(ssl(n, d.ssl.is_some(), cx)), "settings of the TLS client of `SSL_GET`", NotYet("no load balancing");
+    "virtual_server_group" NamedEntries "NAME {…}" "" "" => |d, n, cx| d.groups.extend(virtual_server_group(n, cx)), "addresses and firewall marks that one virtual server stands for", NotYet("no load balancing");
+    "virtual_server" Block(&VIRTUAL_SERVER) "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => virtual_server, "a service and the machines behind it", NotYet("no load balancing");
     "track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(track_file(n, cx)), "a file whose number counts";
     "vrrp_track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(vrrp_track_file(n, cx)), "deprecated spelling of `track_file`";
     "vrrp_track_process" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";

@@ -59,14 +59,14 @@ pub(in crate::config) struct ScriptDraft {
 keywords! {
     /// `vrrp_script`.
     VRRP_SCRIPT: ScriptDraft, "vrrp_script", Required;
-    "script" Required "\"COMMAND [ARGUMENT…]\"" "" "required" => script, "what to run; arguments stand inside the quotes";
-    "interval" Required "SECS" "0.001 to 4294" "1" => interval, "time between two starts";
-    "timeout" Required "SECS" "0.001 to 4294" "`interval`" => timeout, "run time after which it counts as failed";
+    "script" Required "\"COMMAND [ARGUMENT…]\"" "" "required" => script, "what to run; arguments stand inside the quotes", Differs("a file without `#!` is run by sh; keepalived counts it as successful and does not run it");
+    "interval" Required "SECS" "0.001 to 4294" "1" => interval, "time between two starts", Differs("decimals count, as in keepalived 2.4; 2.2 takes such a line for 1 s");
+    "timeout" Required "SECS" "0.001 to 4294" "`interval`" => timeout, "run time after which it counts as failed", Differs("decimals count, as in keepalived 2.4; 2.2 takes such a line for 1 s");
     "weight" Required "N [reverse]" "-253 to 253" "0" => weight, "default for trackers; 0 means FAULT while it fails";
     "rise" Required "N" "1 to 2147483647" "1" => rise, "successes in a row that make it good";
     "fall" Required "N" "1 to 2147483647" "1" => fall, "failures in a row that make it bad";
     "user" Required "USER [GROUP]" "" "`script_user`" => user, "account that runs it";
-    "init_fail" Flag "" "" "off" => |d, _, _| d.init_fail = true, "counts as failed until it has run";
+    "init_fail" Flag "" "" "off" => |d, _, _| d.init_fail = true, "counts as failed until it has run", Differs("counts as failed until `rise` successes, as it is meant; in keepalived until the first one");
 }
 
 /// Milliseconds in 4294 s.
