@@ -204,7 +204,7 @@ impl Report {
         let mut text = String::new();
         for (verdict, title) in [
             (Verdict::NotRunYet, "Not run yet"),
-            (Verdict::Differs, "Not as in keepalived"),
+            (Verdict::Differs, "Differs from keepalived"),
             (Verdict::Same, "As in keepalived"),
         ] {
             let entries = || self.keywords.iter().filter(|entry| entry.support == verdict);
@@ -243,7 +243,7 @@ impl Report {
         let (not_yet, differ) = (self.count(Verdict::NotRunYet), self.count(Verdict::Differs));
         let all = self.keywords.len();
         let mut text = format!(
-            "{}: {all} keywords, {} as in keepalived, {differ} not as in keepalived, {not_yet} not run yet.\n",
+            "{}: {all} keywords, {} as in keepalived, {differ} that differ, {not_yet} not run yet.\n",
             self.file,
             all - not_yet - differ,
         );

@@ -173,7 +173,7 @@ fn compat_tells_what_runs_and_ends_with_its_verdict() {
             0,
             "vrrp_script › init_fail  line 3\n",
         ),
-        ("vrrp_script s {\n init_fail\n}\n", "compat --strict a.conf", 1, "1 not as in keepalived"),
+        ("vrrp_script s {\n init_fail\n}\n", "compat --strict a.conf", 1, "1 that differ"),
         ("virtual_server 10.0.0.1 80 {\n}\n", "compat a.conf", 1, "Not all of it runs yet.\n"),
         ("vrrp_instance V {\n}\n", "compat a.conf", 1, "No daemon starts with this file"),
         ("bogus\n", "compat a.conf", 0, "1 line begins with no keyword"),

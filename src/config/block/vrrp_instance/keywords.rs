@@ -77,7 +77,7 @@ keywords! {
     "version" Required "N" "2 or 3" "3 for IPv6, else `vrrp_version`" => version, "protocol version", Differs("in an IPv6 instance 2 means 3; keepalived obeys it or not by the order of the lines");
     "native_ipv6" Flag "" "" "off" => native_ipv6, "deprecated: the family is that of the first address";
     "authentication" Block(&AUTHENTICATION) "{…}" "" "none" => |d, node, cx| AUTHENTICATION.apply(d, node.children(), cx), "clear text password of VRRPv2";
-    "virtual_ipaddress" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "one family" "" => virtual_ipaddress, "addresses of the virtual router, advertised in this order", Differs("an address that somebody else removes is put back at once; keepalived gives way and starts over");
+    "virtual_ipaddress" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "one family" "" => virtual_ipaddress, "addresses of the virtual router, advertised in this order";
     "virtual_ipaddress_excluded" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "any family" "none" => virtual_ipaddress_excluded, "addresses that move along and are not advertised";
     "mcast_src_ip" Required "ADDRESS" "" "first address of the interface" => mcast_src_ip, "source address of adverts";
     "unicast_src_ip" Required "ADDRESS" "" "first address of the interface" => unicast_src_ip, "source address of adverts to peers";
