@@ -10,7 +10,9 @@ use vrrpd::sim::check::{self, Violation};
 use vrrpd::sim::{Border, Faithful, Keep, Plan, World};
 
 const NODES: usize = 3;
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 1_000;
+/// With `CI` set.
+const CI_SEEDS: u64 = 10_000;
 /// Lines of the log that a failing seed prints.
 const TAIL: usize = 60;
 
@@ -49,7 +51,8 @@ fn every_seed_keeps_every_rule() {
         outcome.unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
         return;
     }
-    let seeds = number("VRRPD_SEEDS").unwrap_or(SEEDS);
+    let seeds =
+        number("VRRPD_SEEDS").unwrap_or(if std::env::var_os("CI").is_some() { CI_SEEDS } else { SEEDS });
     println!("{seeds} seeds, {} events", run_all(seeds));
 }
 
