@@ -249,6 +249,26 @@ pub fn dump(config: &Config, runtime: &Runtime) -> String {
             process.dump(&mut out, config, runtime.processes.get(&process.name));
         }
     }
+    let mut heard = config.bfd_instances.iter().filter(|session| session.tells_vrrp).peekable();
+    if heard.peek().is_some() {
+        out.section("VRRP Track BFDs");
+    }
+    for session in heard {
+        session.dump_tracker(&mut out, config);
+    }
+    out.0
+}
+
+/// What keepalived's BFD process dumps behind the globals. Empty without sessions.
+#[must_use]
+pub fn dump_bfd(config: &Config) -> String {
+    let mut out = Out::default();
+    if config.bfd_instances.iter().any(|instance| instance.session.is_some()) {
+        out.section("BFD Topology");
+        for instance in &config.bfd_instances {
+            instance.dump_session(&mut out);
+        }
+    }
     out.0
 }
 

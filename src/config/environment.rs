@@ -2,7 +2,7 @@
 //!
 //! The pure ring asks, it never looks: a file can be checked for a machine that is not this one.
 
-use crate::types::IfName;
+use crate::types::{IfName, Secret};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,18 @@ pub struct LinkFacts {
     pub loopback: bool,
 }
 
+/// A file that holds a key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeyFile {
+    /// All that it holds; `None`: more than [`LONGEST_KEY_FILE`] bytes.
+    pub text: Option<Secret>,
+    /// Its group or others may read, write or execute it.
+    pub exposed: bool,
+}
+
+/// Bytes: the longest key in hexadecimal digits, its prefix, and newlines (keepalived's buffer).
+pub const LONGEST_KEY_FILE: usize = 138;
+
 /// What is asked of a user.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Account {
@@ -43,6 +55,11 @@ pub trait Environment {
     fn user(&self, name: &str) -> Fact<Account>;
     /// A group by name.
     fn group(&self, name: &str) -> Fact<u32>;
+
+    /// The file behind `key ID file:PATH`.
+    fn key_file(&self, _path: &Path) -> Fact<KeyFile> {
+        Fact::Unchecked
+    }
 
     /// What `@ID` lines are for and `${_INSTANCE}` is: `-i`, or the host name up to its first dot.
     fn config_id(&self) -> Option<&str> {
@@ -97,6 +114,8 @@ pub struct Described {
     pub users: Option<BTreeMap<String, Account>>,
     /// Groups; `None`: not checked.
     pub groups: Option<BTreeMap<String, u32>>,
+    /// Files that hold keys; `None`: not looked at.
+    pub key_files: Option<BTreeMap<PathBuf, KeyFile>>,
     /// `-i`, or the host name up to its first dot.
     pub config_id: Option<String>,
     /// Where relative paths start; empty: at the root.
@@ -127,6 +146,13 @@ impl Environment for Described {
 
     fn group(&self, name: &str) -> Fact<u32> {
         look_up(self.groups.as_ref(), name)
+    }
+
+    fn key_file(&self, path: &Path) -> Fact<KeyFile> {
+        match &self.key_files {
+            None => Fact::Unchecked,
+            Some(files) => files.get(path).map_or(Fact::Absent, |file| Fact::Known(file.clone())),
+        }
     }
 
     fn config_id(&self) -> Option<&str> {

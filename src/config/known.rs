@@ -60,14 +60,12 @@ fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// What the running daemon does without the keyword.
 pub(super) fn effect(keyword: &str) -> &'static str {
     match keyword {
-        "bfd_instance" => "nothing is tracked by it: it neither moves a priority nor causes FAULT",
         "virtual_routes" | "virtual_rules" | "static_ipaddress" | "static_routes" | "static_rules" => {
             "none of its entries is installed"
         }
         "use_vmac" | "use_ipvlan" | "use_vmac_addr" | "vmac_xmit_base" => {
             "the interface keeps its own MAC address"
         }
-        "auth_hmac" => "adverts are sent and accepted without it",
         "net_namespace" => "runs in the namespace that it was started in",
         _ => "has no effect",
     }
@@ -82,6 +80,6 @@ mod tests {
         assert_eq!(find("", "track_group"), Some(Kind::Block));
         assert_eq!(find("vrrp_instance", "use_vmac"), Some(Kind::Line));
         assert_eq!(find("vrrp_instance", "track_group"), None);
-        assert_eq!(homes("min_rx").next(), Some("bfd_instance"));
+        assert_eq!(homes("gna_interval").next(), Some("garp_group"));
     }
 }

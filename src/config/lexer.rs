@@ -99,7 +99,7 @@ fn raw_token(input: &str) -> IResult<&str, (&str, Raw)> {
 }
 
 /// Where, if at all, a line starts to hold a password: behind a word like `auth_pass`, spelt well or
-/// not, behind the `password` of a TLS key, or in a definition whose name says so. Everything from there on
+/// not, behind the `password` of a TLS key, behind `key ID`, or in a definition whose name says so. Everything from there on
 /// is masked wherever the line is shown.
 #[must_use]
 pub fn secret_start(line: &str) -> Option<usize> {
@@ -109,6 +109,9 @@ pub fn secret_start(line: &str) -> Option<usize> {
     let keyword = line.trim_start_matches(is_blank);
     if let Some(rest) = keyword.strip_prefix("password").filter(|rest| rest.starts_with(is_blank)) {
         return Some(line.len() - rest.len());
+    }
+    if let Some(value) = hmac_key(line) {
+        return Some(value);
     }
     // Every line comes by here, and few go on.
     if !line.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"auth")) {
@@ -127,6 +130,24 @@ pub fn secret_start(line: &str) -> Option<usize> {
         from = word + 4;
     }
     None
+}
+
+/// The value of `key ID VALUE`, or of `key VALUE` where the ID was forgotten; a file's name is no secret.
+fn hmac_key(line: &str) -> Option<usize> {
+    const LEAST_KEY: usize = 32;
+    let word = |text: &str| text.find(is_blank).unwrap_or(text.len());
+    let is_secret = |value: &str| !value.is_empty() && !value.trim_start_matches('"').starts_with("file:");
+    let at = line.match_indices("key").map(|(at, _)| at).find(|at| {
+        line[..*at].chars().next_back().is_none_or(|c| is_blank(c) || c == '{')
+            && line[at + 3..].starts_with(is_blank)
+    })?;
+    let id = line[at + 3..].trim_start_matches(is_blank);
+    let value = id[word(id)..].trim_start_matches(is_blank);
+    let path = |value: &str| value.trim_start_matches('"').starts_with('/');
+    if word(id) >= LEAST_KEY && is_secret(id) && !path(id) {
+        return Some(line.len() - id.len());
+    }
+    is_secret(value).then(|| line.len() - value.len())
 }
 
 /// The value of `$PASSWORD=…` and the like.
@@ -217,6 +238,15 @@ mod tests {
             let shown = format!("{:?}", lexed(line).tokens);
             assert!(!shown.contains("hunter2"), "{shown}");
         }
+        let key = "hunter2hunter2hunter2hunter2hunter2";
+        for line in ["key 1 hunter2", "auth_hmac { key 7 \"hunter2\" }", "  key x hex:hunter2"] {
+            let shown = format!("{:?}", lexed(line).tokens);
+            assert!(!shown.contains("hunter2") && shown.contains("key"), "{shown}");
+        }
+        assert_eq!(secret_start(&format!("key {key}")), Some(4));
+        assert_eq!(secret_start("key 1 file:/etc/keepalived/key"), None);
+        assert_eq!(secret_start("active_key 1 x"), None);
+        assert_eq!(secret_start("key /etc/keepalived/a-long-name-of-a-key-file.pem"), None);
         assert_eq!(secret_start("  $VRRP_PW=hunter2"), Some(11));
         assert_eq!(secret_start("$IF=eth0"), None);
         assert!(format!("{:?}", lexed("auth_typePASS x").tokens).contains("auth_typePASS"));

@@ -123,7 +123,8 @@ fn load_lvs(
     let first = nodes.iter().find(|node| node.keyword.text == "virtual_server").map(Node::span);
     let mut root = LvsDraft::new(script_account);
     LVS_ROOT.apply(&mut root, nodes, &mut cx);
-    let LvsDraft { ssl, groups, servers, track_files, sessions, .. } = root;
+    let sessions = root.sessions();
+    let LvsDraft { ssl, groups, servers, track_files, .. } = root;
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut virtual_servers = Vec::new();
     for mut draft in servers {

@@ -34,8 +34,8 @@ pub use source::{FileSource, SourceMap};
 pub use usage::{Usage, Use, usage};
 
 use block::{
-    GlobalDefs, SslSettings, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked, VirtualServer,
-    VirtualServerGroup, VrrpInstance, VrrpScript, combined,
+    BfdInstance, GlobalDefs, SslSettings, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked,
+    VirtualServer, VirtualServerGroup, VrrpInstance, VrrpScript, combined,
 };
 use std::sync::Arc;
 
@@ -51,6 +51,8 @@ pub struct Config {
     pub track_files: Vec<Arc<TrackFile>>,
     /// `vrrp_track_process` blocks with a process, in the order of the file.
     pub track_processes: Vec<Arc<TrackProcess>>,
+    /// `bfd_instance` blocks, in the order of the file.
+    pub bfd_instances: Vec<Arc<BfdInstance>>,
     /// `vrrp_instance` blocks, in the order of the file.
     pub instances: Vec<Arc<VrrpInstance>>,
     /// `vrrp_sync_group` blocks that have instances, in the order of the file.

@@ -5,10 +5,10 @@
 
 mod groups;
 
+use super::block::GlobalDefs;
 use super::block::{
     Auth, Delivery, InstanceDraft, Preempt, RootDraft, Tracked, VrrpInstance, VrrpScript, Weightless,
 };
-use super::block::{AuthType, GlobalDefs};
 use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::environment::Fact;
 use super::lexer::Word;
@@ -65,7 +65,17 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     let track_processes = track_processes.into_iter().map(|(_, process)| process).collect();
     let sync_groups = groups.complete(&mut instances, &global, cx);
     let instances = instances.into_iter().map(Arc::new).collect();
-    Config { global, scripts, track_files, track_processes, instances, sync_groups, lvs: Lvs::default() }
+    let bfd_instances = root.bfd_instances.into_iter().map(Arc::new).collect();
+    Config {
+        global,
+        scripts,
+        track_files,
+        track_processes,
+        bfd_instances,
+        instances,
+        sync_groups,
+        lvs: Lvs::default(),
+    }
 }
 
 /// keepalived keeps the second of a name too, where nothing can refer to it.
@@ -131,13 +141,13 @@ fn complete(
     let interface = required_interface(&draft, cx);
     let family = draft.family.map_or(Family::V4, |(family, _)| family);
     let version = settle_version(&draft, family, global, cx);
-    let (wanted_state, priority) = settle_state(&draft);
-    let auth = settle_auth(&draft, version, cx);
+    let (mut wanted_state, priority) = settle_state(&draft);
+    let auth = draft.settle_auth(version, family, priority, &mut wanted_state, cx);
     let delivery = settle_delivery(&mut draft, family, global, cx);
     let preempt = settle_preempt(&draft, wanted_state, priority, cx);
     let advert_int = settle_advert_int(&draft, version, cx);
     let (vrid, interface) = (vrid?, interface?);
-    let surplus = surplus_vips(&mut draft, family, version, &interface, cx);
+    let surplus = surplus_vips(&mut draft, family, version, &auth, &interface, cx);
     let vips: Vec<_> = std::mem::take(&mut draft.vips).into_iter().map(|vip| vip.on(&interface)).collect();
     if vips.is_empty() {
         no_vip(&draft, version, cx);
@@ -179,7 +189,7 @@ fn complete(
 }
 
 /// A completion message about an instance: keepalived's starts with its name in brackets.
-fn about(draft: &InstanceDraft, problem: Diagnostic, classic: &str) -> Diagnostic {
+pub(super) fn about(draft: &InstanceDraft, problem: Diagnostic, classic: &str) -> Diagnostic {
     problem.classic(format!("({}) {classic}", draft.name)).at_completion()
 }
 
@@ -238,45 +248,6 @@ fn settle_state(draft: &InstanceDraft) -> (State, Priority) {
     let priority = draft.priority.unwrap_or(if master { Priority::OWNER } else { Priority::DEFAULT });
     let default = if priority.is_owner() { State::Master } else { State::Backup };
     (draft.state.map_or(default, |(state, _)| state), priority)
-}
-
-fn settle_auth(draft: &InstanceDraft, version: Version, cx: &mut Context<'_>) -> Auth {
-    let Some((kind, span)) = draft.auth_type else {
-        if let Some((_, span)) = draft.auth_pass {
-            let message =
-                format!("a password without `auth_type`: `{}` runs without authentication", draft.name);
-            let problem = Diagnostic::warning("auth-without-type", span, message)
-                .class(Class::Harmless)
-                .help("add `auth_type PASS`")
-                .keepalived("says nothing and sends no password");
-            cx.report(problem.at_completion());
-        }
-        return Auth::None;
-    };
-    if version == Version::V3 {
-        let problem = Diagnostic::warning("auth-in-version-3", span, "VRRPv3 has no authentication")
-            .label("adverts carry no password");
-        cx.report(about(draft, problem, "VRRP version 3 does not support authentication. Ignoring."));
-        return Auth::None;
-    }
-    let Some((password, _)) = &draft.auth_pass else {
-        let problem = Diagnostic::warning("auth-without-password", span, "`auth_type` without `auth_pass`")
-            .label("adverts carry no password")
-            .help("each keyword needs a line of its own: in `authentication { auth_type PASS auth_pass … }` only the first counts");
-        cx.report(about(draft, problem, "Authentication specified but no password given. Ignoring"));
-        return Auth::None;
-    };
-    match kind {
-        AuthType::Pass => Auth::Pass(password.clone()),
-        AuthType::Ah => {
-            let message = "`auth_type AH` is known, but not yet in this version";
-            let problem = Diagnostic::error("not-yet-supported", span, message)
-                .class(Class::Harmless)
-                .label("adverts carry no authentication: routers that use AH will not accept them");
-            cx.report(problem.at_completion());
-            Auth::None
-        }
-    }
 }
 
 fn settle_delivery(
@@ -428,6 +399,7 @@ fn surplus_vips(
     draft: &mut InstanceDraft,
     family: Family,
     version: Version,
+    auth: &Auth,
     interface: &IfName,
     cx: &mut Context<'_>,
 ) -> Vec<AddressDraft> {
@@ -439,8 +411,8 @@ fn surplus_vips(
         Family::V4 => (20, 4),
         Family::V6 => (40, 16),
     };
-    let auth = if family == Family::V4 && version == Version::V2 { 8 } else { 0 };
-    let headers = 14 + ip_header + 8 + auth;
+    let auth_data = if family == Family::V4 && version == Version::V2 { 8 } else { 0 };
+    let headers = 14 + ip_header + 8 + auth_data + auth.room();
     let room = (mtu.saturating_sub(headers) / address) as usize;
     let most = room.min(MOST_VIPS);
     let count = draft.vips.len();

@@ -43,9 +43,22 @@ pub(super) enum Naming {
     /// `vrrp_instance NAME {`: one word, which no other block of the kind has, or the block is skipped.
     /// Holds what keepalived says when there is not exactly one.
     Unique(&'static str),
+    /// `bfd_instance NAME {`: further words mean nothing; the block is skipped when its name breaks a rule.
+    Ruled(&'static NameRules),
     /// `real_server ADDRESS [PORT] {`: words that are looked at before the block is; with a problem, the
     /// block is skipped.
     Checked(fn(&Word, &[Word]) -> Option<Diagnostic>),
+}
+
+/// What a block's name must be, and keepalived's words where it is not: a line for each process that reads
+/// the block.
+pub(super) struct NameRules {
+    /// Bytes of the longest name.
+    pub longest: usize,
+    /// A longer one.
+    pub too_long: fn(&Word) -> Vec<String>,
+    /// One that an earlier block has.
+    pub taken: fn(&Word) -> Vec<String>,
 }
 
 /// What the running daemon makes of a keyword, beside keepalived.

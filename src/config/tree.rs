@@ -9,7 +9,7 @@ use super::known;
 use super::lexer::Word;
 use super::reader::Line;
 use super::schema::{
-    Naming, Schema, Shape, Support, missing_argument, not_yet, unknown_here, unknown_keyword,
+    NameRules, Naming, Schema, Shape, Support, missing_argument, not_yet, unknown_here, unknown_keyword,
 };
 use super::source::Span;
 use std::collections::BTreeMap;
@@ -217,11 +217,12 @@ impl Builder {
     fn admit(&mut self, keyword: &Word, args: &[Word], schema: &'static dyn Schema) -> bool {
         match (schema.naming(), args) {
             (Naming::None, _) => true,
-            (Naming::Required, []) => {
+            (Naming::Required | Naming::Ruled(_), []) => {
                 self.report(missing_argument(keyword, "NAME {"));
                 true
             }
             (Naming::Required, _) => true,
+            (Naming::Ruled(rules), [name, ..]) => self.admit_ruled(keyword, name, schema.block(), rules),
             (Naming::Checked(_), []) => {
                 self.report(missing_argument(keyword, "ADDRESS {"));
                 true
@@ -232,7 +233,11 @@ impl Builder {
                 problem.into_iter().for_each(|problem| self.report(problem));
                 fine
             }
-            (Naming::Unique(_), [name]) => self.admit_name(keyword, name, schema.block()),
+            (Naming::Unique(_), [name]) => {
+                let block = schema.block();
+                let taken = || vec![format!("{} {name} already defined", block.replace('_', " "))];
+                self.admit_name(keyword, name, block, taken)
+            }
             (Naming::Unique(classic), other) => {
                 let span = other.last().map_or(keyword.span, |last| keyword.span.to(last.span));
                 let message = format!("`{keyword}` takes exactly one name");
@@ -246,17 +251,37 @@ impl Builder {
         }
     }
 
-    fn admit_name(&mut self, keyword: &Word, name: &Word, block: &'static str) -> bool {
+    fn admit_ruled(&mut self, keyword: &Word, name: &Word, block: &'static str, rules: &NameRules) -> bool {
+        if name.text.len() <= rules.longest {
+            return self.admit_name(keyword, name, block, || (rules.taken)(name));
+        }
+        let longest = rules.longest;
+        let message = format!(
+            "the name of a `{keyword}` has at most {longest} bytes, this one has {}",
+            name.text.len()
+        );
+        let problem =
+            Diagnostic::error("name-too-long", name.span, message).label("this whole block is skipped");
+        self.report((rules.too_long)(name).into_iter().fold(problem, Diagnostic::classic));
+        false
+    }
+
+    fn admit_name(
+        &mut self,
+        keyword: &Word,
+        name: &Word,
+        block: &'static str,
+        taken: impl FnOnce() -> Vec<String>,
+    ) -> bool {
         let Some(first) = self.names.get(&(block, name.text.clone())).copied() else {
             self.names.insert((block, name.text.clone()), name.span);
             return true;
         };
         let problem =
             Diagnostic::error("duplicate-name", name.span, format!("there are two `{keyword} {name}`"))
-                .classic(format!("{} {name} already defined", block.replace('_', " ")))
                 .label("this whole block is skipped")
                 .related(first, "first defined here");
-        self.report(problem);
+        self.report(taken().into_iter().fold(problem, Diagnostic::classic));
         false
     }
 

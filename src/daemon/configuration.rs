@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::dump::{Runtime, dump, dump_lvs};
+use crate::config::dump::{Runtime, dump, dump_bfd, dump_lvs};
 use crate::config::{self, Config, Loaded};
 use crate::daemon::files::DiskFiles;
 use crate::daemon::logging::LogHandle;
@@ -47,7 +47,7 @@ pub fn read(options: &Options) -> Result<Config, u8> {
 /// log now and then, so that a long dump arrives whole.
 pub fn log_dump(config: &Config, log: &LogHandle) {
     const LINES_AT_A_TIME: usize = 1000;
-    let text = dump(config, &Runtime::default()) + &dump_lvs(config);
+    let text = dump_bfd(config) + &dump(config, &Runtime::default()) + &dump_lvs(config);
     for (number, line) in text.lines().enumerate() {
         tracing::info!("{line}");
         if number % LINES_AT_A_TIME == LINES_AT_A_TIME - 1 {

@@ -1,10 +1,12 @@
 //! The machine that we run on, as a configuration is checked against it.
 
-use crate::config::environment::{Account, Environment, Fact, LinkFacts};
+use crate::config::environment::{Account, Environment, Fact, KeyFile, LONGEST_KEY_FILE, LinkFacts};
 use crate::daemon::options::Options;
 use crate::sys::{account, link_info};
-use crate::types::IfName;
-use std::io;
+use crate::types::{IfName, Secret};
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -47,6 +49,10 @@ impl Environment for Machine {
         fact(account::group(name))
     }
 
+    fn key_file(&self, path: &Path) -> Fact<KeyFile> {
+        read_key_file(path).map_or(Fact::Absent, Fact::Known)
+    }
+
     fn config_id(&self) -> Option<&str> {
         Some(&self.config_id)
     }
@@ -66,6 +72,23 @@ impl Environment for Machine {
     fn all_includes_must_be_there(&self) -> bool {
         self.all_config
     }
+}
+
+/// One pass over a plain file, with what anybody else may do to it; nothing that could make us wait is opened.
+fn read_key_file(path: &Path) -> io::Result<KeyFile> {
+    const GROUP_AND_OTHERS: u32 = 0o077;
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // Room for all of it from the start: a buffer that grew would leave copies behind.
+    let most = LONGEST_KEY_FILE + 1;
+    let mut bytes = Vec::with_capacity(most + 1);
+    file.take(most as u64).read_to_end(&mut bytes)?;
+    let secret = Secret::new(bytes);
+    let text = (secret.expose().len() < most).then_some(secret);
+    Ok(KeyFile { text, exposed: metadata.mode() & GROUP_AND_OTHERS != 0 })
 }
 
 /// What cannot be found out is not held against the configuration.

@@ -260,7 +260,7 @@ fn check_auth(config: &VrrpInstance, packet: Packet<'_>, from: IpAddr) -> Result
         return Err(Discard::AuthTypeInvalid { from, theirs });
     }
     let ours = match &config.auth {
-        Auth::None => 0,
+        Auth::None | Auth::Ah(_) | Auth::Hmac(_) => 0,
         Auth::Pass(_) => 1,
     };
     if theirs != ours {

@@ -202,6 +202,13 @@ fn files() -> Vec<String> {
         "authentication {\nauth_type PASS\nauth_pass 123456789\n}",
         "authentication { auth_type PASS auth_pass 1234 }",
         "version 3\nauthentication {\nauth_type PASS\nauth_pass 1\n}",
+        "authentication {\nauth_type AH\nauth_pass x\n}",
+        "authentication {\nauth_type AH\n}",
+        "authentication {\nauth_type AH\nauth_pass \"\"\n}",
+        "state MASTER\nauthentication {\nauth_type AH\nauth_pass x\n}",
+        "state MASTER\npriority 100\nauthentication {\nauth_type AH\nauth_pass x\n}",
+        "state MASTER\npriority 100\nnopreempt\nauthentication {\nauth_type AH\nauth_pass x\n}",
+        "version 3\nauthentication {\nauth_type AH\nauth_pass x\n}",
         "track_script{\nchk\n}",
         "track_interface {\neth0\n}",
         "track_interface {\neth1 weight 254\neth1\n}",
@@ -394,6 +401,10 @@ fn files() -> Vec<String> {
     );
     let trackable = "vrrp_track_file f {\nfile /run/a\n}\nvrrp_track_process p {\nprocess a\n}\n";
     files.extend(entry.iter().map(|lines| trackable.to_owned() + &instance(lines)));
+    files.extend(sessions());
+    let ah = instance("authentication {\nauth_type AH\nauth_pass x\n}").replace("10.0.0.1/24", "fe80::1");
+    files.push(ah.replacen("interface", "version 2\ninterface", 1));
+    files.push(ah);
     files.extend(
         [
             "",
@@ -418,6 +429,68 @@ fn files() -> Vec<String> {
     files.push(instance("").replace("10.0.0.1/24", ""));
     files.extend(groups());
     files
+}
+
+/// Sessions of BFD, each with a fault of its own.
+fn sessions() -> Vec<String> {
+    let line = [
+        "min_rx 0",
+        "min_rx x",
+        "min_rx 10x",
+        "min_rx 20000",
+        "min_rx 5000000",
+        "min_rx 10.1234",
+        "min_rx -5",
+        "min_tx 0",
+        "idle_tx 10",
+        "multiplier 0",
+        "multiplier 300",
+        "multiplier 3x",
+        "ttl 0",
+        "hoplimit 256",
+        "max_hops -2",
+        "max_hops -1",
+        "max_hops 256",
+        "max_hops 3x",
+        "ttl 5\nmax_hops 6",
+        "ttl 64\nmax_hops -1",
+        "weight 300",
+        "weight 5 foo",
+        "weight x",
+        "weight",
+        "source_ip x",
+        "source_ip",
+        "source_ip 10.0.0.1/24",
+        "neighbor_ip x\nmin_rx 0\nsource_ip x\nttl 0\nweight 500",
+        "neighbour_ip y",
+        "passive x y",
+        "vrrp foo",
+        "checker\nvrrp",
+        "min_rx",
+        "foo",
+    ];
+    let session = |name: &str, lines: &str| format!("bfd_instance {name} {{\n{lines}\n}}\n");
+    let (here, there) =
+        ("neighbor_ip 10.0.0.2\nsource_ip 10.0.0.1", "neighbor_ip 10.0.0.2\nsource_ip 10.0.0.3");
+    let whole = [
+        session("b", "min_rx 10"),
+        session("b", "neighbor_ip 10.0.0.2") + &session("b", "neighbor_ip 10.0.0.3\nfoo"),
+        session("b", here)
+            + &session("c", here)
+            + &session("d", there)
+            + &session("e", "neighbor_ip 10.0.0.2"),
+        session("e", "neighbor_ip 10.0.0.2") + &session("c", here),
+        session("abcdefghijklmnopqrstuvwxyz123456", "neighbor_ip 10.0.0.2"),
+        session("abcdefghijklmnopqrstuvwxyz12345", "neighbor_ip 10.0.0.2"),
+        session("b c", "neighbor_ip 10.0.0.2"),
+    ];
+    let entry = ["b", "c", "b weight 254", "b weight", "b foo", "b weight 5 foo", "b\nb", "b weight x"];
+    let tracked = entry
+        .map(|entry| session("b", "neighbor_ip 10.0.0.2") + &instance(&format!("track_bfd {{\n{entry}\n}}")));
+    let unheard = session("b", "neighbor_ip 10.0.0.2\nchecker") + &instance("track_bfd {\nb\n}");
+    let lines = line.iter().map(|lines| session("b", &format!("neighbor_ip 10.0.0.2\n{lines}")));
+    let alone = lines.chain(whole).map(|text| text + &instance(""));
+    alone.chain(tracked).chain([unheard]).collect()
 }
 
 /// Lines that keepalived repeats or adds, and that say nothing about a file.

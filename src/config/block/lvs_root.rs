@@ -1,12 +1,11 @@
 //! The top level of a file, as keepalived's checker process reads it.
 
-use super::checker_tracker::{SESSION, Session};
+use super::bfd_instance::{BFD_INSTANCE, BfdInstance, bfd_instance};
 use super::ssl::{SSL, SslSettings, ssl};
 use super::track_file::{ReadFile, TRACK_FILE, TrackFile, track_file, vrrp_track_file};
 use super::virtual_server::{VIRTUAL_SERVER, VirtualServerDraft, virtual_server};
 use super::virtual_server_group::{VirtualServerGroup, virtual_server_group};
-use crate::config::schema::{Context, keywords};
-use crate::config::tree::Node;
+use crate::config::schema::keywords;
 use crate::config::value::DefaultAccount;
 
 /// Root keywords that are read here and nowhere else.
@@ -19,8 +18,7 @@ pub(in crate::config) struct LvsDraft {
     pub(in crate::config) groups: Vec<VirtualServerGroup>,
     pub(in crate::config) servers: Vec<VirtualServerDraft>,
     pub(in crate::config) track_files: Vec<TrackFile>,
-    /// Names of `bfd_instance`s that tell the checkers.
-    pub(in crate::config) sessions: Vec<String>,
+    pub(in crate::config) bfd_instances: Vec<BfdInstance>,
 }
 
 impl LvsDraft {
@@ -31,7 +29,7 @@ impl LvsDraft {
             groups: Vec::new(),
             servers: Vec::new(),
             track_files: Vec::new(),
-            sessions: Vec::new(),
+            bfd_instances: Vec::new(),
         }
     }
 
@@ -53,14 +51,13 @@ keywords! {
     "track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(track_file(n, cx)), "a file whose number counts";
     "vrrp_track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(vrrp_track_file(n, cx)), "deprecated spelling of `track_file`";
     "vrrp_track_process" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
-    "bfd_instance" Block(&SESSION) "NAME {…}" "" "" => bfd_instance, "a BFD session";
+    "bfd_instance" Block(&BFD_INSTANCE) "NAME {…}" "" "" => |d, n, cx| d.bfd_instances.extend(bfd_instance(n, &d.bfd_instances, cx)), "a BFD session with a neighbour";
 }
 
-fn bfd_instance(d: &mut LvsDraft, node: &Node, cx: &mut Context<'_>) {
-    let Some(name) = node.args.first() else { return };
-    let mut session = Session::default();
-    SESSION.apply(&mut session, node.children(), cx);
-    if session.tells_checkers() {
-        d.sessions.push(name.text.clone());
+impl LvsDraft {
+    /// Names of the sessions above that tell the checkers.
+    pub(in crate::config) fn sessions(&self) -> Vec<String> {
+        let heard = self.bfd_instances.iter().filter(|session| session.tells_checkers);
+        heard.map(|session| session.name.clone()).collect()
     }
 }

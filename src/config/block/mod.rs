@@ -1,7 +1,9 @@
 //! One file per block: its struct, its keyword table and how it is dumped.
 
+mod auth_hmac;
+mod authentication;
+mod bfd_instance;
 mod checker;
-mod checker_tracker;
 mod global_defs;
 mod lvs_dump;
 mod lvs_root;
@@ -17,6 +19,9 @@ mod vrrp_instance;
 mod vrrp_script;
 mod vrrp_sync_group;
 
+pub use auth_hmac::{AuthHmac, Freshness, HmacKey, HmacMode};
+pub use authentication::Auth;
+pub use bfd_instance::{BfdInstance, BfdSession};
 pub use checker::{
     BfdCheck, Checker, Connection, DnsCheck, DnsType, FileCheck, HttpCheck, HttpVersion, Method, MiscCheck,
     Regex, ReplyPattern, SmtpCheck, StatusCodes, UdpCheck, Url,
@@ -35,7 +40,7 @@ pub use virtual_server::{
     Granularity, Persistence, Protocol, Scheduler, Service, SorryServer, VirtualServer,
 };
 pub use virtual_server_group::{AddressRange, GroupMark, VirtualServerGroup};
-pub use vrrp_instance::{Announcements, Auth, Delivery, NotifyScripts, Preempt, VrrpInstance};
+pub use vrrp_instance::{Announcements, Delivery, NotifyScripts, Preempt, VrrpInstance};
 pub use vrrp_script::VrrpScript;
 pub use vrrp_sync_group::SyncGroup;
 
@@ -44,25 +49,29 @@ pub(super) use lvs_root::{LVS_BLOCKS, LVS_ROOT, LvsDraft};
 pub(super) use root::{ROOT, RootDraft};
 pub(super) use tracking::{TrackDraft, Trackables, Weightless, combined};
 pub(super) use virtual_server_group::Alive;
-pub(super) use vrrp_instance::{AuthType, InstanceDraft, VRRP_INSTANCE};
+pub(super) use vrrp_instance::{InstanceDraft, VRRP_INSTANCE};
 pub(super) use vrrp_script::{ScriptDraft, VRRP_SCRIPT};
 pub(super) use vrrp_sync_group::{GroupDraft, VRRP_SYNC_GROUP};
 
 use super::known;
 use super::schema::Schema;
-use vrrp_instance::AUTHENTICATION;
+use auth_hmac::AUTH_HMAC;
+use authentication::AUTHENTICATION;
+use bfd_instance::BFD_INSTANCE;
 
 /// Every block that has a table, for suggestions and documentation.
-pub(super) fn schemas() -> [&'static dyn Schema; 24] {
+pub(super) fn schemas() -> [&'static dyn Schema; 26] {
     [
         &ROOT,
         &GLOBAL_DEFS,
         &VRRP_INSTANCE,
         &AUTHENTICATION,
+        &AUTH_HMAC,
         &VRRP_SCRIPT,
         &track_file::TRACK_FILE,
         &track_process::VRRP_TRACK_PROCESS,
         &VRRP_SYNC_GROUP,
+        &BFD_INSTANCE,
         &virtual_server::VIRTUAL_SERVER,
         &real_server::REAL_SERVER,
         &checker::TCP_CHECK,

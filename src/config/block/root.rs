@@ -1,5 +1,6 @@
 //! The top level of a file.
 
+use super::bfd_instance::{BFD_INSTANCE, BfdInstance, bfd_instance};
 use super::track_file::{ReadFile, TRACK_FILE, TrackFile, track_file, vrrp_track_file};
 use super::track_process::{ReadProcess, TrackProcess, VRRP_TRACK_PROCESS, vrrp_track_process};
 use super::tracking::Trackable;
@@ -20,6 +21,7 @@ pub(in crate::config) struct RootDraft {
     /// With their names, for messages.
     pub(in crate::config) track_files: Vec<(Word, TrackFile)>,
     pub(in crate::config) track_processes: Vec<(Word, TrackProcess)>,
+    pub(in crate::config) bfd_instances: Vec<BfdInstance>,
     pub(in crate::config) groups: Vec<GroupDraft>,
     pub(in crate::config) instances: Vec<InstanceDraft>,
     /// What the blocks so far have defined for others to track.
@@ -34,6 +36,7 @@ keywords! {
     "track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(track_file(n, cx)), "a file whose number moves priorities", NotYet("no file moves a priority or causes FAULT");
     "vrrp_track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(vrrp_track_file(n, cx)), "deprecated spelling of `track_file`", NotYet("no file moves a priority or causes FAULT");
     "vrrp_track_process" Block(&VRRP_TRACK_PROCESS) "NAME {…}" "" "" => |d, n, cx| d.add_process(vrrp_track_process(n, cx)), "processes that must run, or that move priorities", NotYet("no process moves a priority or causes FAULT");
+    "bfd_instance" Block(&BFD_INSTANCE) "NAME {…}" "one name of at most 31 bytes, used once" "" => session, "a BFD session with a neighbour", NotYet("no session runs, and nothing is tracked by it");
     "virtual_server" Foreign "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => |_, _, _| {}, "a service and the machines behind it";
     "virtual_server_group" Foreign "NAME {…}" "" "" => |_, _, _| {}, "addresses and firewall marks that one virtual server stands for";
     "SSL" Foreign "{…}" "" "" => |_, _, _| {}, "settings of the TLS client of `SSL_GET`";
@@ -51,6 +54,7 @@ impl RootDraft {
             scripts: Vec::new(),
             track_files: Vec::new(),
             track_processes: Vec::new(),
+            bfd_instances: Vec::new(),
             groups: Vec::new(),
             instances: Vec::new(),
             trackables: Arc::default(),
@@ -99,6 +103,17 @@ fn vrrp_sync_group(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
     let mut draft = GroupDraft::new(name, &root.global, &root.trackables);
     VRRP_SYNC_GROUP.apply(&mut draft, node.children(), cx);
     root.groups.push(draft);
+}
+
+fn session(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
+    let Some((name, session)) = node.args.first().zip(bfd_instance(node, &root.bfd_instances, cx)) else {
+        return;
+    };
+    if session.tells_vrrp {
+        let thing = Trackable { name: name.clone(), weight: session.weight, usable: true };
+        root.define(TrackKind::Session, thing);
+    }
+    root.bfd_instances.push(session);
 }
 
 fn vrrp_instance(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {

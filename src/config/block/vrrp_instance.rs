@@ -3,11 +3,12 @@
 mod dump;
 mod keywords;
 
-pub(in crate::config) use keywords::{AUTHENTICATION, AuthType, InstanceDraft, VRRP_INSTANCE};
+pub(in crate::config) use keywords::{InstanceDraft, VRRP_INSTANCE};
 
+use super::authentication::Auth;
 use super::tracking::TrackEntry;
 use crate::config::value::{ScriptCommand, VirtualAddress};
-use crate::types::{AdvertInt, Family, IfName, Priority, Secret, State, Version, Vrid};
+use crate::types::{AdvertInt, Family, IfName, Priority, State, Version, Vrid};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub struct VrrpInstance {
     pub priority: Priority,
     /// `advert_int`, already rounded as the version demands.
     pub advert_int: AdvertInt,
-    /// `authentication`; always `None` in VRRPv3.
+    /// `authentication` and `auth_hmac`.
     pub auth: Auth,
     /// Multicast, or unicast to named peers.
     pub delivery: Delivery,
@@ -64,15 +65,6 @@ pub struct VrrpInstance {
     pub skip_check_adv_addr: bool,
     /// `debug`, 0 to 4: kept, without effect, as in keepalived.
     pub debug: u8,
-}
-
-/// `authentication { … }`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Auth {
-    /// Type 0.
-    None,
-    /// Type 1: exactly 8 bytes, zero padded.
-    Pass(Secret),
 }
 
 /// How adverts travel.

@@ -17,7 +17,7 @@ pub use weight::Weight;
 
 pub(super) use number::{Junk, Otherwise};
 pub(super) use script::{CUSTOMARY_USER, DefaultAccount, unescape};
-pub(super) use server_address::{family_of, read_address, read_port, read_server};
+pub(super) use server_address::{bare_address, family_of, read_address, read_port, read_server};
 pub(super) use unsigned::{ANY_TIME, Read, SOME_TIME, TIMEOUT, read_unsigned};
 pub(super) use virtual_address::AddressDraft;
 pub(super) use weight::{TrackKind, unknown_weight_option};

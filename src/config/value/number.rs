@@ -141,6 +141,18 @@ impl Context<'_> {
             let used = self.junk(word, digits, &units, (Junk::Tolerated, classic), otherwise)?;
             return u64::try_from(used).ok();
         };
+        self.units(word, places, range, (value, exact), otherwise)
+    }
+
+    /// A value in units of `10^-places`, once its range has been looked at.
+    pub(super) fn units(
+        &mut self,
+        word: &Word,
+        places: u32,
+        range: RangeInclusive<u64>,
+        (value, exact): (u64, bool),
+        otherwise: Otherwise,
+    ) -> Option<u64> {
         if !range.contains(&value) {
             let (min, max) = (show_units(*range.start(), places), show_units(*range.end(), places));
             let problem = Diagnostic::error(

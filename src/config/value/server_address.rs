@@ -34,6 +34,11 @@ pub(in crate::config) fn family_of(ip: IpAddr) -> Family {
     if ip.is_ipv4() { Family::V4 } else { Family::V6 }
 }
 
+/// An address of which a prefix or the end of a range is cut off (keepalived: inet_stosockaddr).
+pub(in crate::config) fn bare_address(word: &Word) -> Option<IpAddr> {
+    word.as_str().split(['/', '-']).next()?.parse().ok()
+}
+
 /// An address as it is written, or what is wrong with it.
 pub(in crate::config) fn read_address(word: &Word) -> Result<IpAddr, Box<Diagnostic>> {
     word.as_str().parse().map_err(|_| Box::new(bad_address(word)))

@@ -38,6 +38,26 @@ impl Context<'_> {
         }
     }
 
+    /// A decimal number of `10^-places` units that must be nothing else; `range` is in those units.
+    pub(in crate::config) fn strict_decimal(
+        &mut self,
+        word: &Word,
+        places: u32,
+        range: RangeInclusive<u64>,
+        otherwise: Otherwise,
+    ) -> Option<u64> {
+        let text = word.as_str().trim_start();
+        if text.starts_with('-') {
+            self.report(finish(negative(word), otherwise));
+            return None;
+        }
+        let Some(units) = decimal_units(text.strip_prefix('+').unwrap_or(text), places) else {
+            self.report(finish(not_a_number(word), otherwise));
+            return None;
+        };
+        self.units(word, places, range, units, otherwise)
+    }
+
     /// Seconds with six decimals; `range` is in microseconds.
     ///
     /// keepalived reads `3x` as three microseconds; that helps nobody, so it is refused here.

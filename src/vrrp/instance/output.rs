@@ -51,7 +51,7 @@ impl Instance {
     pub(super) fn transmit(&mut self, priority: Priority, source: IpAddr, destination: IpAddr, ttl: u8) {
         let config = &self.config;
         let auth = match &config.auth {
-            Auth::None => AdvertAuth::None,
+            Auth::None | Auth::Ah(_) | Auth::Hmac(_) => AdvertAuth::None,
             Auth::Pass(password) => {
                 let mut bytes = [0; 8];
                 for (to, from) in bytes.iter_mut().zip(password.expose()) {

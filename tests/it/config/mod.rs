@@ -1,5 +1,6 @@
 //! Configuration files from text to the resolved model, with all that is said about them.
 
+mod auth;
 mod corpus;
 mod dump;
 mod examples;

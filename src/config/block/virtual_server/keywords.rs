@@ -177,7 +177,7 @@ pub(in crate::config) fn virtual_server(root: &mut LvsDraft, node: &Node, cx: &m
         family,
         forwarding: None,
         script_account: root.script_account,
-        sessions: root.sessions.clone(),
+        sessions: root.sessions(),
         track_files: root.track_files.iter().map(file).collect(),
         protocol: None,
         scheduler: None,

@@ -1,6 +1,6 @@
 //! How an instance is dumped.
 
-use super::{Auth, Delivery, NotifyScripts, Preempt, VrrpInstance};
+use super::{Delivery, NotifyScripts, Preempt, VrrpInstance};
 use crate::config::block::tracking::dump_trackers;
 use crate::config::dump::{Out, RunState, Runtime, field, member, object, yes_no};
 use crate::config::value::TrackKind;
@@ -29,7 +29,7 @@ impl VrrpInstance {
         self.dump_link(out, runtime);
         self.dump_announcements(out);
         self.dump_election(out, run);
-        self.dump_auth(out);
+        self.auth.dump(self.version, out);
         self.dump_addresses(out, run);
         self.dump_unicast(out);
         match run.and_then(|run| run.sockets) {
@@ -134,17 +134,6 @@ impl VrrpInstance {
         field!(out, "Promote_secondaries = disabled");
         if self.debug > 0 {
             field!(out, "Debug level = {}", self.debug);
-        }
-    }
-
-    fn dump_auth(&self, out: &mut Out) {
-        match (&self.auth, self.version) {
-            (_, Version::V3) => {}
-            (Auth::None, Version::V2) => field!(out, "Authentication type = none"),
-            (Auth::Pass(secret), Version::V2) => {
-                field!(out, "Authentication type = SIMPLE_PASSWORD");
-                field!(out, "Password = {secret}");
-            }
         }
     }
 

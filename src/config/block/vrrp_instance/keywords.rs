@@ -1,16 +1,18 @@
-//! The keywords of `vrrp_instance` and `authentication`.
+//! The keywords of `vrrp_instance`.
 
 use super::{Announcements, NotifyScripts};
 use crate::config::block::GlobalDraft;
+use crate::config::block::auth_hmac::{AUTH_HMAC, auth_hmac};
+use crate::config::block::authentication::{AUTHENTICATION, AuthDraft};
 use crate::config::block::tracking::{TrackDraft, Trackables, Tracks, no_interface};
 use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::environment::Fact;
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
-use crate::config::source::{Span, encode};
+use crate::config::source::Span;
 use crate::config::tree::Node;
-use crate::config::value::{AddressDraft, DefaultAccount, Junk, Otherwise, ScriptCommand};
-use crate::types::{Family, IfName, Priority, Secret, State, Version, Vrid};
+use crate::config::value::{AddressDraft, DefaultAccount, Junk, Otherwise, ScriptCommand, bare_address};
+use crate::types::{Family, IfName, Priority, State, Version, Vrid};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +33,7 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) version: Option<(Version, Span)>,
     /// That of the first address.
     pub(in crate::config) family: Option<(Family, Span)>,
-    pub(in crate::config) auth_type: Option<(AuthType, Span)>,
-    pub(in crate::config) auth_pass: Option<(Secret, Span)>,
+    pub(in crate::config) auth: AuthDraft,
     pub(in crate::config) source: Option<IpAddr>,
     pub(in crate::config) group: Option<(IpAddr, Span)>,
     pub(in crate::config) peers: Vec<IpAddr>,
@@ -57,15 +58,6 @@ pub(in crate::config) struct InstanceDraft {
     script_account: DefaultAccount,
 }
 
-/// `auth_type`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::config) enum AuthType {
-    /// A password in clear text.
-    Pass,
-    /// IPsec AH: known, not yet in this version.
-    Ah,
-}
-
 keywords! {
     /// `vrrp_instance`.
     VRRP_INSTANCE: InstanceDraft, "vrrp_instance", Unique("vrrp_instance must have a name"), with &[InstanceDraft::TRACKERS];
@@ -76,7 +68,8 @@ keywords! {
     "advert_int" Required "SECS" "0.01 to 255; whole seconds in version 2, at most 40.95 in 3" "1" => advert_int, "time between two adverts";
     "version" Required "N" "2 or 3" "3 for IPv6, else `vrrp_version`" => version, "protocol version", Differs("in an IPv6 instance 2 means 3; keepalived obeys it or not by the order of the lines");
     "native_ipv6" Flag "" "" "off" => native_ipv6, "deprecated: the family is that of the first address";
-    "authentication" Block(&AUTHENTICATION) "{…}" "" "none" => |d, node, cx| AUTHENTICATION.apply(d, node.children(), cx), "clear text password of VRRPv2";
+    "authentication" Block(&AUTHENTICATION) "{…}" "" "none" => |d, node, cx| AUTHENTICATION.apply(&mut d.auth, node.children(), cx), "authentication of VRRPv2";
+    "auth_hmac" Block(&AUTH_HMAC) "{…}" "" "none" => |d, node, cx| auth_hmac(&mut d.auth, node, cx), "sign every advert, in any version of the protocol", NotYet("adverts are sent and accepted without it");
     "virtual_ipaddress" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "one family" "" => virtual_ipaddress, "addresses of the virtual router, advertised in this order";
     "virtual_ipaddress_excluded" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "any family" "none" => virtual_ipaddress_excluded, "addresses that move along and are not advertised";
     "mcast_src_ip" Required "ADDRESS" "" "first address of the interface" => mcast_src_ip, "source address of adverts";
@@ -108,16 +101,7 @@ keywords! {
     "debug" Required "N" "0 to 4" "0" => debug, "has no effect";
 }
 
-keywords! {
-    /// `authentication`.
-    AUTHENTICATION: InstanceDraft, "authentication", None;
-    "auth_type" Required "PASS|AH" "" "none" => auth_type, "kind of authentication";
-    "auth_pass" Required "PASSWORD" "1 to 8 bytes" "none" => auth_pass, "sent in clear text; the same on all nodes";
-}
-
 const MAX_SECS: i64 = 4294;
-/// keepalived's limit of a password on the wire (RFC 2338 §5.3.6).
-const PASSWORD_BYTES: usize = 8;
 
 impl Tracks for InstanceDraft {
     fn trackers(&mut self) -> &mut TrackDraft {
@@ -140,8 +124,7 @@ impl InstanceDraft {
             advert_int: None,
             version: None,
             family: None,
-            auth_type: None,
-            auth_pass: None,
+            auth: AuthDraft::new(name),
             source: None,
             group: None,
             peers: Vec::new(),
@@ -328,42 +311,6 @@ fn native_ipv6(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     cx.report(problem);
 }
 
-fn auth_type(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
-    let word = node.arg();
-    match word.as_str() {
-        "PASS" => d.auth_type = Some((AuthType::Pass, word.span)),
-        "AH" => d.auth_type = Some((AuthType::Ah, word.span)),
-        other => {
-            let problem = Diagnostic::error(
-                "bad-auth-type",
-                word.span,
-                format!("`{word}` is not a kind of authentication"),
-            )
-            .classic(format!("({}) unknown authentication type '{word}'", d.name))
-            .label("this line is ignored")
-            .keepalived(format!("runs {} without authentication", d.name));
-            cx.report(match other.to_ascii_uppercase().as_str() {
-                upper @ ("PASS" | "AH") => problem.help(format!("write `auth_type {upper}`, in capitals")),
-                _ => problem.help("write `auth_type PASS`"),
-            });
-        }
-    }
-}
-
-fn auth_pass(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
-    let word = node.arg();
-    let mut bytes = encode(word.as_str());
-    if bytes.len() > PASSWORD_BYTES {
-        let message = format!("a password has at most {PASSWORD_BYTES} bytes, this one has {}", bytes.len());
-        let problem = Diagnostic::warning("auth-pass-too-long", word.span, message)
-            .classic(format!("Truncating auth_pass to {PASSWORD_BYTES} characters"))
-            .label(format!("only the first {PASSWORD_BYTES} count"));
-        cx.report(problem);
-    }
-    bytes.resize(PASSWORD_BYTES, 0);
-    d.auth_pass = Some((Secret::new(bytes), word.span));
-}
-
 fn virtual_ipaddress(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     for entry in node.entries() {
         let Some(address) = cx.address_line(entry) else { continue };
@@ -388,11 +335,6 @@ fn virtual_ipaddress_excluded(d: &mut InstanceDraft, node: &Node, cx: &mut Conte
     for entry in node.entries() {
         d.excluded_vips.extend(cx.address_line(entry));
     }
-}
-
-/// An address of which a prefix or the end of a range is cut off (keepalived: inet_stosockaddr).
-fn bare_address(word: &Word) -> Option<IpAddr> {
-    word.as_str().split(['/', '-']).next()?.parse().ok()
 }
 
 /// The argument of `mcast_src_ip` and `unicast_src_ip`.
