@@ -1,10 +1,49 @@
 //! Trackers: things outside the protocol whose state moves a priority or takes a router out.
 //!
-//! A tracker reaches a [`Verdict`]; a [`Weight`](crate::config::value::Weight) says what that is
-//! worth to one instance. Who tracks what is the [`Switchboard`](crate::vrrp::Switchboard)'s business.
+//! Of each thing something is known ([`Standing`]); a [`Weight`](crate::config::value::Weight) says what
+//! that is worth to one instance. Who tracks what is the [`Switchboard`](crate::vrrp::Switchboard)'s
+//! business.
 
+mod file;
+mod process;
+mod process_table;
+#[cfg(test)]
+pub(crate) mod sample;
 mod script;
-mod verdict;
+mod standing;
+mod tracker;
 
-pub use script::{ExitStatus, ScriptEffect, ScriptInput, ScriptNotice, ScriptRun, ScriptTracker, Signal};
-pub use verdict::{Contribution, Verdict, contribution};
+pub use file::{FileNotice, FileTracker, Reading};
+pub use process::{Because, ProcessNotice, ProcessTracker};
+pub use process_table::{Census, ProcessFact, ProcessImage, ProcessTable};
+pub use script::{ExitStatus, ScriptInput, ScriptNotice, ScriptRun, ScriptTracker, Signal};
+pub use standing::{Contribution, Standing, Verdict};
+pub use tracker::{Definition, Tracker, TrackerEffect};
+
+use std::fmt;
+use std::time::Duration;
+
+/// How long an instance waits at its start for what files say and how many processes there are. Both are
+/// known within milliseconds, unless a file system hangs, and then waiting helps nobody.
+const FIRST_ANSWER: Duration = Duration::from_secs(1);
+
+/// What an operator is told by a tracker; `Display` gives the line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Notice {
+    /// About a script.
+    Script(ScriptNotice),
+    /// About a file.
+    File(FileNotice),
+    /// About processes.
+    Process(ProcessNotice),
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Script(notice) => notice.fmt(f),
+            Self::File(notice) => notice.fmt(f),
+            Self::Process(notice) => notice.fmt(f),
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! The tracker never has two runs under way. It is told what became of the run that it asked for
 //! and answers with effects; it does not know processes, users or clocks.
 
-use super::Verdict;
+use super::{Notice, TrackerEffect, Verdict};
 use crate::config::block::VrrpScript;
 use crate::types::Instant;
 use std::collections::VecDeque;
@@ -46,18 +46,6 @@ pub enum Signal {
     Term,
     /// SIGKILL.
     Kill,
-}
-
-/// What the tracker wants done.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum ScriptEffect {
-    /// Begin a run.
-    Start,
-    /// Signal the process group of the run under way. Whoever runs it takes along what a leader that
-    /// has obeyed leaves in its group, before the group's number can be another's.
-    Signal(Signal),
-    /// Tell the operator.
-    Notice(ScriptNotice),
 }
 
 /// What an operator is told of a script; `Display` gives keepalived's words.
@@ -166,7 +154,7 @@ pub struct ScriptTracker {
     next_run: Instant,
     /// When the run under way gets its next signal.
     deadline: Option<Instant>,
-    effects: VecDeque<ScriptEffect>,
+    effects: VecDeque<TrackerEffect>,
 }
 
 impl ScriptTracker {
@@ -202,7 +190,7 @@ impl ScriptTracker {
             Verdict::Bad => tracker.counter = 0,
         }
         tracker.verdict = old;
-        tracker.effects.push_back(ScriptEffect::Notice(ScriptNotice::Inherited(tracker.name(), old)));
+        tracker.notice(ScriptNotice::Inherited(tracker.name(), old));
         tracker
     }
 
@@ -262,7 +250,7 @@ impl ScriptTracker {
     }
 
     /// The next thing to do.
-    pub fn poll_effect(&mut self) -> Option<ScriptEffect> {
+    pub fn poll_effect(&mut self) -> Option<TrackerEffect> {
         self.effects.pop_front()
     }
 
@@ -272,12 +260,12 @@ impl ScriptTracker {
         self.next_run =
             if self.next_run + interval > now { self.next_run + interval } else { now + interval };
         if self.run != ScriptRun::Idle {
-            self.effects.push_back(ScriptEffect::Notice(ScriptNotice::Skipped(self.name(), self.run)));
+            self.notice(ScriptNotice::Skipped(self.name(), self.run));
             return;
         }
         self.run = ScriptRun::Running;
         self.deadline = Some(now + self.config.timeout);
-        self.effects.push_back(ScriptEffect::Start);
+        self.effects.push_back(TrackerEffect::Start);
     }
 
     fn on_overdue(&mut self, now: Instant) {
@@ -286,17 +274,17 @@ impl ScriptTracker {
             ScriptRun::Running => {
                 self.run = ScriptRun::Terminating;
                 self.deadline = Some(now + TERM_GRACE);
-                self.effects.push_back(ScriptEffect::Signal(Signal::Term));
+                self.effects.push_back(TrackerEffect::Signal(Signal::Term));
             }
             ScriptRun::Terminating => {
                 self.run = ScriptRun::Killing;
                 self.deadline = Some(now + KILL_REPEAT);
-                self.effects.push_back(ScriptEffect::Signal(Signal::Kill));
+                self.effects.push_back(TrackerEffect::Signal(Signal::Kill));
             }
             ScriptRun::Killing => {
                 self.deadline = Some(now + KILL_REPEAT);
-                self.effects.push_back(ScriptEffect::Notice(ScriptNotice::Unkillable(self.name(), self.pid)));
-                self.effects.push_back(ScriptEffect::Signal(Signal::Kill));
+                self.notice(ScriptNotice::Unkillable(self.name(), self.pid));
+                self.effects.push_back(TrackerEffect::Signal(Signal::Kill));
             }
         }
     }
@@ -312,8 +300,7 @@ impl ScriptTracker {
             (_, ExitStatus::Exited(code)) => {
                 if code != self.last_status {
                     self.last_status = code;
-                    self.effects
-                        .push_back(ScriptEffect::Notice(ScriptNotice::NowReturning(self.name(), code)));
+                    self.notice(ScriptNotice::NowReturning(self.name(), code));
                 }
                 if code == 0 { self.succeeded() } else { self.failed(Failure::Status(status)) }
             }
@@ -328,7 +315,7 @@ impl ScriptTracker {
         }
         if self.verdict != Verdict::Good {
             self.verdict = Verdict::Good;
-            self.effects.push_back(ScriptEffect::Notice(ScriptNotice::Succeeded(self.name())));
+            self.notice(ScriptNotice::Succeeded(self.name()));
         }
         self.counter = self.best();
     }
@@ -340,9 +327,13 @@ impl ScriptTracker {
         }
         if self.verdict != Verdict::Bad {
             self.verdict = Verdict::Bad;
-            self.effects.push_back(ScriptEffect::Notice(ScriptNotice::Failed(self.name(), failure)));
+            self.notice(ScriptNotice::Failed(self.name(), failure));
         }
         self.counter = 0;
+    }
+
+    fn notice(&mut self, notice: ScriptNotice) {
+        self.effects.push_back(TrackerEffect::Notice(Notice::Script(notice)));
     }
 
     fn idle(&mut self) {
@@ -383,7 +374,7 @@ mod tests {
         Instant::ZERO + Duration::from_millis(millis)
     }
 
-    fn drain(tracker: &mut ScriptTracker) -> Vec<ScriptEffect> {
+    fn drain(tracker: &mut ScriptTracker) -> Vec<TrackerEffect> {
         std::iter::from_fn(|| tracker.poll_effect()).collect()
     }
 
@@ -431,10 +422,10 @@ mod tests {
             let now = tracker.poll_timeout();
             tracker.handle_timeout(now);
             for effect in drain(&mut tracker) {
-                if effect == ScriptEffect::Signal(Signal::Kill) {
+                if effect == TrackerEffect::Signal(Signal::Kill) {
                     tracker.handle(now, ScriptInput::Ended(ExitStatus::Signalled(9)));
                 }
-                if !matches!(effect, ScriptEffect::Notice(_)) {
+                if !matches!(effect, TrackerEffect::Notice(_)) {
                     seen.push((now, effect));
                 }
             }
@@ -442,10 +433,10 @@ mod tests {
         assert_eq!(
             seen,
             [
-                (at(0), ScriptEffect::Start),
-                (at(2000), ScriptEffect::Signal(Signal::Term)),
-                (at(4000), ScriptEffect::Signal(Signal::Kill)),
-                (at(5000), ScriptEffect::Start),
+                (at(0), TrackerEffect::Start),
+                (at(2000), TrackerEffect::Signal(Signal::Term)),
+                (at(4000), TrackerEffect::Signal(Signal::Kill)),
+                (at(5000), TrackerEffect::Start),
             ]
         );
         assert_eq!(tracker.verdict(), Verdict::Bad);

@@ -1,7 +1,7 @@
 //! One virtual router's rules, and what couples several of them.
 //!
 //! [`Instance`] is the state machine of RFC 3768 and RFC 9568 with keepalived's FAULT state;
-//! [`Switchboard`] turns what happens to scripts and links into what each instance must know.
+//! [`Switchboard`] turns what happens to tracked things and links into what each instance must know.
 //! Both are values without IO, driven alike:
 //!
 //! 1. exactly one of `handle(now, input)` and `handle_timeout(now)`,
@@ -26,7 +26,9 @@ pub use instance::{Heard, Input, Instance, InstanceStatus, Leftovers, Start};
 pub use notice::{Fault, Notice, NoticeKind};
 pub use source::{LinkAddress, primary_source};
 pub use stats::Stats;
-pub use switchboard::{RunId, ScriptStatus, SwitchEffect, SwitchInput, Switchboard, Tracking, same_router};
+pub use switchboard::{
+    Followed, RunId, ScriptStatus, SwitchEffect, SwitchInput, Switchboard, Tracking, same_router,
+};
 pub use timers::Timer;
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What an operator is told, in keepalived's words.
 
 use super::Discard;
+use crate::config::block::Tracked;
+use crate::config::value::Weight;
 use crate::types::{AdvertInt, Family, IfName, IpNet, Priority, State};
 use std::fmt;
 use std::net::IpAddr;
@@ -24,6 +26,31 @@ pub enum Fault {
     NoAddress(Family),
     /// A check script without weight fails.
     Script(String),
+    /// The number in a file is too low, or without weight another than 0.
+    File(String),
+    /// Without weight there is no quorum of processes, or with `reverse` there is.
+    Process {
+        /// Name of the `vrrp_track_process`.
+        name: String,
+        /// Whether there is one.
+        quorum: bool,
+    },
+    /// A BFD session without weight is down, or with `reverse` up.
+    Session(String),
+}
+
+impl Fault {
+    /// What is wrong when a thing that is tracked at this weight is a fault.
+    #[must_use]
+    pub fn of(tracked: Tracked, weight: Weight) -> Self {
+        match tracked {
+            Tracked::Interface(link) => Self::Link(link),
+            Tracked::Script(name) => Self::Script(name),
+            Tracked::File(name) => Self::File(name),
+            Tracked::Process(name) => Self::Process { name, quorum: weight.reverse },
+            Tracked::Session(name) => Self::Session(name),
+        }
+    }
 }
 
 /// What happened to an instance.
@@ -40,6 +67,8 @@ pub enum NoticeKind {
     AdvertTimeout,
     /// One more thing is wrong.
     Faulted(Fault),
+    /// This is wrong from the beginning.
+    StartsFaulted(Fault),
     /// One thing less is wrong.
     Recovered(Fault),
     /// Addresses are being added (`true`) or removed; of `virtual_ipaddress_excluded` or of the others.
@@ -85,6 +114,8 @@ pub enum NoticeKind {
     OwnAddressHeard,
     /// Trackers moved the priority.
     PriorityChanged(Priority, Priority),
+    /// A file no longer keeps the instance out of the election: this is its priority now.
+    PrioritySet(Priority),
     /// `preempt_delay` begins.
     PreemptDelayStarted(Duration),
     /// `preempt_delay` is called off.
@@ -135,6 +166,7 @@ impl Notice {
                 | NoticeKind::MasterInterval(..)
                 | NoticeKind::IntervalRestored(..)
                 | NoticeKind::MasterIs(..)
+                | NoticeKind::PrioritySet(_)
                 | NoticeKind::Recovered(_)
         )
     }
@@ -144,11 +176,20 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.instance;
         match &self.kind {
-            // keepalived puts a colon behind the name in just these two.
-            NoticeKind::Faulted(fault @ (Fault::Link(_) | Fault::Script(_))) => {
+            NoticeKind::Faulted(Fault::File(file)) => {
+                write!(f, "({name}): tracked file {file} now FAULT state")
+            }
+            NoticeKind::Recovered(Fault::File(file)) => {
+                write!(f, "({name}): tracked file {file} leaving FAULT state")
+            }
+            // keepalived puts a colon behind the name in just these.
+            NoticeKind::Faulted(fault @ (Fault::Link(_) | Fault::Script(_)))
+            | NoticeKind::StartsFaulted(fault @ (Fault::Link(_) | Fault::Script(_) | Fault::File(_))) => {
                 write!(f, "({name}): entering FAULT state {fault}")
             }
-            NoticeKind::Faulted(fault) => write!(f, "({name}) entering FAULT state {fault}"),
+            NoticeKind::Faulted(fault) | NoticeKind::StartsFaulted(fault) => {
+                write!(f, "({name}) entering FAULT state {fault}")
+            }
             kind => write!(f, "({name}) {kind}"),
         }
     }
@@ -160,6 +201,13 @@ impl fmt::Display for Fault {
             Self::Link(link) => write!(f, "(interface {link} down)"),
             Self::NoAddress(family) => write!(f, "(no {family} address for interface)"),
             Self::Script(script) => write!(f, "due to script {script}"),
+            // keepalived gives the product of number and weight; what is below -254 it treats as -254.
+            Self::File(file) => write!(f, "(tracked file {file} has status -254)"),
+            Self::Process { name, quorum } => {
+                let not = if *quorum { "" } else { "not " };
+                write!(f, "(tracked process {name} quorum {not}achieved)")
+            }
+            Self::Session(name) => write!(f, "(BFD session {name})"),
         }
     }
 }
@@ -172,7 +220,7 @@ impl fmt::Display for NoticeKind {
                 write!(f, "Entering {state} STATE{}", if *at_start { " (init)" } else { "" })
             }
             Self::AdvertTimeout => f.write_str("Receive advertisement timeout"),
-            Self::Faulted(fault) => write!(f, "entering FAULT state {fault}"),
+            Self::Faulted(fault) | Self::StartsFaulted(fault) => write!(f, "entering FAULT state {fault}"),
             Self::Recovered(fault) => write!(f, "fault is gone {fault}"),
             Self::Addresses { setting, excluded: false } => write!(f, "{} VIPs.", verb(*setting)),
             Self::Addresses { setting, excluded: true } => write!(f, "{} E-VIPs.", verb(*setting)),
@@ -202,6 +250,7 @@ impl fmt::Display for NoticeKind {
             Self::OwnAddressHeard => {
                 f.write_str("WARNING - equal priority advert received from remote host with our IP address.")
             }
+            Self::PrioritySet(priority) => write!(f, "Setting effective priority to {priority}"),
             Self::PriorityChanged(old, new) => write!(f, "Changing effective priority from {old} to {new}"),
             Self::PreemptDelayStarted(delay) => {
                 write!(f, "start preempt delay ({}.{:06})", delay.as_secs(), delay.subsec_micros())

@@ -1,16 +1,16 @@
-//! What couples instances to the rest of the node: check scripts and links.
+//! What couples instances to the rest of the node: trackers and links.
 //!
-//! The switchboard owns the trackers and knows who tracks what. Whenever a verdict changes it works
-//! out anew, for every instance concerned, the whole of what trackers say ([`Tracking`]) and hands
+//! The switchboard owns the trackers and knows who tracks what. Whenever what is known of a thing changes
+//! it works out anew, for every instance concerned, the whole of what trackers say ([`Tracking`]) and hands
 //! that over; there is no increment that could be lost or counted twice.
 
 use super::notice::Fault;
 use crate::config::Config;
-use crate::config::block::{Delivery, Tracked, VrrpInstance, VrrpScript};
+use crate::config::block::{Delivery, TrackFile, TrackProcess, Tracked, VrrpInstance, VrrpScript};
 use crate::config::value::Weight;
 use crate::track::{
-    Contribution, ExitStatus, ScriptEffect, ScriptInput, ScriptNotice, ScriptRun, ScriptTracker, Signal,
-    Verdict, contribution,
+    Census, Contribution, Definition, ExitStatus, Notice, Reading, ScriptInput, ScriptRun, Signal, Standing,
+    Tracker, TrackerEffect, Verdict,
 };
 use crate::types::{IfName, Instant};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -27,8 +27,17 @@ pub struct Tracking {
     pub weight: i64,
     /// What keeps it out of the election.
     pub faults: BTreeSet<Fault>,
-    /// How many scripts without weight have not ended once.
+    /// How many things are not known yet that it waits for.
     pub pending: usize,
+}
+
+/// Files and processes that somebody has to look at.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Followed {
+    /// Each is read whenever it changes.
+    pub files: Vec<Arc<TrackFile>>,
+    /// They are counted whenever their number changes.
+    pub processes: Vec<Arc<TrackProcess>>,
 }
 
 /// What the switchboard is told.
@@ -42,6 +51,10 @@ pub enum SwitchInput {
     ScriptNotStarted(RunId),
     /// A link is there and running (IFF_UP and IFF_RUNNING), or not.
     Link(IfName, bool),
+    /// The `track_file` of that name says this.
+    File(String, Reading),
+    /// So many processes there are.
+    Processes(Census),
     /// The configuration has changed.
     Reconfigure(Arc<Config>),
 }
@@ -53,10 +66,12 @@ pub enum SwitchEffect {
     StartScript(RunId, Arc<VrrpScript>),
     /// Signal the process group of a run.
     SignalScript(RunId, Signal),
+    /// From now on, look at these and no others; say at once how each is that was not looked at so far.
+    Follow(Followed),
     /// Hand this to the instance of that name.
     Tracking(String, Tracking),
     /// Tell the operator.
-    Notice(ScriptNotice),
+    Notice(Notice),
 }
 
 /// A script as others may see it.
@@ -72,19 +87,16 @@ pub struct ScriptStatus {
     pub run: ScriptRun,
 }
 
-#[derive(Debug)]
-struct Script {
-    tracker: ScriptTracker,
-    run: Option<RunId>,
-}
-
 /// Trackers, links, and who depends on them.
 #[derive(Debug)]
 pub struct Switchboard {
-    scripts: Vec<Script>,
+    trackers: BTreeMap<Tracked, Tracker>,
+    /// Runs under way, each with its script. One that has been replaced since is not here.
+    runs: BTreeMap<RunId, Tracked>,
+    followed: Followed,
     links: BTreeMap<IfName, bool>,
     instances: Vec<(Arc<VrrpInstance>, Tracking)>,
-    /// Which instances (by index) hear of a script or a link.
+    /// Which instances (by index) hear of a thing.
     dependents: BTreeMap<Tracked, Vec<usize>>,
     /// Instances (by index) for which something may have changed.
     touched: BTreeSet<usize>,
@@ -96,12 +108,10 @@ impl Switchboard {
     /// A switchboard for a configuration and the links as they are now. First runs are due at once.
     #[must_use]
     pub fn new(now: Instant, config: &Config, links: impl IntoIterator<Item = (IfName, bool)>) -> Self {
-        let script = |config: &Arc<VrrpScript>| Script {
-            tracker: ScriptTracker::new(now, Arc::clone(config)),
-            run: None,
-        };
         let mut switchboard = Self {
-            scripts: config.scripts.iter().map(script).collect(),
+            trackers: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            followed: Followed::default(),
             links: links.into_iter().collect(),
             instances: Vec::new(),
             dependents: BTreeMap::new(),
@@ -109,6 +119,7 @@ impl Switchboard {
             next_run: 0,
             effects: VecDeque::new(),
         };
+        switchboard.set_trackers(now, config);
         switchboard.set_instances(config);
         switchboard
     }
@@ -120,16 +131,42 @@ impl Switchboard {
         known.map(|(_, tracking)| tracking.clone()).unwrap_or_default()
     }
 
-    /// Every script, in the order of the configuration.
+    /// Every script.
     #[must_use]
     pub fn scripts(&self) -> Vec<ScriptStatus> {
-        let status = |script: &Script| ScriptStatus {
-            config: Arc::clone(script.tracker.config()),
-            verdict: script.tracker.verdict(),
-            counter: script.tracker.counter(),
-            run: script.tracker.run(),
+        let status = |tracker: &Tracker| match tracker {
+            Tracker::Script(tracker) => Some(ScriptStatus {
+                config: Arc::clone(tracker.config()),
+                verdict: tracker.verdict(),
+                counter: tracker.counter(),
+                run: tracker.run(),
+            }),
+            Tracker::File(_) | Tracker::Process(_) => None,
         };
-        self.scripts.iter().map(status).collect()
+        self.trackers.values().filter_map(status).collect()
+    }
+
+    /// The number in every `track_file` that has been read, by its name.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<String, i32> {
+        let number = |tracker: &Tracker| match tracker {
+            Tracker::File(tracker) => Some((tracker.config().name.clone(), tracker.number()?)),
+            Tracker::Script(_) | Tracker::Process(_) => None,
+        };
+        self.trackers.values().filter_map(number).collect()
+    }
+
+    /// How many there are of every `vrrp_track_process` that has been counted, by its name, and whether that
+    /// is a quorum.
+    #[must_use]
+    pub fn processes(&self) -> BTreeMap<String, (usize, Verdict)> {
+        let count = |tracker: &Tracker| match tracker {
+            Tracker::Process(tracker) => {
+                Some((tracker.config().name.clone(), (tracker.count()?, tracker.verdict())))
+            }
+            Tracker::Script(_) | Tracker::File(_) => None,
+        };
+        self.trackers.values().filter_map(count).collect()
     }
 
     /// Takes one input.
@@ -143,18 +180,33 @@ impl Switchboard {
                     self.touch(&Tracked::Interface(link));
                 }
             }
-            SwitchInput::Reconfigure(config) => self.reconfigure(now, &config),
+            SwitchInput::File(name, reading) => self.with(&Tracked::File(name), |tracker| {
+                if let Tracker::File(tracker) = tracker {
+                    tracker.handle(now, reading);
+                }
+            }),
+            SwitchInput::Processes(Census { process, count, because }) => {
+                self.with(&Tracked::Process(process), |tracker| {
+                    if let Tracker::Process(tracker) = tracker {
+                        tracker.handle(now, count, because);
+                    }
+                });
+            }
+            SwitchInput::Reconfigure(config) => {
+                self.set_trackers(now, &config);
+                self.set_instances(&config);
+            }
         }
         self.review();
     }
 
     /// Acts on whatever is due.
     pub fn handle_timeout(&mut self, now: Instant) {
-        for index in 0..self.scripts.len() {
-            if self.scripts[index].tracker.poll_timeout() <= now {
-                self.scripts[index].tracker.handle_timeout(now);
-                self.drain(index);
-            }
+        let is_due = |tracker: &Tracker| tracker.poll_timeout().is_some_and(|deadline| deadline <= now);
+        let due = self.trackers.iter().filter(|(_, tracker)| is_due(tracker));
+        let due: Vec<Tracked> = due.map(|(tracked, _)| tracked.clone()).collect();
+        for tracked in due {
+            self.with(&tracked, |tracker| tracker.handle_timeout(now));
         }
         self.review();
     }
@@ -162,7 +214,7 @@ impl Switchboard {
     /// When [`Self::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.scripts.iter().map(|script| script.tracker.poll_timeout()).min()
+        self.trackers.values().filter_map(Tracker::poll_timeout).min()
     }
 
     /// The next thing to do.
@@ -170,65 +222,79 @@ impl Switchboard {
         self.effects.pop_front()
     }
 
+    /// Lets a tracker act, and sees to what comes of it.
+    fn with(&mut self, tracked: &Tracked, act: impl FnOnce(&mut Tracker)) {
+        let Some(tracker) = self.trackers.get_mut(tracked) else { return };
+        let before = tracker.standing();
+        act(tracker);
+        let after = tracker.standing();
+        self.drain(tracked);
+        if after != before {
+            self.touch(tracked);
+        }
+    }
+
     /// Runs that have been replaced since may still report; nobody waits for them.
     fn tell_script(&mut self, now: Instant, run: RunId, input: ScriptInput) {
-        let Some(index) = self.scripts.iter().position(|script| script.run == Some(run)) else { return };
-        let before = self.scripts[index].tracker.verdict();
-        self.scripts[index].tracker.handle(now, input);
-        self.drain(index);
-        let script = &mut self.scripts[index];
-        if script.tracker.run() == ScriptRun::Idle {
-            script.run = None;
-        }
-        if script.tracker.verdict() != before {
-            let tracked = Tracked::Script(script.tracker.config().name.clone());
-            self.touch(&tracked);
+        let Some(tracked) = self.runs.get(&run).cloned() else { return };
+        let mut ended = false;
+        self.with(&tracked, |tracker| {
+            if let Tracker::Script(tracker) = tracker {
+                tracker.handle(now, input);
+                ended = tracker.run() == ScriptRun::Idle;
+            }
+        });
+        if ended {
+            self.runs.remove(&run);
         }
     }
 
-    fn drain(&mut self, index: usize) {
-        let script = &mut self.scripts[index];
-        while let Some(effect) = script.tracker.poll_effect() {
-            self.effects.push_back(match effect {
-                ScriptEffect::Start => {
+    fn drain(&mut self, tracked: &Tracked) {
+        while let Some(tracker) = self.trackers.get_mut(tracked)
+            && let Some(effect) = tracker.poll_effect()
+        {
+            match (effect, tracker.definition()) {
+                (TrackerEffect::Start, Definition::Script(script)) => {
                     self.next_run += 1;
                     let run = RunId(self.next_run);
-                    script.run = Some(run);
-                    SwitchEffect::StartScript(run, Arc::clone(script.tracker.config()))
+                    self.runs.insert(run, tracked.clone());
+                    self.effects.push_back(SwitchEffect::StartScript(run, script));
                 }
-                ScriptEffect::Signal(signal) => match script.run {
-                    Some(run) => SwitchEffect::SignalScript(run, signal),
-                    None => continue,
-                },
-                ScriptEffect::Notice(notice) => SwitchEffect::Notice(notice),
-            });
+                (TrackerEffect::Start, Definition::File(_) | Definition::Process(_)) => {}
+                (TrackerEffect::Signal(signal), _) => self.signal(tracked, signal),
+                (TrackerEffect::Notice(notice), _) => self.effects.push_back(SwitchEffect::Notice(notice)),
+            }
         }
     }
 
-    /// A script whose definition has not changed goes on as if nothing had happened.
-    fn reconfigure(&mut self, now: Instant, config: &Config) {
-        let mut old = std::mem::take(&mut self.scripts);
-        for new in &config.scripts {
-            let known = old.iter().position(|script| script.tracker.config().name == new.name);
-            let kept = known.map(|index| old.swap_remove(index));
-            let script = match kept {
-                Some(script) if **script.tracker.config() == **new => script,
-                Some(script) => {
-                    self.abandon(script.run);
-                    let verdict = script.tracker.verdict();
-                    Script { tracker: ScriptTracker::succeeding(now, Arc::clone(new), verdict), run: None }
+    fn signal(&mut self, script: &Tracked, signal: Signal) {
+        let runs = self.runs.iter().filter(|(_, tracked)| *tracked == script);
+        self.effects.extend(runs.map(|(run, _)| SwitchEffect::SignalScript(*run, signal)));
+    }
+
+    /// What has not changed goes on as if nothing had happened.
+    fn set_trackers(&mut self, now: Instant, config: &Config) {
+        let mut old = std::mem::take(&mut self.trackers);
+        for definition in Definition::all(config) {
+            let tracked = definition.tracked();
+            let tracker = match old.remove(&tracked) {
+                Some(tracker) if tracker.definition() == definition => tracker,
+                Some(tracker) => {
+                    self.abandon(&tracked);
+                    tracker.succeeded(now, definition)
                 }
-                None => Script { tracker: ScriptTracker::new(now, Arc::clone(new)), run: None },
+                None => Tracker::new(now, definition),
             };
-            self.scripts.push(script);
+            self.trackers.insert(tracked.clone(), tracker);
+            self.drain(&tracked);
         }
-        for script in old {
-            self.abandon(script.run);
+        old.keys().for_each(|tracked| self.abandon(tracked));
+        let followed =
+            Followed { files: config.track_files.clone(), processes: config.track_processes.clone() };
+        if followed != self.followed {
+            self.followed = followed.clone();
+            self.effects.push_back(SwitchEffect::Follow(followed));
         }
-        for index in 0..self.scripts.len() {
-            self.drain(index);
-        }
-        self.set_instances(config);
     }
 
     /// An instance that is new here asks for its tracking when it starts; a known one hears of changes.
@@ -246,10 +312,10 @@ impl Switchboard {
         self.touched = (0..self.instances.len()).collect();
     }
 
-    fn abandon(&mut self, run: Option<RunId>) {
-        if let Some(run) = run {
-            self.effects.push_back(SwitchEffect::SignalScript(run, Signal::Kill));
-        }
+    /// Nobody waits any longer for what it is doing.
+    fn abandon(&mut self, tracked: &Tracked) {
+        self.signal(tracked, Signal::Kill);
+        self.runs.retain(|_, script| script != tracked);
     }
 
     fn touch(&mut self, tracked: &Tracked) {
@@ -271,21 +337,11 @@ impl Switchboard {
     fn track(&self, config: &VrrpInstance) -> Tracking {
         let mut tracking = Tracking::default();
         for (tracked, weight) in dependencies(config) {
-            let (verdict, fault) = match tracked {
-                Tracked::Interface(link) => {
-                    let up = self.links.get(&link).copied().unwrap_or(false);
-                    (if up { Verdict::Good } else { Verdict::Bad }, Fault::Link(link))
-                }
-                Tracked::Script(name) => match self.verdict(&name) {
-                    Some(verdict) => (verdict, Fault::Script(name)),
-                    None => continue,
-                },
-                Tracked::File(_) | Tracked::Process(_) | Tracked::Session(_) => continue,
-            };
-            match contribution(weight, verdict) {
+            let Some(standing) = self.standing(&tracked) else { continue };
+            match standing.contribution(weight) {
                 Contribution::Weight(weight) => tracking.weight += weight,
                 Contribution::Fault => {
-                    tracking.faults.insert(fault);
+                    tracking.faults.insert(Fault::of(tracked, weight));
                 }
                 Contribution::Hold => tracking.pending += 1,
             }
@@ -293,12 +349,13 @@ impl Switchboard {
         tracking
     }
 
-    fn verdict(&self, script: &str) -> Option<Verdict> {
-        self.scripts
-            .iter()
-            .map(|script| &script.tracker)
-            .find(|t| t.config().name == script)
-            .map(ScriptTracker::verdict)
+    /// What is known of a thing; `None` of one that does not exist.
+    fn standing(&self, tracked: &Tracked) -> Option<Standing> {
+        if let Tracked::Interface(link) = tracked {
+            let up = self.links.get(link).copied().unwrap_or(false);
+            return Some(Standing::Verdict(if up { Verdict::Good } else { Verdict::Bad }));
+        }
+        self.trackers.get(tracked).map(Tracker::standing)
     }
 }
 

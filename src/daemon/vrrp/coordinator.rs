@@ -211,6 +211,7 @@ impl Coordinator {
                 SwitchEffect::SignalScript(run, signal) => {
                     self.shared.tell_service(ToService::SignalScript(run, signal));
                 }
+                SwitchEffect::Follow(_) => {}
                 SwitchEffect::Tracking(name, tracking) => {
                     if let Some(handle) = self.instances.iter().find(|handle| handle.config.name == name) {
                         handle.tell(Control::Input(Input::Tracking(tracking)));

@@ -3,7 +3,7 @@
 use super::{Checker, Scene};
 use crate::config::block::{Preempt, Tracked};
 use crate::sim::lan::Host;
-use crate::track::{Contribution, Verdict, contribution};
+use crate::track::{Contribution, Standing, Verdict};
 use crate::types::{Priority, State};
 
 /// Nobody who preempts has a higher effective priority than the master (between equals, whoever was
@@ -55,7 +55,7 @@ fn effective(scene: &Scene<'_>, host: Host, instance: usize) -> Option<Priority>
             }
             Tracked::File(_) | Tracked::Process(_) | Tracked::Session(_) => false,
         };
-        contribution(entry.weight, verdict(good))
+        Standing::Verdict(verdict(good)).contribution(entry.weight)
     });
     let own_link_down = config.track_primary && !node.kernel.is_up(&config.interface);
     let mut weight = 0;

@@ -7,6 +7,7 @@ use crate::vrrp::notice::{Fault, NoticeKind};
 use crate::vrrp::switchboard::Tracking;
 use crate::vrrp::timers::Timer;
 use std::collections::BTreeSet;
+use std::collections::btree_set::Difference;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,7 +15,16 @@ impl Instance {
     pub(super) fn on_tracking(&mut self, now: Instant, tracking: Tracking) {
         let before = self.faults();
         self.tracking = tracking;
-        self.set_priority(now, self.config.priority.effective(self.tracking.weight));
+        let priority = self.config.priority.effective(self.tracking.weight);
+        let after = self.faults();
+        let any_file =
+            |mut faults: Difference<'_, Fault>| faults.any(|fault| matches!(fault, Fault::File(_)));
+        // As long as a file keeps it out, keepalived leaves the priority as it was.
+        if any_file(before.difference(&after)) {
+            self.priority = priority;
+        } else if !any_file(after.difference(&before)) {
+            self.set_priority(now, priority);
+        }
         self.review_faults(now, &before);
     }
 
@@ -34,6 +44,9 @@ impl Instance {
         }
         for fault in before.difference(&faults) {
             self.notice(NoticeKind::Recovered(fault.clone()));
+            if matches!(fault, Fault::File(_)) && self.tracking.weight != 0 {
+                self.notice(NoticeKind::PrioritySet(self.priority));
+            }
         }
         for fault in faults.difference(before) {
             self.notice(NoticeKind::Faulted(fault.clone()));
@@ -56,7 +69,7 @@ impl Instance {
             return;
         }
         for fault in faults {
-            self.notice(NoticeKind::Faulted(fault));
+            self.notice(NoticeKind::StartsFaulted(fault));
         }
         self.enter(now, State::Fault, at_start);
         if self.addresses_set {
