@@ -145,6 +145,13 @@ impl Diagnostic {
         self
     }
 
+    /// keepalived has one line for it here, and it is this.
+    #[must_use]
+    pub fn in_other_words(mut self, text: impl Into<String>) -> Self {
+        self.classic = vec![text.into()];
+        self
+    }
+
     /// keepalived says it at the end of the block, and names that line.
     #[must_use]
     pub fn said_at(mut self, span: Option<Span>) -> Self {

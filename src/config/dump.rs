@@ -5,7 +5,7 @@
 //! comes in as [`Runtime`]. Passwords are stars, as in 2.4.
 
 use super::Config;
-use super::block::{TrackFile, Tracked};
+use super::block::{Dumper, TrackFile, Tracked};
 use crate::types::{AdvertInt, Family, IfName, IpNet, Priority, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
@@ -178,6 +178,10 @@ impl Out {
         self.line(1, text);
     }
 
+    pub(super) fn item(&mut self, text: fmt::Arguments<'_>) {
+        self.line(2, text);
+    }
+
     pub(super) fn field(&mut self, text: fmt::Arguments<'_>) {
         self.line(3, text);
     }
@@ -191,9 +195,12 @@ impl Out {
     }
 }
 
-/// ` object`, `   field` and `     member` lines.
+/// ` object`, `  item`, `   field` and `     member` lines.
 macro_rules! object {
     ($out:expr, $($text:tt)*) => { $out.object(format_args!($($text)*)) };
+}
+macro_rules! item {
+    ($out:expr, $($text:tt)*) => { $out.item(format_args!($($text)*)) };
 }
 macro_rules! field {
     ($out:expr, $($text:tt)*) => { $out.field(format_args!($($text)*)) };
@@ -201,13 +208,19 @@ macro_rules! field {
 macro_rules! member {
     ($out:expr, $($text:tt)*) => { $out.member(format_args!($($text)*)) };
 }
-pub(super) use {field, member, object};
+pub(super) use {field, item, member, object};
 
 /// Everything, in keepalived's order; each line ends in a newline.
 #[must_use]
 pub fn dump(config: &Config, runtime: &Runtime) -> String {
     let mut out = Out::default();
-    dump_globals(config, &mut out);
+    dump_globals(config, Dumper::Vrrp, &mut out);
+    if !config.garp_groups.is_empty() {
+        out.section("Gratuitous ARP delays");
+        for (number, group) in config.garp_groups.iter().enumerate() {
+            group.dump(number, &mut out);
+        }
+    }
     if !config.instances.is_empty() {
         out.section("VRRP Topology");
         for instance in &config.instances {
@@ -285,13 +298,13 @@ pub fn dump_lvs(config: &Config) -> String {
 #[must_use]
 pub fn dump_parent(config: &Config) -> String {
     let mut out = Out::default();
-    dump_globals(config, &mut out);
+    dump_globals(config, Dumper::Parent, &mut out);
     out.0
 }
 
-fn dump_globals(config: &Config, out: &mut Out) {
+fn dump_globals(config: &Config, dumper: Dumper, out: &mut Out) {
     out.section("Global definitions");
-    config.global.dump(out);
+    config.global.dump(out, dumper);
 }
 
 fn dump_socket(socket: &SocketState, config: &Config, out: &mut Out) {
@@ -313,4 +326,46 @@ fn dump_socket(socket: &SocketState, config: &Config, out: &mut Out) {
 /// `true` or `false`, `yes` or `no`: keepalived uses all of them.
 pub(super) fn yes_no(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
+}
+
+/// A number as C's `%g` writes it: six digits that count, none behind them that says nothing.
+pub(crate) fn general(value: f64) -> String {
+    let scientific = format!("{value:.5e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trimmed = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..6).contains(&exponent) {
+        let places = usize::try_from(5 - exponent).unwrap_or(0);
+        return trimmed(&format!("{value:.places$}"));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(digits), exponent.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// oracle: printf of glibc.
+    #[test]
+    fn numbers_are_written_as_percent_g_writes_them() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.25, "0.25"),
+            (0.00001, "1e-05"),
+            (0.0001, "0.0001"),
+            (1.0 / 3.0, "0.333333"),
+            (2000.5, "2000.5"),
+            (1.0, "1"),
+            (999_999.5, "1e+06"),
+            (123_456.7, "123457"),
+            (1.5e10, "1.5e+10"),
+            (100.0, "100"),
+        ] {
+            assert_eq!(general(value), text);
+        }
+    }
 }

@@ -61,6 +61,11 @@ pub trait Environment {
         Fact::Unchecked
     }
 
+    /// How many CPUs are online; `None` when not known.
+    fn cpus(&self) -> Option<u32> {
+        None
+    }
+
     /// What `@ID` lines are for and `${_INSTANCE}` is: `-i`, or the host name up to its first dot.
     fn config_id(&self) -> Option<&str> {
         None
@@ -116,6 +121,8 @@ pub struct Described {
     pub groups: Option<BTreeMap<String, u32>>,
     /// Files that hold keys; `None`: not looked at.
     pub key_files: Option<BTreeMap<PathBuf, KeyFile>>,
+    /// CPUs that are online; `None`: not checked.
+    pub cpus: Option<u32>,
     /// `-i`, or the host name up to its first dot.
     pub config_id: Option<String>,
     /// Where relative paths start; empty: at the root.
@@ -153,6 +160,10 @@ impl Environment for Described {
             None => Fact::Unchecked,
             Some(files) => files.get(path).map_or(Fact::Absent, |file| Fact::Known(file.clone())),
         }
+    }
+
+    fn cpus(&self) -> Option<u32> {
+        self.cpus
     }
 
     fn config_id(&self) -> Option<&str> {

@@ -80,6 +80,5 @@ mod tests {
         assert_eq!(find("", "track_group"), Some(Kind::Block));
         assert_eq!(find("vrrp_instance", "use_vmac"), Some(Kind::Line));
         assert_eq!(find("vrrp_instance", "track_group"), None);
-        assert_eq!(homes("gna_interval").next(), Some("garp_group"));
     }
 }

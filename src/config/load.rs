@@ -1,6 +1,6 @@
 //! The whole way: a path in, a [`Config`] and everything there is to say about it out.
 
-use super::block::{GlobalDraft, LVS_BLOCKS, LVS_ROOT, LvsDraft, ROOT, RootDraft, Service};
+use super::block::{GlobalDraft, LVS_BLOCKS, LVS_ROOT, LvsDraft, LvsFile, ROOT, RootDraft, Service};
 use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::environment::Environment;
 use super::reader::{Line, Reader};
@@ -84,14 +84,13 @@ pub(super) fn load_and(
     cx.diagnostics.extend(builder.diagnostics.into_vec());
     let global = GlobalDraft::new(cx.customary_account());
     let mut root = RootDraft::new(global);
-    root.read_globals(&nodes, &mut cx);
-    ROOT.apply(&mut root, &nodes, &mut cx);
+    root.read(&nodes, &mut cx);
     let (script_account, smtp_alert) = (root.global.script_account, root.global.smtp_alert_checker());
     let mut config = resolve(root, &mut cx);
     let mut diagnostics = cx.diagnostics.into_vec();
     if let Some(lines) = for_checkers {
         let mut builder = Builder::of_second_reading(lines);
-        let nodes = builder.build(&LVS_ROOT);
+        let nodes = builder.build(&LvsFile);
         look(&nodes, true);
         let cx = Context { diagnostics: builder.diagnostics, environment, by_parent: false };
         let (lvs, said) = load_lvs(&nodes, script_account, smtp_alert, cx);

@@ -34,8 +34,9 @@ pub use source::{FileSource, SourceMap};
 pub use usage::{Usage, Use, usage};
 
 use block::{
-    BfdInstance, GlobalDefs, SslSettings, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked,
-    VirtualServer, VirtualServerGroup, VrrpInstance, VrrpScript, combined,
+    BfdInstance, GarpGroup, GlobalDefs, Linkbeat, SslSettings, SyncGroup, TrackEntry, TrackFile,
+    TrackProcess, Tracked, UpDownDelays, VirtualServer, VirtualServerGroup, VrrpInstance, VrrpScript,
+    combined,
 };
 use std::sync::Arc;
 
@@ -57,6 +58,12 @@ pub struct Config {
     pub instances: Vec<Arc<VrrpInstance>>,
     /// `vrrp_sync_group` blocks that have instances, in the order of the file.
     pub sync_groups: Vec<Arc<SyncGroup>>,
+    /// `garp_group` blocks, in the order of the file.
+    pub garp_groups: Vec<GarpGroup>,
+    /// `linkbeat_interfaces`.
+    pub linkbeat: Vec<Linkbeat>,
+    /// `interface_up_down_delays`.
+    pub up_down_delays: Vec<UpDownDelays>,
     /// Load balancing; it is read, not run, in this version.
     pub lvs: Lvs,
 }

@@ -5,10 +5,10 @@
 
 mod groups;
 
-use super::block::GlobalDefs;
 use super::block::{
     Auth, Delivery, InstanceDraft, Preempt, RootDraft, Tracked, VrrpInstance, VrrpScript, Weightless,
 };
+use super::block::{GlobalDefs, settle_delays};
 use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::environment::Fact;
 use super::lexer::Word;
@@ -64,6 +64,8 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     let track_files = track_files.into_iter().map(|(_, file)| file).collect();
     let track_processes = track_processes.into_iter().map(|(_, process)| process).collect();
     let sync_groups = groups.complete(&mut instances, &global, cx);
+    let mut up_down_delays = root.up_down_delays;
+    settle_delays(&mut up_down_delays, &instances, cx);
     let instances = instances.into_iter().map(Arc::new).collect();
     let bfd_instances = root.bfd_instances.into_iter().map(Arc::new).collect();
     Config {
@@ -74,6 +76,9 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
         bfd_instances,
         instances,
         sync_groups,
+        garp_groups: root.garp_groups,
+        linkbeat: root.linkbeat,
+        up_down_delays,
         lvs: Lvs::default(),
     }
 }

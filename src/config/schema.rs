@@ -202,7 +202,12 @@ impl<T> Table<T> {
     }
 
     /// Puts every line of a block into the draft, in order.
-    pub(super) fn apply(&self, draft: &mut T, nodes: &[Node], cx: &mut Context<'_>) {
+    pub(super) fn apply<'n>(
+        &self,
+        draft: &mut T,
+        nodes: impl IntoIterator<Item = &'n Node>,
+        cx: &mut Context<'_>,
+    ) {
         for node in nodes {
             let Some(keyword) = self.find(node.keyword.as_str()) else { continue };
             if matches!(keyword.shape, Shape::Required) && node.args.is_empty() {

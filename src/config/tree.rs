@@ -4,6 +4,7 @@
 //! the lines of its block are read as lines of the current one and its `}` ends that. The builder
 //! follows this to the letter, because the meaning of a broken file depends on it.
 
+use super::block::is_read_by_parent;
 use super::diagnostic::{Class, Diagnostic, Diagnostics};
 use super::known;
 use super::lexer::Word;
@@ -149,7 +150,7 @@ impl Builder {
         let keyword = words.next()?;
         let args: Vec<Word> = words.collect();
         if self.open.is_empty() {
-            self.by_parent = keyword.text == "global_defs";
+            self.by_parent = is_read_by_parent(keyword.as_str());
         }
         let Some(shape) = schema.shape(keyword.as_str()) else {
             let known = self.unknown(&keyword, &args, schema);

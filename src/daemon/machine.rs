@@ -53,6 +53,11 @@ impl Environment for Machine {
         read_key_file(path).map_or(Fact::Absent, Fact::Known)
     }
 
+    fn cpus(&self) -> Option<u32> {
+        let count = std::thread::available_parallelism().ok()?;
+        u32::try_from(count.get()).ok()
+    }
+
     fn config_id(&self) -> Option<&str> {
         Some(&self.config_id)
     }

@@ -27,6 +27,7 @@ pub const PLACEHOLDERS: &[Placeholder] = &[
     number("BYTES", "a size", "bytes"),
     word("COMMAND", "a program with its arguments; in double quotes when there is more than one word"),
     word("CPU", "the number of a processor, from 0"),
+    word("DIRECTORY", "a directory"),
     word("FILE", "the name of a `track_file`"),
     word("GROUP", "a group of the system, by name or number"),
     word("HEX", "hexadecimal digits"),
@@ -60,7 +61,8 @@ pub const PLACEHOLDERS: &[Placeholder] = &[
 ];
 
 /// Words in capitals that are written as they stand.
-const LITERALS: &[&str] = &["AH", "BACKUP", "DR", "MASTER", "NAT", "PASS", "TUN", "VS"];
+const LITERALS: &[&str] =
+    &["ADVERT", "AH", "BACKUP", "DR", "ETHTOOL", "IOCTL", "MASTER", "MII", "MTU", "NAT", "PASS", "TUN", "VS"];
 
 /// The placeholders of a keyword's arguments, in order; `Err`: a word in capitals that nobody explains.
 ///

@@ -1,6 +1,8 @@
 //! Our reader of configurations against Debian's keepalived under `-t`: the same lines flagged in the
 //! same words, the same exit code.
 
+mod globals;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
@@ -42,6 +44,7 @@ fn ours(file: &Path) -> (i32, Said, Said) {
         links: Some(links.map(|(name, loopback)| (name.to_owned(), link(loopback))).into()),
         users: Some(BTreeMap::from([("root".to_owned(), Account { uid: 0, gid: 0 })])),
         groups: Some(BTreeMap::from([("root".to_owned(), 0)])),
+        cpus: std::thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok()),
         ..Described::default()
     };
     let loaded = load(file, &DiskFiles, &machine);
@@ -422,6 +425,7 @@ fn files() -> Vec<String> {
         ]
         .map(str::to_owned),
     );
+    files.extend(globals::files());
     files.push(instance("") + &instance(""));
     files.push(instance("") + &instance("").replace("V {", "W {"));
     files.push(instance("") + &instance("version 3").replace("V {", "W {").replace("10.0.0.1/24", "fe80::1"));

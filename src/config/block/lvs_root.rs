@@ -1,11 +1,13 @@
 //! The top level of a file, as keepalived's checker process reads it.
 
+use super::ROOT;
 use super::bfd_instance::{BFD_INSTANCE, BfdInstance, bfd_instance};
 use super::ssl::{SSL, SslSettings, ssl};
 use super::track_file::{ReadFile, TRACK_FILE, TrackFile, track_file, vrrp_track_file};
 use super::virtual_server::{VIRTUAL_SERVER, VirtualServerDraft, virtual_server};
 use super::virtual_server_group::{VirtualServerGroup, virtual_server_group};
-use crate::config::schema::keywords;
+use crate::config::reference::KeywordReference;
+use crate::config::schema::{Naming, Schema, Shape, Support, keywords};
 use crate::config::value::DefaultAccount;
 
 /// Root keywords that are read here and nowhere else.
@@ -39,19 +41,43 @@ impl LvsDraft {
 }
 
 keywords! {
-    /// Blocks of the top level, those of VRRP left out.
+    /// Blocks of the top level that are for the checkers.
     LVS_ROOT: LvsDraft, "", None;
-    "global_defs" Foreign "" "" "" => |_, _, _| {}, "read by the parent";
-    "vrrp_script" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
-    "vrrp_sync_group" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
-    "vrrp_instance" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
     "SSL" Block(&SSL) "{…}" "" "" => |d, n, cx| d.ssl = Some(ssl(n, d.ssl.is_some(), cx)), "settings of the TLS client of `SSL_GET`", NotYet("no load balancing");
     "virtual_server_group" NamedEntries "NAME {…}" "" "" => |d, n, cx| d.groups.extend(virtual_server_group(n, cx)), "addresses and firewall marks that one virtual server stands for", NotYet("no load balancing");
     "virtual_server" Block(&VIRTUAL_SERVER) "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => virtual_server, "a service and the machines behind it", NotYet("no load balancing");
     "track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(track_file(n, cx)), "a file whose number counts";
     "vrrp_track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(vrrp_track_file(n, cx)), "deprecated spelling of `track_file`";
-    "vrrp_track_process" Foreign "" "" "" => |_, _, _| {}, "read for VRRP";
     "bfd_instance" Block(&BFD_INSTANCE) "NAME {…}" "" "" => |d, n, cx| d.bfd_instances.extend(bfd_instance(n, &d.bfd_instances, cx)), "a BFD session with a neighbour";
+}
+
+/// The top level as the checkers' reading of a file sees it: whatever else [`ROOT`] has is left out.
+pub(in crate::config) struct LvsFile;
+
+impl Schema for LvsFile {
+    fn block(&self) -> &'static str {
+        LVS_ROOT.block()
+    }
+
+    fn naming(&self) -> Naming {
+        LVS_ROOT.naming()
+    }
+
+    fn shape(&self, keyword: &str) -> Option<Shape> {
+        LVS_ROOT.shape(keyword).or(ROOT.shape(keyword).map(|_| Shape::Foreign))
+    }
+
+    fn support(&self, keyword: &str) -> Support {
+        LVS_ROOT.support(keyword)
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        ROOT.names()
+    }
+
+    fn reference(&self) -> Vec<KeywordReference> {
+        LVS_ROOT.reference()
+    }
 }
 
 impl LvsDraft {

@@ -4,7 +4,9 @@ mod auth_hmac;
 mod authentication;
 mod bfd_instance;
 mod checker;
+mod garp_group;
 mod global_defs;
+mod interfaces;
 mod lvs_dump;
 mod lvs_root;
 mod real_server;
@@ -27,10 +29,14 @@ pub use checker::{
     Regex, ReplyPattern, SmtpCheck, StatusCodes, UdpCheck, Url,
 };
 
+pub use garp_group::GarpGroup;
 pub use global_defs::{
-    DynamicInterfaces, FlushOnStop, GarpDefaults, GarpExtraIf, GlobalDefs, LvsDefs, LvsTimeouts, NotifyFifo,
-    SmtpServer, SyncDaemon,
+    AdvertBuffer, AutoPriority, AutoPriorityLimit, Buffer, BufferDefs, DaemonDefs, DbusDefs,
+    DynamicInterfaces, FifoDefs, FileDefs, FirewallDefs, FlushOnStop, GarpDefaults, GarpExtraIf, GlobalDefs,
+    IpvsNamespace, LifeScripts, LvsDefs, LvsTimeouts, NotifyFifo, ProcessDefs, ReloadFile, SmtpServer,
+    SnmpDefs, SyncDaemon,
 };
+pub use interfaces::{Linkbeat, LinkbeatMethod, UpDownDelays};
 pub use real_server::RealServer;
 pub use ssl::SslSettings;
 pub use track_file::{InitFile, TrackFile};
@@ -44,9 +50,10 @@ pub use vrrp_instance::{Announcements, Delivery, NotifyScripts, Preempt, VrrpIns
 pub use vrrp_script::VrrpScript;
 pub use vrrp_sync_group::SyncGroup;
 
-pub(super) use global_defs::{GLOBAL_DEFS, GlobalDraft};
-pub(super) use lvs_root::{LVS_BLOCKS, LVS_ROOT, LvsDraft};
-pub(super) use root::{ROOT, RootDraft};
+pub(super) use global_defs::{Dumper, GLOBAL_DEFS, GlobalDraft};
+pub(super) use interfaces::settle_delays;
+pub(super) use lvs_root::{LVS_BLOCKS, LVS_ROOT, LvsDraft, LvsFile};
+pub(super) use root::{ROOT, RootDraft, is_read_by_parent};
 pub(super) use tracking::{TrackDraft, Trackables, Weightless, combined};
 pub(super) use virtual_server_group::Alive;
 pub(super) use vrrp_instance::{InstanceDraft, VRRP_INSTANCE};
@@ -60,11 +67,12 @@ use authentication::AUTHENTICATION;
 use bfd_instance::BFD_INSTANCE;
 
 /// Every block that has a table, for suggestions and documentation.
-pub(super) fn schemas() -> [&'static dyn Schema; 26] {
+pub(super) fn schemas() -> [&'static dyn Schema; 27] {
     [
         &ROOT,
         &GLOBAL_DEFS,
         &VRRP_INSTANCE,
+        &garp_group::GARP_GROUP,
         &AUTHENTICATION,
         &AUTH_HMAC,
         &VRRP_SCRIPT,

@@ -1,6 +1,9 @@
 //! The top level of a file.
 
 use super::bfd_instance::{BFD_INSTANCE, BfdInstance, bfd_instance};
+use super::garp_group::{GARP_GROUP, GarpGroup, GarpGroupDraft};
+use super::global_defs as global;
+use super::interfaces::{Linkbeat, UpDownDelays, linkbeat_interfaces, up_down_delays};
 use super::track_file::{ReadFile, TRACK_FILE, TrackFile, track_file, vrrp_track_file};
 use super::track_process::{ReadProcess, TrackProcess, VRRP_TRACK_PROCESS, vrrp_track_process};
 use super::tracking::Trackable;
@@ -24,13 +27,23 @@ pub(in crate::config) struct RootDraft {
     pub(in crate::config) bfd_instances: Vec<BfdInstance>,
     pub(in crate::config) groups: Vec<GroupDraft>,
     pub(in crate::config) instances: Vec<InstanceDraft>,
+    pub(in crate::config) garp_groups: Vec<GarpGroup>,
+    pub(in crate::config) linkbeat: Vec<Linkbeat>,
+    pub(in crate::config) up_down_delays: Vec<UpDownDelays>,
     /// What the blocks so far have defined for others to track.
     pub(in crate::config) trackables: Arc<Trackables>,
 }
 
 keywords! {
-    /// Blocks of the top level.
+    /// Keywords of the top level.
     ROOT: RootDraft, "", None;
+    "net_namespace" Optional "NAME" "" "the caller's" => |d, n, cx| global::net_namespace(&mut d.global, n, cx), "network namespace in which everything runs", NotYet("it runs in the namespace that it was started in");
+    "net_namespace_ipvs" Optional "[NAME]" "" "`net_namespace`" => |d, n, cx| global::net_namespace_ipvs(&mut d.global, n, cx), "that of the virtual servers; without a name that of the caller";
+    "namespace_with_ipsets" Flag "" "" "off" => |d, n, cx| global::namespace_with_ipsets(&mut d.global, n, cx), "for kernels before 3.13: ipsets in a namespace";
+    "use_pid_dir" Flag "" "" "off" => |d, _, _| d.global.defs.daemon.use_pid_dir = true, "pid files are in /run/keepalived", NotYet("they are in /run");
+    "instance" Optional "NAME" "" "none" => |d, n, cx| global::instance(&mut d.global, n, cx), "a part of the names of pid files and in the log", NotYet("they have their usual names");
+    "child_wait_time" Required "SECS" "0 to 4294967295" "5" => |d, n, cx| global::child_wait_time(&mut d.global, n, cx), "how long the end of the other processes is waited for", NotYet("it is waited for 5 seconds");
+    "linkbeat_use_polling" Flag "" "" "off" => |d, _, _| d.global.defs.daemon.linkbeat_use_polling = true, "ask interfaces for their carrier, instead of being told", Differs("the kernel tells, which is sooner");
     "global_defs" Block(&GLOBAL_DEFS) "{…}" "" "" => global_defs, "settings of the whole daemon; may appear several times";
     "vrrp_script" Block(&VRRP_SCRIPT) "NAME {…}" "" "" => vrrp_script, "a check that is run again and again and moves priorities";
     "track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(track_file(n, cx)), "a file whose number moves priorities", NotYet("no file moves a priority or causes FAULT");
@@ -42,10 +55,27 @@ keywords! {
     "SSL" Foreign "{…}" "" "" => |_, _, _| {}, "settings of the TLS client of `SSL_GET`";
     "vrrp_sync_group" Block(&VRRP_SYNC_GROUP) "NAME {…}" "one name, used once" "" => vrrp_sync_group, "instances of which none is master unless all are", NotYet("its instances change state each on its own");
     "vrrp_instance" Block(&VRRP_INSTANCE) "NAME {…}" "one name, used once" "" => vrrp_instance, "our part of one virtual router";
+    "garp_group" Block(&GARP_GROUP) "{…}" "" "" => garp_group, "gaps between gratuitous ARPs and unsolicited neighbour advertisements on some interfaces", NotYet("each interface has the gaps of `vrrp_garp_interval` and `vrrp_gna_interval`");
+    "linkbeat_interfaces" Entries "{ INTERFACE [MII|ETHTOOL|IOCTL] }" "" "none" => |d, n, cx| linkbeat_interfaces(&mut d.linkbeat, n, cx), "interfaces that are asked for their carrier", Differs("the kernel tells, which is sooner");
+    "interface_up_down_delays" Entries "{ INTERFACE SECS [SECS] }" "0 to 255" "none" => |d, n, cx| up_down_delays(&mut d.up_down_delays, n, cx), "how long an interface must be down or up before it counts", NotYet("it counts at once");
 }
 
-/// `global_defs` is read by the parent before everything else, wherever it stands.
-fn global_defs(_: &mut RootDraft, _: &Node, _: &mut Context<'_>) {}
+/// What keepalived's parent reads, before everything else and wherever it stands.
+const READ_BY_PARENT: [&str; 8] = [
+    "global_defs",
+    "net_namespace",
+    "net_namespace_ipvs",
+    "namespace_with_ipsets",
+    "use_pid_dir",
+    "instance",
+    "child_wait_time",
+    "linkbeat_use_polling",
+];
+
+/// Whether keepalived's parent reads a keyword of the top level, and no other process.
+pub(in crate::config) fn is_read_by_parent(keyword: &str) -> bool {
+    READ_BY_PARENT.contains(&keyword)
+}
 
 impl RootDraft {
     pub(in crate::config) fn new(global: GlobalDraft) -> Self {
@@ -57,6 +87,9 @@ impl RootDraft {
             bfd_instances: Vec::new(),
             groups: Vec::new(),
             instances: Vec::new(),
+            garp_groups: Vec::new(),
+            linkbeat: Vec::new(),
+            up_down_delays: Vec::new(),
             trackables: Arc::default(),
         }
     }
@@ -78,15 +111,25 @@ impl RootDraft {
         Arc::make_mut(&mut self.trackables).define(kind, thing);
     }
 
-    /// The pass of keepalived's parent: every `global_defs` of the file.
-    pub(in crate::config) fn read_globals(&mut self, nodes: &[Node], cx: &mut Context<'_>) {
+    /// Reads a file: first what is the parent's of it, then the rest.
+    pub(in crate::config) fn read(&mut self, nodes: &[Node], cx: &mut Context<'_>) {
+        let parent_s = |node: &&Node| is_read_by_parent(node.keyword.as_str());
         cx.by_parent = true;
-        for node in nodes.iter().filter(|node| node.keyword.text == GLOBAL_DEFS.block) {
-            GLOBAL_DEFS.apply(&mut self.global, node.children(), cx);
-        }
+        ROOT.apply(self, nodes.iter().filter(parent_s), cx);
         self.global.complete(cx);
         cx.by_parent = false;
+        ROOT.apply(self, nodes.iter().filter(|node| !parent_s(node)), cx);
     }
+}
+
+fn global_defs(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
+    GLOBAL_DEFS.apply(&mut root.global, node.children(), cx);
+}
+
+fn garp_group(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
+    let mut draft = GarpGroupDraft::new(&root.garp_groups);
+    GARP_GROUP.apply(&mut draft, node.children(), cx);
+    root.garp_groups.extend(draft.complete(node, cx));
 }
 
 fn vrrp_script(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {

@@ -15,7 +15,7 @@ pub use server_address::ServerAddress;
 pub use virtual_address::VirtualAddress;
 pub use weight::Weight;
 
-pub(super) use number::{Junk, Otherwise};
+pub(super) use number::{Junk, Otherwise, leading_number};
 pub(super) use script::{CUSTOMARY_USER, DefaultAccount, unescape};
 pub(super) use server_address::{bare_address, family_of, read_address, read_port, read_server};
 pub(super) use unsigned::{ANY_TIME, Read, SOME_TIME, TIMEOUT, read_unsigned};

@@ -49,6 +49,11 @@ pub(super) fn leading_integer(text: &str) -> (Option<i64>, bool) {
     (value, count < digits.len())
 }
 
+/// The number that a word begins with, as keepalived shows it when the word is none.
+pub(in crate::config) fn leading_number(word: &Word) -> Option<i64> {
+    leading_integer(word.as_str()).0
+}
+
 impl Otherwise {
     /// For what is a decimal number here and a whole one in keepalived 2.2.
     pub(in crate::config) fn of_junk_too(self) -> Self {
@@ -75,9 +80,16 @@ impl Context<'_> {
             Some(value) => Some(value),
             None => {
                 let message = format!("`{word}` is not from {min} to {max}");
-                let classic = match min >= 0 && word.as_str().trim_start().starts_with('-') {
-                    true => format!("negative number '{word}'"),
-                    false => format!("number '{word}' outside range [{min}, {max}]"),
+                let int = i64::from(i32::MIN)..=i64::from(i32::MAX);
+                let signed_32 = min < 0 && max <= *int.end();
+                let classic = match value {
+                    Some(value) if signed_32 && !int.contains(&value) => {
+                        format!("number '{word}' outside integer range")
+                    }
+                    _ if min >= 0 && word.as_str().trim_start().starts_with('-') => {
+                        format!("negative number '{word}'")
+                    }
+                    _ => format!("number '{word}' outside range [{min}, {max}]"),
                 };
                 let problem = Diagnostic::error("number-out-of-range", word.span, message).classic(classic);
                 self.report(finish(problem, otherwise));
@@ -133,6 +145,13 @@ impl Context<'_> {
         otherwise: Otherwise,
     ) -> Option<u64> {
         let text = word.as_str().trim_start();
+        if text.starts_with('-') {
+            let message = format!("`{word}` is less than nothing");
+            let problem = Diagnostic::error("number-out-of-range", word.span, message)
+                .classic(format!("negative number '{word}'"));
+            self.report(finish(problem, otherwise));
+            return None;
+        }
         let Some((value, exact)) = decimal_units(text.strip_prefix('+').unwrap_or(text), places) else {
             let to_i64 = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
             let units = to_i64(*range.start())..=to_i64(*range.end());
@@ -160,7 +179,10 @@ impl Context<'_> {
                 word.span,
                 format!("`{word}` is not from {min} to {max}"),
             )
-            .classic(format!("number '{word}' outside range [{min}, {max}]"));
+            .classic(match value {
+                u64::MAX => format!("number '{word}' outside unsigned decimal range"),
+                _ => format!("number '{word}' outside range [{min}, {max}]"),
+            });
             self.report(finish(problem, otherwise));
             return None;
         }

@@ -185,23 +185,8 @@ impl Context<'_> {
 
     /// The argument of `script` or `notify*` as a command; reported and `None` when it is none.
     pub(in crate::config) fn command(&mut self, word: &Word, effect: &str) -> Option<Vec<String>> {
-        let error = match split_command(word.as_str()) {
-            Ok(argv) => return Some(argv),
-            Err(error) => error,
-        };
-        let problem =
-            Diagnostic::error("bad-command", word.span, format!("the command cannot be read: {error}"));
-        let problem = match error {
-            CommandError::Unterminated(quote) => {
-                problem.classic(format!("String '{word}': missing terminating {quote}"))
-            }
-            CommandError::LoneBackslash => problem.classic(format!("Missing escape char at end: '{word}'")),
-            CommandError::Empty => {
-                problem.class(Class::Harmless).classic(format!("Unable to parse script '{word}' - ignoring"))
-            }
-        };
-        self.report(problem.label(effect));
-        None
+        let parsed = split_command(word.as_str());
+        parsed.map_err(|error| self.report(unreadable(word, word.as_str(), error).label(effect))).ok()
     }
 
     /// `COMMAND [USER [GROUP]]` of a `notify*` or `quorum_*` keyword; `None` when it is reported and the
@@ -222,32 +207,55 @@ impl Context<'_> {
             self.report(problem);
             return None;
         }
-        let argv = self.command(word, "nothing is run")?;
-        let account = match node.args.get(1) {
-            Some(user) => self.account(user, node.args.get(2)).map_err(|reason| (user.span, reason)),
-            None => match default {
-                DefaultAccount::Usable(account) => Ok(account),
-                DefaultAccount::Unusable => Err((word.span, "there is no user to run scripts".to_owned())),
-            },
+        self.script_with_account(node, default).map_err(|problem| self.report(*problem)).ok()
+    }
+
+    /// `COMMAND [USER [GROUP]]`, or why it is none in the words that keepalived has for it.
+    pub(in crate::config) fn script_with_account(
+        &self,
+        node: &Node,
+        default: DefaultAccount,
+    ) -> Result<ScriptCommand, Box<Diagnostic>> {
+        let (keyword, word) = (&node.keyword, node.arg());
+        let argv = split_command(word.as_str())
+            .map_err(|error| unreadable(word, &format!("{keyword} {word}"), error).label("nothing is run"))?;
+        let account = match (node.args.get(1), default) {
+            (Some(user), _) => {
+                self.account(user, node.args.get(2)).map_err(|reason| (user.span, reason.clone(), reason))
+            }
+            (None, DefaultAccount::Usable(account)) => Ok(account),
+            (None, DefaultAccount::Unusable) => {
+                let classic = format!("Failed to set default user for {keyword} script {word} - ignoring");
+                Err((word.span, "there is no user to run scripts".to_owned(), classic))
+            }
         };
         match account {
             Ok(account) => {
                 let (uid, gid) = (account.map(|a| a.uid), account.map(|a| a.gid));
-                Some(ScriptCommand { argv, uid, gid })
+                Ok(ScriptCommand { argv, uid, gid })
             }
-            Err((span, reason)) => {
-                let classic = match node.args.get(1) {
-                    Some(_) => reason.clone(),
-                    None => format!("Failed to set default user for {keyword} script {word} - ignoring"),
-                };
+            Err((span, reason, classic)) => {
                 let problem = Diagnostic::error("no-such-user", span, reason)
                     .class(Class::Harmless)
                     .classic(classic)
                     .label("nothing is run")
                     .help("words behind the command are its user and group; a command with arguments stands in quotes");
-                self.report(problem);
-                None
+                Err(problem.into())
             }
+        }
+    }
+}
+
+/// `shown` is the text as keepalived has it when it says so.
+fn unreadable(word: &Word, shown: &str, error: CommandError) -> Diagnostic {
+    let problem = Diagnostic::error("bad-command", word.span, format!("the command cannot be read: {error}"));
+    match error {
+        CommandError::Unterminated(quote) => {
+            problem.classic(format!("String '{shown}': missing terminating {quote}"))
+        }
+        CommandError::LoneBackslash => problem.classic(format!("Missing escape char at end: '{shown}'")),
+        CommandError::Empty => {
+            problem.class(Class::Harmless).classic(format!("Unable to parse script '{word}' - ignoring"))
         }
     }
 }

@@ -1,0 +1,245 @@
+//! The keywords of `global_defs`, and the setters of those that belong to no theme.
+
+use super::{
+    DynamicInterfaces, GlobalDraft, files, firewall, inherited, lvs, mail, process, refused, scripts, snmp,
+};
+use crate::config::diagnostic::Diagnostic;
+use crate::config::schema::{Context, keywords};
+use crate::config::tree::Node;
+use crate::config::value::{DefaultAccount, Otherwise};
+use std::time::Duration;
+
+keywords! {
+    /// `global_defs`.
+    GLOBAL_DEFS: GlobalDraft, "global_defs", None;
+    "router_id" Optional "NAME" "" "the host name" => mail::router_id, "name of this node in mails and dumps";
+    "notification_email" Words "{ ADDRESS… }" "" "none" => mail::notification_email, "recipients of alerts; repeated blocks accumulate";
+    "notification_email_from" Optional "ADDRESS" "" "user@host" => mail::notification_email_from, "sender of alerts";
+    "smtp_server" Required "HOST [PORT]" "port 1 to 65535" "none; port 25" => mail::smtp_server, "relay that takes the alerts";
+    "smtp_helo_name" Optional "NAME" "" "the host name" => mail::smtp_helo_name, "name given in HELO";
+    "smtp_connect_timeout" Required "SECS" "1 to 4294" "30" => mail::smtp_connect_timeout, "how long to wait for the relay";
+    "smtp_alert" Optional "[BOOL]" "" "off" => mail::smtp_alert, "default of every `smtp_alert`";
+    "smtp_alert_vrrp" Optional "[BOOL]" "" "`smtp_alert`" => mail::smtp_alert_vrrp, "default of the instances' `smtp_alert`";
+    "smtp_alert_checker" Optional "[BOOL]" "" "`smtp_alert`" => lvs::smtp_alert_checker, "default of the `smtp_alert` of virtual and real servers";
+    "checker_log_all_failures" Optional "[BOOL]" "" "off" => lvs::checker_log_all_failures, "log every failed check, not only the last";
+    "checker_process_name" Required "NAME" "15 characters" "none" => |d, n, cx| process::name(&mut d.defs.lvs.process.name, n, cx), "name of the process that checks real servers";
+    "lvs_process_name" Required "NAME" "15 characters" "none" => |d, n, cx| process::name(&mut d.defs.lvs.process.name, n, cx), "deprecated spelling of `checker_process_name`";
+    "lvs_timeouts" Optional "[tcp SECS] [tcpfin SECS] [udp SECS]" "0 to 2678400" "the kernel's" => lvs::timeouts, "how long IPVS remembers connections";
+    "lvs_flush" Flag "" "" "off" => |d, _, _| d.defs.lvs.flush = true, "empty the IPVS table at start";
+    "lvs_flush_on_stop" Optional "[VS]" "" "server by server" => lvs::flush_on_stop, "empty the IPVS table at shutdown, or our virtual servers in it";
+    "lvs_flush_onstop" Optional "[VS]" "" "server by server" => lvs::flush_on_stop, "deprecated spelling of `lvs_flush_on_stop`";
+    "lvs_sync_daemon" Optional "INTERFACE [[inst] INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]" "id 0 to 255, maxlen 1 to 65507" "none" => lvs::sync_daemon, "tell other nodes of connections", NotYet("the kernel's connections are not told to other nodes");
+    "nftables_ipvs" Optional "[TABLE]" "" "off; keepalived_ipvs" => firewall::nftables_ipvs, "mark the packets of groups with nftables";
+    "nftables_ipvs_priority" Required "N" "-2147483648 to 2147483647" "-1" => firewall::nftables_ipvs_priority, "priority of the chain that marks";
+    "nftables_ipvs_start_fwmark" Required "N" "1 to 4294967295" "1000" => firewall::nftables_start_fwmark, "first mark that is used";
+    "nftables_counters" Flag "" "" "off" => |d, _, _| d.defs.firewall.counters = true, "count what nftables matches";
+    "lvs_notify_fifo" Optional "PATH [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.lvs.fifo.set_fifo("lvs_", n, d.script_account, cx), "FIFO that gets the events of virtual and real servers";
+    "lvs_notify_fifo_script" Optional "COMMAND [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.lvs.fifo.set_script(n, d.script_account, cx), "reads that FIFO";
+    "checker_priority" Optional "N" "-20 to 19" "0" => |d, n, cx| process::priority(&mut d.defs.lvs.process, "checker", n, cx), "nice value of the process that checks real servers";
+    "checker_no_swap" Flag "" "" "off" => |d, _, _| d.defs.lvs.process.no_swap = true, "lock its memory";
+    "checker_rt_priority" Optional "N" "1 to 99" "none" => |d, n, cx| process::rt_priority(&mut d.defs.lvs.process, "checker", n, cx), "its real-time priority";
+    "checker_cpu_affinity" Optional "CPU…" "" "all" => |d, n, cx| process::cpu_affinity(&mut d.defs.lvs.process, "checker", n, cx), "CPUs that it may use";
+    "checker_rlimit_rttime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.lvs.process, "checker", n, cx), "longest real-time run of it without a pause";
+    "checker_rlimit_rtime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.lvs.process, "checker", n, cx), "deprecated spelling of `checker_rlimit_rttime`";
+    "lvs_netlink_cmd_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.lvs.command_buffer.set(n, cx), "receive buffer for its requests to the kernel";
+    "lvs_netlink_cmd_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.lvs.command_buffer.force, n), "beyond the system's limit";
+    "lvs_netlink_monitor_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.lvs.monitor_buffer.set(n, cx), "receive buffer for what the kernel reports to it";
+    "lvs_netlink_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.lvs.monitor_buffer.force, n), "beyond the system's limit";
+    "rs_init_notifies" Optional "[BOOL]" "" "off" => lvs::rs_init_notifies, "run `notify_up` for servers that are there from the start";
+    "no_checker_emails" Optional "[BOOL]" "" "off" => lvs::no_checker_emails, "mail when a server changes, not for each of its checks";
+    "enable_snmp_checker" Flag "" "" "off" => |d, _, _| d.defs.lvs.snmp = true, "serve the tables of virtual servers over SNMP";
+    "no_email_faults" Flag "" "" "off" => |d, _, _| d.defs.no_email_faults = true, "no alert for transitions to FAULT";
+    "vrrp_mcast_group4" Required "ADDRESS" "IPv4 multicast" "224.0.0.18" => inherited::vrrp_mcast_group4, "group of IPv4 adverts";
+    "vrrp_mcast_group6" Required "ADDRESS" "IPv6 multicast" "ff02::12" => inherited::vrrp_mcast_group6, "group of IPv6 adverts";
+    "vrrp_garp_master_delay" Required "SECS" "0 to 4294" "5" => inherited::garp_master_delay, "from becoming master to the second burst of gratuitous ARPs";
+    "vrrp_garp_master_repeat" Required "N" "1 to 4294967295" "5" => inherited::garp_master_repeat, "gratuitous ARPs in a burst";
+    "vrrp_garp_master_refresh" Required "SECS" "0 to 4294967295" "0" => inherited::garp_master_refresh, "time between later bursts";
+    "vrrp_garp_master_refresh_repeat" Required "N" "1 to 4294967295" "1" => inherited::garp_master_refresh_repeat, "gratuitous ARPs in a later burst";
+    "vrrp_garp_lower_prio_delay" Required "SECS" "0 to 4294" "`vrrp_garp_master_delay`" => inherited::garp_lower_prio_delay, "the second burst after a lower advert";
+    "vrrp_garp_lower_prio_repeat" Required "N" "0 to 2147483647" "`vrrp_garp_master_repeat`" => inherited::garp_lower_prio_repeat, "gratuitous ARPs after a lower advert";
+    "vrrp_garp_interval" Required "SECS" "0.000001 to 4294.967295" "0" => inherited::garp_interval, "gap between gratuitous ARPs on a link";
+    "vrrp_gna_interval" Required "SECS" "0.000001 to 4294.967295" "0" => inherited::gna_interval, "gap between unsolicited neighbour advertisements on a link";
+    "vrrp_down_timer_adverts" Required "N" "1 to 100" "3" => inherited::down_timer_adverts, "adverts missed before a backup takes over";
+    "vrrp_lower_prio_no_advert" Optional "[BOOL]" "" "off" => inherited::lower_prio_no_advert, "do not answer a lower advert with one of ours";
+    "vrrp_higher_prio_send_advert" Optional "[BOOL]" "" "off" => inherited::higher_prio_send_advert, "send an advert before giving way to a higher one";
+    "vrrp_version" Required "N" "2 or 3" "2" => inherited::version, "version of IPv4 instances";
+    "vrrp_check_unicast_src" Flag "" "" "off" => |d, _, _| d.defs.vrrp_check_unicast_src = true, "accept unicast adverts of configured peers only";
+    "vrrp_skip_check_adv_addr" Optional "[BOOL]" "" "off" => inherited::skip_check_adv_addr, "do not compare the addresses of further adverts of one master";
+    "vrrp_strict" Optional "[BOOL]" "" "off" => inherited::strict, "default of `strict_mode`: what the RFC forbids is refused", NotYet("instances are not held to the letter of the RFC");
+    "vrrp_owner_ignore_adverts" Optional "[BOOL]" "" "off" => inherited::owner_ignore_adverts, "default of `owner_ignore_adverts`: the owner of the addresses is master whatever it hears", NotYet("an owner answers the adverts of others");
+    "vrrp_notify_priority_changes" Optional "[BOOL]" "" "off" => inherited::notify_priority_changes, "default of `notify_priority_changes`: FIFOs are told of new priorities", NotYet("there are no FIFOs");
+    "v3_checksum_as_v2" Flag "" "" "off" => |d, _, _| d.defs.v3_checksum_as_v2 = true, "default of `v3_checksum_as_v2`: VRRPv3 over IPv4 without the pseudo header in the checksum", NotYet("the pseudo header is always in the checksum");
+    "vrrp_garp_extra_if" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "default of `garp_extra_if`: repeat gratuitous ARPs on further interfaces of the addresses", NotYet("nothing is repeated there");
+    "vrrp_vmac_garp_intvl" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "deprecated spelling of `vrrp_garp_extra_if`", NotYet("nothing is repeated there");
+    "dynamic_interfaces" Optional "[allow_if_changes]" "" "off" => dynamic_interfaces, "interfaces need not exist when the file is read", NotYet("an interface that is not there is still refused");
+    "process_names" Flag "" "" "off" => process_names, "processes are called keepalived_vrrp, keepalived_lvs and keepalived_bfd", NotYet("each process has the name of the program");
+    "process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.process_name, n, cx), "name of the parent", NotYet("each process has the name of the program");
+    "vrrp_process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.vrrp_process.name, n, cx), "name of the VRRP process", NotYet("each process has the name of the program");
+    "bfd_process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.bfd_process.name, n, cx), "name of the BFD process", NotYet("no BFD session runs");
+    "use_symlink_paths" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.use_symlink_paths, n), "run scripts by the path that is written, not by what it leads to", NotYet("symbolic links are resolved");
+    "set_supplementary_groups" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.set_supplementary_groups, n), "scripts have all groups of their user", NotYet("scripts have the one group of their user");
+    "startup_script" Optional "COMMAND [USER [GROUP]]" "" "none" => scripts::startup, "runs once, before anything else", NotYet("it is not run");
+    "startup_script_timeout" Optional "SECS" "1 to 1000" "10" => |d, n, cx| scripts::timeout(&mut d.defs.life.startup_timeout, n, cx), "how long it may take", NotYet("there is no `startup_script`");
+    "shutdown_script" Optional "COMMAND [USER [GROUP]]" "" "none" => scripts::shutdown, "runs once, when everything has stopped", NotYet("it is not run");
+    "shutdown_script_timeout" Optional "SECS" "1 to 1000" "10" => |d, n, cx| scripts::timeout(&mut d.defs.life.shutdown_timeout, n, cx), "how long it may take", NotYet("there is no `shutdown_script`");
+    "max_auto_priority" Optional "[N]" "-1 to 99" "0: off; 99" => |d, n, cx| process::max_auto_priority(&mut d.defs.auto_priority, n, cx), "real-time priority up to which a late process raises itself", NotYet("priorities stay as they are");
+    "min_auto_priority_delay" Optional "MICROSECONDS" "1 to 10000000" "1000000" => |d, n, cx| process::min_auto_priority_delay(&mut d.defs.auto_priority, n, cx), "lateness that makes it do so", NotYet("priorities stay as they are");
+    "vrrp_priority" Optional "N" "-20 to 19" "0" => |d, n, cx| process::priority(&mut d.defs.vrrp_process, "vrrp", n, cx), "nice value of the VRRP process", NotYet("it stays as it is");
+    "vrrp_no_swap" Flag "" "" "off" => |d, _, _| d.defs.vrrp_process.no_swap = true, "lock its memory", NotYet("it may be swapped out");
+    "vrrp_rt_priority" Optional "N" "1 to 99" "none" => |d, n, cx| process::rt_priority(&mut d.defs.vrrp_process, "vrrp", n, cx), "its real-time priority", NotYet("the protocol thread has the lowest");
+    "vrrp_cpu_affinity" Optional "CPU…" "" "all" => |d, n, cx| process::cpu_affinity(&mut d.defs.vrrp_process, "vrrp", n, cx), "CPUs that it may use", NotYet("it may use all");
+    "vrrp_rlimit_rttime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.vrrp_process, "vrrp", n, cx), "longest real-time run of it without a pause", NotYet("there is no limit");
+    "vrrp_rlimit_rtime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.vrrp_process, "vrrp", n, cx), "deprecated spelling of `vrrp_rlimit_rttime`", NotYet("there is no limit");
+    "bfd_priority" Optional "N" "-20 to 19" "0" => |d, n, cx| process::priority(&mut d.defs.bfd_process, "bfd", n, cx), "nice value of the BFD process", NotYet("no BFD session runs");
+    "bfd_no_swap" Flag "" "" "off" => |d, _, _| d.defs.bfd_process.no_swap = true, "lock its memory", NotYet("no BFD session runs");
+    "bfd_rt_priority" Optional "N" "1 to 99" "none" => |d, n, cx| process::rt_priority(&mut d.defs.bfd_process, "bfd", n, cx), "its real-time priority", NotYet("no BFD session runs");
+    "bfd_cpu_affinity" Optional "CPU…" "" "all" => |d, n, cx| process::cpu_affinity(&mut d.defs.bfd_process, "bfd", n, cx), "CPUs that it may use", NotYet("no BFD session runs");
+    "bfd_rlimit_rttime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.bfd_process, "bfd", n, cx), "longest real-time run of it without a pause", NotYet("no BFD session runs");
+    "bfd_rlimit_rtime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.bfd_process, "bfd", n, cx), "deprecated spelling of `bfd_rlimit_rttime`", NotYet("no BFD session runs");
+    "default_interface" Optional "INTERFACE" "" "eth0" => default_interface, "interface of static addresses that name none", NotYet("there are no static addresses");
+    "disable_local_igmp" Flag "" "" "off" => |d, _, _| d.defs.disable_local_igmp = true, "the kernel does not report link-local groups", NotYet("the kernel reports as it likes");
+    "vrrp_min_garp" Optional "[BOOL]" "" "off" => inherited::min_garp, "one message for each event: changes what has been left as it is so far";
+    "vrrp_iptables" Optional "[NAME [NAME]]" "" "off" => firewall::iptables, "old-fashioned `nftables`", NotYet("nothing is filtered");
+    "vrrp_ipsets" Optional "[NAME…]" "" "" => firewall::ipsets, "sets of iptables; nftables has its own";
+    "nftables" Optional "[TABLE]" "" "off; keepalived" => firewall::nftables, "filter with nftables what must not be accepted", NotYet("nothing is filtered");
+    "nftables_priority" Required "N" "-2147483648 to 2147483647" "-1" => firewall::nftables_priority, "priority of the chains that filter", NotYet("nothing is filtered");
+    "nftables_ifindex" Flag "" "" "off" => |d, _, _| d.defs.firewall.ifindex = true, "tell interfaces by number in them", NotYet("nothing is filtered");
+    "notify_fifo" Optional "PATH [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.fifo.set_fifo("", n, d.script_account, cx), "FIFO that gets all events", NotYet("there are no FIFOs");
+    "notify_fifo_script" Optional "COMMAND [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.fifo.set_script(n, d.script_account, cx), "reads that FIFO", NotYet("there are no FIFOs");
+    "vrrp_notify_fifo" Optional "PATH [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.vrrp_fifo.set_fifo("vrrp_", n, d.script_account, cx), "FIFO that gets the events of VRRP", NotYet("there are no FIFOs");
+    "vrrp_notify_fifo_script" Optional "COMMAND [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.vrrp_fifo.set_script(n, d.script_account, cx), "reads that FIFO", NotYet("there are no FIFOs");
+    "fifo_write_vrrp_states_on_reload" Flag "" "" "off" => |d, _, _| d.defs.fifo_write_vrrp_states_on_reload = true, "tell FIFOs every state again after a reload", NotYet("there are no FIFOs");
+    "snmp_socket" Optional "PATH" "" "unix:/var/agentx/master" => snmp::socket, "where the SNMP master agent listens", NotYet("nothing is served over SNMP");
+    "enable_traps" Flag "" "" "off" => |d, _, _| d.defs.snmp.traps = true, "send SNMP traps", NotYet("nothing is served over SNMP");
+    "enable_snmp_vrrp" Flag "" "" "off" => |d, _, _| d.defs.snmp.vrrp = true, "serve keepalived's own MIB over SNMP", NotYet("nothing is served over SNMP");
+    "enable_snmp_keepalived" Flag "" "" "off" => |d, _, _| d.defs.snmp.vrrp = true, "deprecated spelling of `enable_snmp_vrrp`", NotYet("nothing is served over SNMP");
+    "enable_snmp_rfc" Flag "" "" "off" => snmp::rfc, "serve the MIBs of RFC 2787 and RFC 6527", NotYet("nothing is served over SNMP");
+    "enable_snmp_rfcv2" Flag "" "" "off" => |d, _, _| d.defs.snmp.rfc_v2 = true, "serve the MIB of RFC 2787", NotYet("nothing is served over SNMP");
+    "enable_snmp_rfcv3" Flag "" "" "off" => |d, _, _| d.defs.snmp.rfc_v3 = true, "serve the MIB of RFC 6527", NotYet("nothing is served over SNMP");
+    "snmp_vs_stats_update_interval" Required "SECS" "0.001 to 30" "5" => |d, n, cx| snmp::stats_update_interval(&mut d.defs.snmp.vs_stats_update_interval, n, cx), "age at which counters of virtual servers are read again for SNMP", NotYet("nothing is served over SNMP");
+    "snmp_rs_stats_update_interval" Required "SECS" "0.001 to 30" "`snmp_vs_stats_update_interval`" => |d, n, cx| snmp::stats_update_interval(&mut d.defs.snmp.rs_stats_update_interval, n, cx), "the same of real servers", NotYet("nothing is served over SNMP");
+    "enable_dbus" Flag "" "" "off" => |d, _, _| d.defs.dbus.enabled = true, "run the D-Bus service", NotYet("there is no D-Bus service");
+    "dbus_service_name" Optional "NAME" "" "org.keepalived.Vrrp1" => |d, n, cx| snmp::dbus_name(&mut d.defs.dbus.service_name, n, cx), "its name", NotYet("there is no D-Bus service");
+    "dbus_no_interface_name" Optional "NAME" "" "none" => |d, n, cx| snmp::dbus_name(&mut d.defs.dbus.no_interface_name, n, cx), "stands for the interface of an instance that has none", NotYet("there is no D-Bus service");
+    "vrrp_netlink_cmd_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.command.set(n, cx), "receive buffer for answers of the kernel", NotYet("it has its usual size");
+    "vrrp_netlink_cmd_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.command.force, n), "beyond the system's limit", NotYet("it has its usual size");
+    "vrrp_netlink_monitor_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.monitor.set(n, cx), "receive buffer for what the kernel reports", NotYet("it has its usual size");
+    "vrrp_netlink_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.monitor.force, n), "beyond the system's limit", NotYet("it has its usual size");
+    "process_monitor_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.process.set(n, cx), "receive buffer for what the kernel reports of processes", NotYet("no processes are tracked");
+    "process_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.process.force, n), "beyond the system's limit", NotYet("no processes are tracked");
+    "vrrp_rx_bufs_policy" Optional "MTU|ADVERT|BYTES" "0 to 4294967295" "the system's" => |d, n, cx| d.defs.buffers.set_policy(n, cx), "receive buffers for adverts: a size, or packets that must fit", NotYet("they have their usual size");
+    "vrrp_rx_bufs_multiplier" Optional "N" "1 to 4294967295" "3" => |d, n, cx| d.defs.buffers.set_multiplier(n, cx), "packets that must fit", NotYet("they have their usual size");
+    "vrrp_startup_delay" Required "SECS" "0.001 to 4294.967295" "0" => startup_delay, "from the start of the daemon to that of its instances", NotYet("instances start at once");
+    "vrrp_delay_after_boot" Required "SECS" "0.001 to 4294.967295" "0" => delay_after_boot, "from the start of the machine to that of the instances; the later of both counts", NotYet("instances start at once");
+    "log_unknown_vrids" Flag "" "" "off" => |d, _, _| d.defs.log_unknown_vrids = true, "log adverts of virtual routers that are not ours", NotYet("they are not logged");
+    "vmac_prefix" Required "NAME" "" "vrrp" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_prefix, "vmac prefix", n, cx), "how names of virtual MAC interfaces begin", NotYet("there are no virtual MACs");
+    "vmac_addr_prefix" Required "NAME" "" "`vmac_prefix`" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_addr_prefix, "vmac_addr prefix", n, cx), "those for addresses on further interfaces", NotYet("there are no virtual MACs");
+    "umask" Required "N | OPTION[|OPTION…]" "0 to 0777; IRUSR, IWGRP, IRWXO and their kind" "0177" => files::umask, "permissions that files are created without", NotYet("the mask is 0177, or that of `-u`");
+    "reload_check_config" Optional "[PATH]" "" "off; /dev/null" => files::reload_check_config, "read the new configuration before a reload, and refuse it if it cannot run", NotYet("what is wrong is told to the log; no reload is ever fatal");
+    "reload_time_file" Optional "PATH" "one word" "none" => files::reload_time_file, "holds the time of a reload", NotYet("no reload is scheduled");
+    "reload_repeat" Flag "" "" "off" => |d, _, _| d.defs.files.reload_repeat = true, "every day at that time", NotYet("no reload is scheduled");
+    "reload_file" Optional "[PATH]" "" "off; keepalived.reload beside the pid files" => files::reload_file, "a file that is there while a configuration is read", NotYet("there is no such file");
+    "config_save_dir" Required "DIRECTORY" "" "none" => |d, n, _| d.defs.files.config_save_dir = Some(n.arg().text.clone()), "gets a copy of each configuration that is read", NotYet("nothing is saved");
+    "tmp_config_directory" Optional "DIRECTORY" "" "none" => files::tmp_config_directory, "where keepalived keeps the copy that its processes share", Differs("each process reads the files themselves");
+    "data_use_instance" Optional "[BOOL]" "" "off" => files::data_use_instance, "names of dumps have the instance and the namespace in them", NotYet("names of dumps are the usual ones");
+    "json_version" Optional "N" "1 or 2" "1" => files::json_version, "layout of the JSON dump", NotYet("there is no JSON dump");
+    "state_dump_file" Optional "PATH" "one word" "keepalived.data" => |d, n, cx| files::path(&mut d.defs.files.state_dump_file, n, cx), "where USR1 dumps the state", NotYet("it goes to keepalived.data");
+    "stats_dump_file" Optional "PATH" "one word" "keepalived.stats" => |d, n, cx| files::path(&mut d.defs.files.stats_dump_file, n, cx), "where USR2 dumps the counters", NotYet("it goes to keepalived.stats");
+    "json_dump_file" Optional "PATH" "one word" "keepalived.json" => |d, n, cx| files::path(&mut d.defs.files.json_dump_file, n, cx), "where the JSON dump goes", NotYet("there is no JSON dump");
+    "iproute_usr_dir" Optional "DIRECTORY" "one word" "" => |d, n, cx| files::path(&mut d.defs.files.iproute_usr_dir, n, cx), "the distribution's names of routing tables and the like", NotYet("names of routing tables are not read");
+    "iproute_etc_dir" Optional "DIRECTORY" "one word" "/etc/iproute2" => |d, n, cx| files::path(&mut d.defs.files.iproute_etc_dir, n, cx), "those of this machine", NotYet("names of routing tables are not read");
+    "script_user" Optional "USER [GROUP]" "" "keepalived_script if it exists, else root" => script_user, "account of scripts that name none";
+    "include_check" Optional "[[+|-]read|match|wildcard_match|brace_match…]" "" "none" => |_, _, _| (), "kinds of failure that are fatal in every `include` from here to the end of the file";
+    "random_seed" Optional "SEED" "" "the time of day" => random_seed, "no effect: keepalived too seeds `${_RANDOM}` before it reads the file";
+    "enable_script_security" Flag "" "" "off" => |d, _, _| d.defs.enable_script_security = true, "refuse scripts of root that others can change";
+}
+
+/// The names that keepalived's processes have then, whatever has been said before.
+fn process_names(d: &mut GlobalDraft, _: &Node, _: &mut Context<'_>) {
+    d.defs.vrrp_process.name = Some("keepalived_vrrp".to_owned());
+    d.defs.lvs.process.name = Some("keepalived_lvs".to_owned());
+    d.defs.bfd_process.name = Some("keepalived_bfd".to_owned());
+}
+
+fn dynamic_interfaces(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    d.defs.dynamic_interfaces = match node.args.first() {
+        Some(word) if word.text == "allow_if_changes" => DynamicInterfaces::MayChange,
+        Some(word) => {
+            let problem =
+                Diagnostic::error("unknown-option", word.span, format!("`{word}` means nothing here"))
+                    .classic(format!("Unknown dynamic_interfaces option '{word}'"))
+                    .label("ignored; the keyword counts")
+                    .help("`allow_if_changes` is the only option");
+            cx.report(problem);
+            d.defs.dynamic_interfaces.max(DynamicInterfaces::Allowed)
+        }
+        None => d.defs.dynamic_interfaces.max(DynamicInterfaces::Allowed),
+    };
+}
+
+fn default_interface(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    match node.args.first() {
+        Some(word) => d.defs.default_interface = Some(word.text.clone()),
+        None => cx.missing_value(node, "default_interface requires interface name"),
+    }
+}
+
+/// Microseconds from 1 ms to what keepalived's 32 bits hold.
+fn delay(node: &Node, cx: &mut Context<'_>) -> Option<Duration> {
+    let (keyword, word) = (&node.keyword, node.arg());
+    let otherwise = Otherwise::ignored(format!("{keyword} '{word}' is invalid"));
+    let delay = Duration::from_micros(cx.decimal(word, 6, 1_000..=u64::from(u32::MAX), otherwise)?);
+    if delay >= Duration::from_secs(60) {
+        let message = format!("{} s without any instance is very long", delay.as_secs_f64());
+        let text = format!("The {keyword} is very large - {word} seconds");
+        cx.report(Diagnostic::note("large-value", word.span, message).classic(text));
+    }
+    Some(delay)
+}
+
+fn startup_delay(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    d.defs.vrrp_startup_delay = delay(node, cx).unwrap_or(d.defs.vrrp_startup_delay);
+}
+
+fn delay_after_boot(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    d.defs.vrrp_delay_after_boot = delay(node, cx).unwrap_or(d.defs.vrrp_delay_after_boot);
+}
+
+/// `what` as keepalived calls it.
+fn vmac_prefix(slot: &mut Option<String>, what: &str, node: &Node, cx: &mut Context<'_>) {
+    if slot.is_some() {
+        let (keyword, word) = (&node.keyword, node.arg());
+        let text = format!("{what} has already been specified - ignoring {word}");
+        return refused(cx, "duplicate-value", keyword, format!("there are two `{keyword}`"), text);
+    }
+    *slot = Some(node.arg().text.clone());
+}
+
+fn random_seed(_: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let problem = Diagnostic::note("no-effect", node.span(), "`random_seed` has no effect")
+        .label("`${_RANDOM}` differs each time the file is read")
+        .keepalived("does not use it either");
+    cx.report(problem);
+}
+
+fn script_user(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let Some(user) = node.args.first() else {
+        let problem = Diagnostic::error("missing-value", node.keyword.span, "`script_user` needs a user")
+            .classic("No script username specified")
+            .label("this line is ignored");
+        return cx.report(problem);
+    };
+    let group = node.args.get(1);
+    match cx.account(user, group) {
+        Ok(account) => d.script_account = DefaultAccount::Usable(account),
+        Err(reason) => {
+            d.script_account = DefaultAccount::Unusable;
+            let problem = Diagnostic::error("no-such-user", node.span(), reason)
+                .classic("Error setting global script uid/gid")
+                .label("scripts without a user of their own are not run")
+                .keepalived("drops these scripts from everything that tracks them");
+            cx.report(problem);
+        }
+    }
+    d.defs.script_user = Some((user.text.clone(), group.map(|word| word.text.clone())));
+}
