@@ -10,7 +10,9 @@ pub const HEADER_LEN: usize = 20;
 
 mod field {
     pub(super) const VERSION_IHL: usize = 0;
+    pub(super) const TOS: usize = 1;
     pub(super) const TOTAL_LEN: usize = 2;
+    pub(super) const FRAGMENT: usize = 6;
     pub(super) const TTL: usize = 8;
     pub(super) const PROTOCOL: usize = 9;
     pub(super) const CHECKSUM: usize = 10;
@@ -93,11 +95,33 @@ impl<'a> Packet<'a> {
         checksum.finish() == 0
     }
 
+    /// The header with its options.
+    #[must_use]
+    pub fn header(self) -> &'a [u8] {
+        &self.bytes[..self.header_len()]
+    }
+
     /// Every byte after the header, whatever the total length says.
     #[must_use]
     pub fn payload(self) -> &'a [u8] {
         &self.bytes[self.header_len()..]
     }
+}
+
+/// The parts of a header, options included, that no router changes, in order; the others as zeros (RFC 2402
+/// §3.3.3.1.1.1: TOS, flags, fragment offset, TTL, checksum). A multicast advert crosses no router: there
+/// the TTL may be asked for. Fewer than 20 bytes are no header and yield nothing.
+pub(super) fn immutable_parts(header: &[u8], with_ttl: bool, mut take: impl FnMut(&[u8])) {
+    let Some((fixed, options)) = header.split_first_chunk::<HEADER_LEN>() else { return };
+    let mut fixed = *fixed;
+    fixed[field::TOS] = 0;
+    fixed[field::FRAGMENT..field::TTL].fill(0);
+    if !with_ttl {
+        fixed[field::TTL] = 0;
+    }
+    fixed[field::CHECKSUM..field::SOURCE].fill(0);
+    take(&fixed);
+    take(options);
 }
 
 /// The header of an advert: no options, not fragmented, DF clear, TOS 0xc0 (internetwork control).

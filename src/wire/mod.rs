@@ -6,6 +6,7 @@
 //! meaning, and `emit` turns it into the very bytes that keepalived sends.
 
 pub mod arp;
+pub mod auth;
 mod checksum;
 pub mod ipv4;
 pub mod ipv6;
@@ -47,7 +48,7 @@ pub enum Malformed {
     Vrid,
     /// An advertisement interval of 0.
     Interval,
-    /// An authentication type other than none and PASS.
+    /// An authentication type that there is not.
     AuthType(u8),
     /// A checksum that does not match.
     Checksum,

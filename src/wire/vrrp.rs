@@ -23,6 +23,8 @@ use crate::types::{AdvertInt, Family, Priority, Version, Vrid};
 pub const HEADER_LEN: usize = 8;
 /// Bytes of authentication data after the addresses of VRRPv2 over IPv4.
 pub const AUTH_DATA_LEN: usize = 8;
+/// Authentication type 2 of VRRPv2: an IPsec authentication header before the message (RFC 2338 §5.3.6).
+pub const AUTH_AH: u8 = 2;
 /// Packet type 1, ADVERTISEMENT: the only one there is (RFC 9568 §5.2.2).
 pub const KIND_ADVERT: u8 = 1;
 /// Authentication type 0 of VRRPv2: none (RFC 3768 §5.3.6).
@@ -197,6 +199,12 @@ impl<'a> Packet<'a> {
         self.checksum() == coverage.checksum(self.bytes)
     }
 
+    /// The bytes before the checksum and those after it.
+    #[must_use]
+    pub fn around_checksum(self) -> (&'a [u8], &'a [u8]) {
+        (&self.bytes[..field::CHECKSUM], &self.bytes[HEADER_LEN..])
+    }
+
     /// The addresses: as many as the count says, or as there are room for.
     pub fn addresses(self, family: Family) -> impl Iterator<Item = IpAddr> + 'a {
         self.bytes[HEADER_LEN..]
@@ -228,6 +236,8 @@ pub enum AdvertAuth {
     None,
     /// Type 1: a password of 8 bytes, zero padded.
     Pass([u8; AUTH_DATA_LEN]),
+    /// Type 2: by a header of its own before the message, see [`super::auth::ah`].
+    Ah,
 }
 
 /// The meaning of an advertisement.
@@ -296,6 +306,7 @@ impl Advert {
         }
         match (packet.auth_type(), family) {
             (AUTH_NONE, _) => Ok(AdvertAuth::None),
+            (AUTH_AH, Family::V4) => Ok(AdvertAuth::Ah),
             (AUTH_PASS, Family::V4) => packet.auth_data().map(AdvertAuth::Pass).ok_or(Malformed::Truncated {
                 needed: packet.bytes().len() + AUTH_DATA_LEN,
                 found: packet.bytes().len(),
@@ -322,6 +333,7 @@ impl Advert {
         let (auth_type, auth_data) = match self.auth {
             AdvertAuth::None => (AUTH_NONE, [0; AUTH_DATA_LEN]),
             AdvertAuth::Pass(password) => (AUTH_PASS, password),
+            AdvertAuth::Ah => (AUTH_AH, [0; AUTH_DATA_LEN]),
         };
         let timing = match self.version {
             Version::V2 => [auth_type, self.interval.wire_v2()],
@@ -343,5 +355,15 @@ impl Advert {
         let checksum = coverage.checksum(&bytes).to_be_bytes();
         bytes[field::CHECKSUM..HEADER_LEN].copy_from_slice(&checksum);
         bytes
+    }
+}
+
+/// Puts a trailer behind a message. Over IPv6 the checksum covers it, because it is part of the payload of
+/// the IP packet; over IPv4 it does not.
+pub fn append_trailer(message: &mut Vec<u8>, trailer: &[u8], source: IpAddr, destination: IpAddr) {
+    message.extend(trailer);
+    if Family::of(source) == Family::V6 && message.len() >= HEADER_LEN {
+        let checksum = Coverage::PseudoHeader { source, destination }.checksum(message);
+        message[field::CHECKSUM..HEADER_LEN].copy_from_slice(&checksum.to_be_bytes());
     }
 }
