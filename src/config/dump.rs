@@ -62,6 +62,10 @@ pub struct RunState {
     pub installed: BTreeSet<(IfName, IpNet)>,
     /// Descriptors that it receives and sends with.
     pub sockets: Option<(i32, i32)>,
+    /// Its VMAC or ipvlan is there.
+    pub virtual_link_up: bool,
+    /// When the next burst of `garp_extra_if` is due, as keepalived writes times.
+    pub next_extra_garp: Option<String>,
 }
 
 impl Default for RunState {
@@ -81,6 +85,8 @@ impl Default for RunState {
             master_advert_int: None,
             installed: BTreeSet::new(),
             sockets: None,
+            virtual_link_up: false,
+            next_extra_garp: None,
         }
     }
 }

@@ -24,6 +24,34 @@ pub struct LinkFacts {
     pub mtu: Option<u32>,
     /// `lo` and the like, on which no virtual router runs.
     pub loopback: bool,
+    /// Its frames are Ethernet's: a VMAC can stand on it.
+    pub ethernet: bool,
+    /// It takes multicast.
+    pub multicast: bool,
+    /// What it is on top of another link, if it is.
+    pub stacked: Option<Stacked>,
+}
+
+impl Default for LinkFacts {
+    /// An Ethernet link of unknown size.
+    fn default() -> Self {
+        Self { mtu: None, loopback: false, ethernet: true, multicast: true, stacked: None }
+    }
+}
+
+/// A link on top of another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stacked {
+    /// With a MAC address of its own.
+    Macvlan {
+        /// It hears nothing of its siblings: what `use_vmac` makes.
+        private: bool,
+    },
+    /// With the MAC address of the link below.
+    Ipvlan {
+        /// It switches by MAC address: what `use_ipvlan` makes.
+        l2: bool,
+    },
 }
 
 /// A file that holds a key.

@@ -63,9 +63,6 @@ pub(super) fn effect(keyword: &str) -> &'static str {
         "virtual_routes" | "virtual_rules" | "static_ipaddress" | "static_routes" | "static_rules" => {
             "none of its entries is installed"
         }
-        "use_vmac" | "use_ipvlan" | "use_vmac_addr" | "vmac_xmit_base" => {
-            "the interface keeps its own MAC address"
-        }
         "net_namespace" => "runs in the namespace that it was started in",
         _ => "has no effect",
     }
@@ -78,7 +75,7 @@ mod tests {
     #[test]
     fn a_known_keyword_is_found_in_its_own_block_only() {
         assert_eq!(find("", "track_group"), Some(Kind::Block));
-        assert_eq!(find("vrrp_instance", "use_vmac"), Some(Kind::Line));
+        assert_eq!(find("vrrp_instance", "virtual_routes"), Some(Kind::Block));
         assert_eq!(find("vrrp_instance", "track_group"), None);
     }
 }

@@ -4,17 +4,19 @@
 //! point at the lines that disagree.
 
 mod groups;
+mod strict;
+mod virtual_link;
 
 use super::block::{
     Auth, Delivery, InstanceDraft, Preempt, RootDraft, Tracked, VrrpInstance, VrrpScript, Weightless,
 };
-use super::block::{GlobalDefs, settle_delays};
+use super::block::{CUSTOMARY_TABLE, GlobalDefs, VirtualLink, settle_delays};
 use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::environment::Fact;
 use super::lexer::Word;
 use super::schema::Context;
 use super::source::Span;
-use super::value::AddressDraft;
+use super::value::{AddressDraft, VirtualAddress};
 use super::{Config, Lvs};
 use crate::types::{AdvertInt, Family, IfName, Priority, State, Version, Vrid};
 use groups::Groups;
@@ -22,26 +24,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use virtual_link::{Links, Site};
 
 /// Completes what the blocks have put together.
 pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
-    let global = root.global.defs;
+    let mut global = root.global.defs;
     let groups = Groups::form(root.groups, &root.instances, cx);
+    let mut links = Links::new(&root.instances);
     let mut instances = Vec::new();
+    let mut spans = Vec::new();
     let mut taken = BTreeMap::new();
     let mut used: BTreeSet<Tracked> = groups.tracked().cloned().collect();
     for draft in root.instances {
         let name = draft.name.clone();
         used.extend(draft.track.entries.iter().map(|(entry, _)| entry.tracked.clone()));
-        let Some(instance) = complete(draft, &groups, &global, cx) else { continue };
+        let Some(instance) = complete(draft, &groups, &mut global, &mut links, cx) else { continue };
         let key = (instance.vrid, instance.family, instance.interface.clone(), group_of(&instance));
         if let Some(other) = taken.get(&key) {
             duplicate_vrid(cx, other, &name, &instance);
             continue;
         }
+        spans.push(name.span);
         taken.insert(key, name);
         instances.push(instance);
     }
+    virtual_link::check_conflicts(&mut instances, &spans, cx);
     let mut scripts: Vec<Arc<VrrpScript>> = Vec::new();
     for draft in root.scripts {
         let Some(script) = draft.finished else { continue };
@@ -138,27 +145,52 @@ fn duplicate_vrid(cx: &mut Context<'_>, first: &Word, second: &Word, instance: &
 fn complete(
     mut draft: InstanceDraft,
     groups: &Groups,
-    global: &GlobalDefs,
+    global: &mut GlobalDefs,
+    links: &mut Links,
     cx: &mut Context<'_>,
 ) -> Option<VrrpInstance> {
     let group = groups.of(draft.name.as_str());
     let vrid = required_vrid(&draft, cx);
     let interface = required_interface(&draft, cx);
+    let strict = draft.strict.unwrap_or(global.vrrp_strict);
     let family = draft.family.map_or(Family::V4, |(family, _)| family);
-    let version = settle_version(&draft, family, global, cx);
-    let (mut wanted_state, priority) = settle_state(&draft);
-    let auth = draft.settle_auth(version, family, priority, &mut wanted_state, cx);
+    let version = settle_version(&draft, family, strict, global, cx);
+    let (wanted_state, priority) = settle_state(&draft);
+    let mut wanted_state = strict::check_state(&draft, wanted_state, priority, strict, cx);
+    if strict {
+        strict::check_auth(&mut draft, cx);
+    }
+    let mut auth = draft.settle_auth(version, family, priority, &mut wanted_state, cx);
+    if strict {
+        strict::check_hmac(&draft, &mut auth, cx);
+        strict::check_unicast(&draft, cx);
+        strict::check_preempt_delay(&mut draft, cx);
+    }
+    strict::check_link_local(&draft, strict, cx);
+    let mut config_faults = u32::from(lacks_peers(&draft, cx));
     let delivery = settle_delivery(&mut draft, family, global, cx);
     let preempt = settle_preempt(&draft, wanted_state, priority, cx);
+    let down_timer_adverts = strict::settle_down_timer(&draft, strict, cx);
+    let accept = strict::settle_accept(&draft, strict, priority, version, cx);
+    let (lower_prio_no_advert, higher_prio_send_advert) =
+        strict::settle_answers(&mut draft, strict, global, cx);
+    let owner_ignore_adverts = strict::settle_owner_ignore(&draft, strict, priority, global, cx);
+    let timer_expired_backup = strict::settle_timer_expired(&draft, preempt == Preempt::Never, cx);
     let advert_int = settle_advert_int(&draft, version, cx);
     let (vrid, interface) = (vrid?, interface?);
+    config_faults += u32::from(needs_peers(&draft, &delivery, &interface, cx));
+    let site = Site { base: &interface, family, vrid, strict, global };
+    let link = links.settle(&mut draft, &site, cx);
+    config_faults += link.faults;
+    let vrf = settle_vrf(&draft, cx);
     let surplus = surplus_vips(&mut draft, family, version, &auth, &interface, cx);
-    let vips: Vec<_> = std::mem::take(&mut draft.vips).into_iter().map(|vip| vip.on(&interface)).collect();
-    if vips.is_empty() {
-        no_vip(&draft, version, cx);
+    let placed = place_addresses(&mut draft, surplus, &site, link.own.as_ref(), links, cx);
+    let allow_no_vips = settle_no_vips(&draft, strict, cx);
+    if placed.vips.is_empty() && !allow_no_vips {
+        no_vip(&draft, strict || version == Version::V3, cx);
     }
-    let excluded = surplus.into_iter().chain(std::mem::take(&mut draft.excluded_vips));
-    let excluded_vips = excluded.map(|vip| vip.on(&interface)).collect();
+    let garp_extra = strict::settle_extra(&draft, global, &placed);
+    want_firewall(&draft, !accept, link.own.as_ref(), global, cx);
     let weightless = match group {
         Some(group) if !group.tracking_weight => Some(Weightless::InGroup),
         _ => priority.is_owner().then_some(Weightless::Owner),
@@ -176,21 +208,77 @@ fn complete(
         auth,
         delivery,
         source: draft.source,
-        vips,
-        excluded_vips,
+        vips: placed.vips,
+        excluded_vips: placed.excluded,
         preempt,
         garp: draft.garp,
-        down_timer_adverts: draft.down_timer_adverts,
+        down_timer_adverts,
         track_primary: draft.track_primary,
         track,
         sync_group: group.map(|group| group.name.text.clone()),
         notify: draft.notify,
         smtp_alert: draft.smtp_alert.or(global.smtp_alert_vrrp).or(global.smtp_alert).unwrap_or(false),
-        lower_prio_no_advert: draft.lower_prio_no_advert,
-        higher_prio_send_advert: draft.higher_prio_send_advert,
+        lower_prio_no_advert,
+        higher_prio_send_advert,
         skip_check_adv_addr: draft.skip_check_adv_addr,
+        strict,
+        accept,
+        owner_ignore_adverts,
+        timer_expired_backup,
+        virtual_link: link.own,
+        xmit_base: link.xmit_base,
+        vmac_addr: draft.vmac_addr,
+        address_links: placed.links,
+        garp_extra,
+        vrf,
+        unicast_configured: draft.unicast.is_some(),
+        unicast_fault_no_peer: draft.unicast_fault_no_peer,
+        track_source: draft.track_source && draft.source.is_some(),
+        allow_no_vips,
+        promote_secondaries: draft.promote_secondaries.is_some(),
+        checksum_as_v2: draft.checksum_as_v2,
+        notify_deleted: draft.notify_deleted,
+        notify_priority_changes: draft
+            .notify_priority_changes
+            .or(group.and_then(|group| group.notify_priority_changes))
+            .unwrap_or(global.vrrp_notify_priority_changes),
+        kernel_rx_buf_size: Some(draft.kernel_rx_buf_size).filter(|size| *size > 0),
+        config_faults,
         debug: draft.debug,
     })
+}
+
+/// The addresses of an instance, each on the link where it lives.
+struct Placed {
+    vips: Vec<VirtualAddress>,
+    excluded: Vec<VirtualAddress>,
+    /// The VMACs that these need beside the instance's own.
+    links: Vec<VirtualLink>,
+    /// One of them is on a link that is no VMAC and sends no adverts.
+    elsewhere: bool,
+}
+
+fn place_addresses(
+    draft: &mut InstanceDraft,
+    surplus: Vec<AddressDraft>,
+    site: &Site<'_>,
+    own: Option<&VirtualLink>,
+    links: &mut Links,
+    cx: &mut Context<'_>,
+) -> Placed {
+    let (vips, excluded) = (std::mem::take(&mut draft.vips), std::mem::take(&mut draft.excluded_vips));
+    let mut place = |vip| links.place(vip, draft, site, own, cx);
+    let vips: Vec<_> = vips.into_iter().map(&mut place).collect();
+    let excluded: Vec<_> = surplus.into_iter().chain(excluded).map(place).collect();
+    let adverts_on = own.map_or(site.base, |link| &link.name);
+    let mut needed: Vec<VirtualLink> = Vec::new();
+    for vmac in vips.iter().chain(&excluded).filter_map(|vip| vip.vmac.as_ref()) {
+        if vmac != adverts_on && needed.iter().all(|link| link.name != *vmac) {
+            needed.extend(links.get(vmac).cloned());
+        }
+    }
+    let elsewhere = vips.iter().chain(&excluded).any(|vip| vip.vmac.is_none() && vip.dev != *adverts_on);
+    Placed { vips, excluded, links: needed, elsewhere }
 }
 
 /// A completion message about an instance: keepalived's starts with its name in brackets.
@@ -229,10 +317,15 @@ fn required_interface(draft: &InstanceDraft, cx: &mut Context<'_>) -> Option<IfN
 fn settle_version(
     draft: &InstanceDraft,
     family: Family,
+    strict: bool,
     global: &GlobalDefs,
     cx: &mut Context<'_>,
 ) -> Version {
     match (draft.version, family) {
+        (Some((Version::V2, span)), Family::V6) if strict => {
+            strict::refuse_version_2(draft, family, span, cx);
+            Version::V3
+        }
         (Some((Version::V2, span)), Family::V6) => {
             let problem = Diagnostic::warning("version-conflict", span, "there is no VRRPv2 for IPv6")
                 .class(Class::Harmless)
@@ -271,7 +364,7 @@ fn settle_delivery(
                 .keepalived("sends its multicast adverts with TTL 0, so that none leaves the host; vrrpd does not copy that");
             cx.report(problem);
         }
-        if let Some(span) = draft.unicast {
+        if let Some(span) = draft.unicast.filter(|_| !draft.unicast_fault_no_peer) {
             let problem =
                 Diagnostic::warning("unicast-without-peers", span, "unicast without `unicast_peer`")
                     .label("adverts are multicast");
@@ -290,7 +383,86 @@ fn settle_delivery(
                 .label("ignored: adverts go to the peers");
         cx.report(about(draft, problem, "multicast destination specified with unicast - ignoring"));
     }
-    Delivery::Unicast { peers, ttl: draft.ttl.map(|(ttl, _)| ttl), check_source: draft.check_source }
+    Delivery::Unicast {
+        peers,
+        ttl: draft.ttl.map(|(ttl, _)| ttl),
+        check_source: draft.check_source,
+        checksum: draft.unicast_checksum,
+    }
+}
+
+/// `unicast_fault_no_peer` with no peer.
+fn lacks_peers(draft: &InstanceDraft, cx: &mut Context<'_>) -> bool {
+    let Some(span) = draft.unicast.filter(|_| draft.unicast_fault_no_peer && draft.peers.is_empty()) else {
+        return false;
+    };
+    let problem = Diagnostic::warning("unicast-without-peers", span, "unicast without `unicast_peer`")
+        .class(Class::Harmless)
+        .label("the instance stays in FAULT, as `unicast_fault_no_peer` says");
+    cx.report(about(draft, problem, "Cannot use unicast without any peers - going to fault state"));
+    true
+}
+
+/// Multicast on a link that has none.
+fn needs_peers(draft: &InstanceDraft, delivery: &Delivery, interface: &IfName, cx: &mut Context<'_>) -> bool {
+    let Fact::Known(facts) = cx.environment.link(interface) else { return false };
+    if facts.multicast || matches!(delivery, Delivery::Unicast { .. }) {
+        return false;
+    }
+    let span = draft.interface.as_ref().map_or(draft.name.span, |(_, span)| *span);
+    let problem = Diagnostic::error("no-multicast", span, format!("`{interface}` does not do multicast"))
+        .label("the instance stays in FAULT")
+        .help("name the other nodes in `unicast_peer`");
+    let text = format!("interface {interface} does not support multicast, specify unicast peers - disabling");
+    cx.report(about(draft, problem, &text));
+    true
+}
+
+/// A VMAC, and a master that takes no packets to its addresses, need a firewall.
+fn want_firewall(
+    draft: &InstanceDraft,
+    drops: bool,
+    link: Option<&VirtualLink>,
+    global: &mut GlobalDefs,
+    cx: &mut Context<'_>,
+) {
+    let wanted = drops || link.is_some_and(VirtualLink::is_vmac);
+    if !wanted || global.firewall.table.is_some() {
+        return;
+    }
+    let span = draft.accept.map_or(draft.name.span, |(_, span)| span);
+    let classic = "use_vmac or no_accept/strict specified, but no firewall configured - using nftables";
+    let problem = Diagnostic::note("firewall", span, "this needs a firewall: nftables is used")
+        .classic(classic)
+        .at_completion();
+    cx.report(problem);
+    global.firewall.table = Some(CUSTOMARY_TABLE.to_owned());
+}
+
+/// `vrf` is for unicast without an interface.
+fn settle_vrf(draft: &InstanceDraft, cx: &mut Context<'_>) -> Option<IfName> {
+    let (vrf, span) = draft.vrf.as_ref()?;
+    let unicast = draft.unicast.is_some();
+    if draft.interface.is_none() && unicast {
+        return Some(vrf.clone());
+    }
+    let what = if draft.interface.is_some() { "out interface" } else { " unicast" };
+    let problem = Diagnostic::warning("vrf-ignored", *span, "`vrf` is for unicast without `interface`")
+        .label("ignored");
+    cx.report(about(draft, problem, &format!("vrf can only be specified with{what} - clearing")));
+    None
+}
+
+/// `no_virtual_ipaddress`, unless strict mode takes it back. keepalived 2.4.3.
+fn settle_no_vips(draft: &InstanceDraft, strict: bool, cx: &mut Context<'_>) -> bool {
+    let Some(span) = draft.no_vips else { return false };
+    if strict {
+        let problem = Diagnostic::warning("strict-mode", span, "in strict mode a router has addresses")
+            .label("ignored");
+        let classic = "no_virtual_ipaddress and strict mode incompatible, clearing no_virtual_ipaddress";
+        cx.report(about(draft, problem, classic));
+    }
+    !strict
 }
 
 fn settle_preempt(draft: &InstanceDraft, state: State, priority: Priority, cx: &mut Context<'_>) -> Preempt {
@@ -377,21 +549,18 @@ fn settle_advert_int(draft: &InstanceDraft, version: Version, cx: &mut Context<'
     AdvertInt::from_micros(rounded).unwrap_or(AdvertInt::DEFAULT)
 }
 
-fn no_vip(draft: &InstanceDraft, version: Version, cx: &mut Context<'_>) {
+fn no_vip(draft: &InstanceDraft, required: bool, cx: &mut Context<'_>) {
     let problem = |message: &str| Diagnostic::warning("no-vip", draft.name.span, message.to_owned());
-    match version {
-        Version::V2 => {
-            let problem = problem("an instance without addresses has nothing to move")
-                .label("has no `virtual_ipaddress`");
-            cx.report(about(draft, problem, "No VIP specified; at least one is sensible"));
-        }
-        Version::V3 => {
-            let mut problem =
-                problem("a VRRPv3 instance needs an address").label("has no `virtual_ipaddress`");
-            problem.severity = super::diagnostic::Severity::Error;
-            let problem = problem.consequence(Consequence::Refused).keepalived("exits 2");
-            cx.report(about(draft, problem, "No VIP specified; at least one is required"));
-        }
+    if required {
+        let mut problem = problem("a VRRPv3 instance, and one in strict mode, needs an address")
+            .label("has no `virtual_ipaddress`");
+        problem.severity = super::diagnostic::Severity::Error;
+        let problem = problem.consequence(Consequence::Refused).keepalived("exits 2");
+        cx.report(about(draft, problem, "No VIP specified; at least one is required"));
+    } else {
+        let problem =
+            problem("an instance without addresses has nothing to move").label("has no `virtual_ipaddress`");
+        cx.report(about(draft, problem, "No VIP specified; at least one is sensible"));
     }
 }
 

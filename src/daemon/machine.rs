@@ -36,7 +36,13 @@ impl Machine {
 
 impl Environment for Machine {
     fn link(&self, name: &IfName) -> Fact<LinkFacts> {
-        let facts = |info: link_info::LinkInfo| LinkFacts { mtu: Some(info.mtu), loopback: info.loopback };
+        let facts = |info: link_info::LinkInfo| LinkFacts {
+            mtu: Some(info.mtu),
+            loopback: info.loopback,
+            ethernet: info.ethernet,
+            multicast: info.multicast,
+            stacked: None,
+        };
         fact(link_info::link_info(name).map(|info| info.map(facts)))
     }
 

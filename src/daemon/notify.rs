@@ -2,9 +2,9 @@
 //!
 //! keepalived starts notify scripts and looks away, so that two quick transitions overlap or
 //! overtake each other, and the script that ends last decides what the node believes. Here each
-//! instance has two lanes, one for its `notify_STATE` scripts and one for `notify`; within a lane
-//! a script starts when its predecessor has ended. The two lanes run side by side, as in
-//! keepalived. A lane that falls behind keeps the last events, so the last state always arrives.
+//! instance has lanes, one for its `notify_STATE` scripts, one for `notify_master_rx_lower_pri` and one
+//! for `notify`; within a lane a script starts when its predecessor has ended. The lanes run side by side,
+//! as in keepalived. A lane that falls behind keeps the last events, so the last state always arrives.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -41,6 +41,8 @@ pub struct Notifier {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum LaneKind {
     State,
+    /// `notify_master_rx_lower_pri` says nothing of the state: it must not hold up what does.
+    LowerPri,
     Any,
 }
 
@@ -54,7 +56,11 @@ impl Notifier {
     /// Notes an event of an instance for the scripts that it has for that.
     pub fn push(&mut self, instance: &str, scripts: &NotifyScripts, notification: Notification) {
         if let Some(command) = state_script(scripts, notification.event) {
-            self.queue(instance, LaneKind::State, notification, command.clone(), Vec::new());
+            let lane = match notification.event {
+                Event::MasterRxLowerPri => LaneKind::LowerPri,
+                Event::Master | Event::Backup | Event::Fault | Event::Stop => LaneKind::State,
+            };
+            self.queue(instance, lane, notification, command.clone(), Vec::new());
         }
         if let Some(command) = scripts.any.as_ref().filter(|_| notification.event != Event::MasterRxLowerPri)
         {
@@ -127,7 +133,7 @@ fn state_script(scripts: &NotifyScripts, event: Event) -> Option<&ScriptCommand>
         Event::Backup => scripts.backup.as_ref(),
         Event::Fault => scripts.fault.as_ref(),
         Event::Stop => scripts.stop.as_ref(),
-        Event::MasterRxLowerPri => None,
+        Event::MasterRxLowerPri => scripts.master_rx_lower_pri.as_ref(),
     }
 }
 

@@ -293,8 +293,8 @@ struct Vetting<'a, 'j> {
 
 impl Vetting<'_, '_> {
     fn vet_notify(&mut self, scripts: &mut NotifyScripts) {
-        let NotifyScripts { master, backup, fault, stop, any } = scripts;
-        for slot in [master, backup, fault, stop, any] {
+        let NotifyScripts { master, backup, fault, stop, deleted, any, master_rx_lower_pri } = scripts;
+        for slot in [master, backup, fault, stop, deleted, any, master_rx_lower_pri] {
             let refusal = slot.as_ref().and_then(|command| self.ask(command));
             self.advise(refusal.as_ref());
             if refusal.is_some() {

@@ -35,6 +35,7 @@ pub const PLACEHOLDERS: &[Placeholder] = &[
     word("INSTANCE", "the name of a `vrrp_instance`"),
     word("INTERFACE", "the name of a network interface"),
     word("M", "a whole number, not below N"),
+    word("MAC", "an Ethernet address: `02:00:00:00:00:01`; with five octets, the VRID is the sixth"),
     number("MAX", "the largest size", "bytes"),
     number("MICROSECONDS", "a time", "microseconds"),
     word("N", "a whole number"),

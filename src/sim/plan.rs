@@ -10,7 +10,8 @@ use super::lan::Weather;
 use super::random::Random;
 use crate::config::Config;
 use crate::config::block::{
-    Announcements, Auth, Delivery, NotifyScripts, Preempt, TrackEntry, Tracked, VrrpInstance, VrrpScript,
+    Announcements, Auth, Delivery, Preempt, TrackEntry, Tracked, UnicastChecksum, UnicastPeer, VrrpInstance,
+    VrrpScript,
 };
 use crate::config::value::{ScriptCommand, VirtualAddress, Weight};
 use crate::types::{
@@ -361,9 +362,10 @@ fn instance(
     let unicast_address = |n| if router.family == Family::V4 { own(n, Family::V4) } else { global_v6(n) };
     let delivery = match router.unicast {
         true => Delivery::Unicast {
-            peers: (0..nodes).filter(|&peer| peer != n).map(unicast_address).collect(),
+            peers: (0..nodes).filter(|&peer| peer != n).map(unicast_address).map(UnicastPeer::new).collect(),
             ttl: None,
             check_source: random.chance(500),
+            checksum: UnicastChecksum::default(),
         },
         false => Delivery::Multicast { group: router.family.vrrp_group() },
     };
@@ -378,10 +380,7 @@ fn instance(
     let track = links.chain(scripts).collect();
     let virtual_address = |address: &IpAddr| virtual_address(*address, &names.lan);
     VrrpInstance {
-        name: router.name.clone(),
         wanted_state: if n == 0 { State::Master } else { State::Backup },
-        interface: names.lan.clone(),
-        vrid: router.vrid,
         family: router.family,
         version: router.version,
         priority,
@@ -396,15 +395,12 @@ fn instance(
         down_timer_adverts: router.adverts,
         track_primary: random.chance(900),
         track,
-        sync_group: None,
-        notify: NotifyScripts::default(),
-        smtp_alert: false,
         lower_prio_no_advert: random.chance(200),
         // With different intervals this can go on for ever: the last advert of a router that gives way
         // teaches the others its shorter interval, so that they do not wait for the better one's next.
         higher_prio_send_advert: random.chance(200) && router.intervals.len() == 1,
         skip_check_adv_addr: random.chance(200),
-        debug: 0,
+        ..VrrpInstance::new(&router.name, names.lan.clone(), router.vrid)
     }
 }
 

@@ -48,6 +48,8 @@ fn run_state(status: &InstanceStatus, snapshot: &Snapshot, stamp: &dyn Fn(Instan
         master_advert_int: learns.then_some(status.master_interval),
         installed: installed.collect(),
         sockets: socket.map(|socket| (socket.fd_in, socket.fd_out)),
+        virtual_link_up: false,
+        next_extra_garp: None,
     }
 }
 

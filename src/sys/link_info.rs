@@ -12,6 +12,10 @@ pub struct LinkInfo {
     pub mtu: u32,
     /// `IFF_LOOPBACK`.
     pub loopback: bool,
+    /// `IFF_MULTICAST`.
+    pub multicast: bool,
+    /// `ARPHRD_ETHER`.
+    pub ethernet: bool,
 }
 
 /// Looks a link up by name, in the network namespace of the calling thread; `Ok(None)`: there is none.
@@ -22,10 +26,18 @@ pub fn link_info(name: &IfName) -> io::Result<Option<LinkInfo>> {
     let socket = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
     let Some(mtu) = ask(&socket, name, libc::SIOCGIFMTU)? else { return Ok(None) };
     let Some(flags) = ask(&socket, name, libc::SIOCGIFFLAGS)? else { return Ok(None) };
-    // SAFETY: the kernel has filled in this member of the union for each of the two requests.
-    let (mtu, flags) = unsafe { (mtu.ifr_ifru.ifru_mtu, flags.ifr_ifru.ifru_flags) };
-    let loopback = libc::c_int::from(flags) & libc::IFF_LOOPBACK != 0;
-    Ok(Some(LinkInfo { mtu: u32::try_from(mtu).unwrap_or(0), loopback }))
+    let Some(hardware) = ask(&socket, name, libc::SIOCGIFHWADDR)? else { return Ok(None) };
+    // SAFETY: the kernel has filled in this member of the union for each of the three requests.
+    let (mtu, flags, kind) = unsafe {
+        (mtu.ifr_ifru.ifru_mtu, flags.ifr_ifru.ifru_flags, hardware.ifr_ifru.ifru_hwaddr.sa_family)
+    };
+    let has = |flag| libc::c_int::from(flags) & flag != 0;
+    Ok(Some(LinkInfo {
+        mtu: u32::try_from(mtu).unwrap_or(0),
+        loopback: has(libc::IFF_LOOPBACK),
+        multicast: has(libc::IFF_MULTICAST),
+        ethernet: kind == libc::ARPHRD_ETHER,
+    }))
 }
 
 fn ask(socket: &Socket, name: &IfName, request: libc::Ioctl) -> io::Result<Option<libc::ifreq>> {
@@ -34,7 +46,7 @@ fn ask(socket: &Socket, name: &IfName, request: libc::Ioctl) -> io::Result<Optio
     for (to, from) in question.ifr_name.iter_mut().zip(name.as_str().bytes()) {
         *to = from.cast_signed() as libc::c_char;
     }
-    // SAFETY: both requests read and write one ifreq, which `question` is for the length of the call.
+    // SAFETY: all three requests read and write one ifreq, which `question` is for the length of the call.
     if unsafe { libc::ioctl(socket.as_raw_fd(), request, &raw mut question) } == 0 {
         return Ok(Some(question));
     }
@@ -52,7 +64,10 @@ mod tests {
         in_namespace(|| {
             ip("link set va mtu 1400");
             let info = |name| link_info(&IfName::new(name).unwrap()).unwrap();
-            assert_eq!(info("va"), Some(LinkInfo { mtu: 1400, loopback: false }));
+            assert_eq!(
+                info("va"),
+                Some(LinkInfo { mtu: 1400, loopback: false, multicast: true, ethernet: true })
+            );
             assert!(info("lo").unwrap().loopback);
             assert_eq!(info("eth9"), None);
         });

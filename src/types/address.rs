@@ -1,5 +1,6 @@
 //! Addresses and their families.
 
+use super::Vrid;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -83,6 +84,12 @@ impl IpNet {
     pub const fn family(self) -> Family {
         Family::of(self.address)
     }
+
+    /// As keepalived writes it: a host without its prefix.
+    #[must_use]
+    pub fn short(self) -> String {
+        if self.is_host() { self.address.to_string() } else { self.to_string() }
+    }
 }
 
 impl fmt::Display for IpNet {
@@ -104,6 +111,16 @@ impl MacAddr {
     pub const fn of_ipv6_multicast(group: Ipv6Addr) -> Self {
         let [.., a, b, c, d] = group.octets();
         Self([0x33, 0x33, a, b, c, d])
+    }
+
+    /// The address of a virtual router: 00:00:5e:00:01:VRID, in IPv6 00:00:5e:00:02:VRID (RFC 9568 §7.3).
+    #[must_use]
+    pub const fn of_router(family: Family, vrid: Vrid) -> Self {
+        let family = match family {
+            Family::V4 => 1,
+            Family::V6 => 2,
+        };
+        Self([0x00, 0x00, 0x5e, 0x00, family, vrid.get()])
     }
 }
 

@@ -120,6 +120,15 @@ pub enum Discard {
         /// Sender.
         from: IpAddr,
     },
+    /// From a peer that is nearer or farther than `min_ttl` and `max_ttl` allow.
+    PeerTtl {
+        /// Sender.
+        from: IpAddr,
+        /// TTL or hop limit.
+        ttl: u8,
+        /// The lowest and the highest that are accepted.
+        range: (u8, u8),
+    },
 }
 
 /// The kinds of [`Discard`], each with a counter.
@@ -127,7 +136,7 @@ pub enum Discard {
 pub enum DiscardKind {
     /// [`Discard::Length`].
     Length,
-    /// [`Discard::Ttl`].
+    /// [`Discard::Ttl`] and [`Discard::PeerTtl`].
     Ttl,
     /// [`Discard::Version`].
     Version,
@@ -153,7 +162,7 @@ impl Discard {
     pub fn kind(&self) -> DiscardKind {
         match self {
             Self::Length { .. } => DiscardKind::Length,
-            Self::Ttl { .. } => DiscardKind::Ttl,
+            Self::Ttl { .. } | Self::PeerTtl { .. } => DiscardKind::Ttl,
             Self::Version { .. } => DiscardKind::Version,
             Self::AuthTypeInvalid { .. } => DiscardKind::AuthTypeInvalid,
             Self::AuthTypeMismatch { .. } => DiscardKind::AuthTypeMismatch,
@@ -197,6 +206,9 @@ impl fmt::Display for Discard {
             Self::Delivery { from, multicast: false } => {
                 write!(f, "Expected multicast packet but received unicast packet from {from}")
             }
+            Self::PeerTtl { from, ttl, range: (min, max) } => {
+                write!(f, "TTL/HL {ttl} from {from} not in range [{min}, {max}]")
+            }
             Self::NotAPeer { from } => write!(f, "unicast source address {from} not a unicast peer"),
         }
     }
@@ -234,10 +246,14 @@ pub(super) fn accept(config: &VrrpInstance, datagram: &Datagram) -> Result<Accep
         return Err(Discard::Checksum { from, version: config.version });
     }
     check_delivery(config, from, multicast)?;
-    if let Delivery::Unicast { peers, check_source: true, .. } = &config.delivery
-        && !peers.contains(&from)
-    {
-        return Err(Discard::NotAPeer { from });
+    if let Delivery::Unicast { peers, check_source: true, .. } = &config.delivery {
+        let Some(peer) = peers.iter().find(|peer| peer.address == from) else {
+            return Err(Discard::NotAPeer { from });
+        };
+        let (ttl, range) = (datagram.ttl, (peer.min_ttl, peer.max_ttl));
+        if !(peer.min_ttl..=peer.max_ttl).contains(&ttl) {
+            return Err(Discard::PeerTtl { from, ttl, range });
+        }
     }
     Ok(Accepted {
         source: from,

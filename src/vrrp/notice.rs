@@ -290,11 +290,7 @@ impl fmt::Display for NoticeKind {
                 write!(f, "{address} is removed from {link} again and again by somebody else, giving way")
             }
             Self::AddressDropped(net, link) => {
-                if net.is_host() {
-                    write!(f, "ip address {} dev {link}, no longer exist", net.address)
-                } else {
-                    write!(f, "ip address {net} dev {link}, no longer exist")
-                }
+                write!(f, "ip address {} dev {link}, no longer exist", net.short())
             }
         }
     }

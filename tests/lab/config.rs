@@ -38,7 +38,7 @@ fn theirs(file: &Path) -> (i32, Said) {
 
 /// Our verdict: all that we would say in keepalived's words, and what of it is an error to keepalived.
 fn ours(file: &Path) -> (i32, Said, Said) {
-    let link = |loopback| LinkFacts { mtu: Some(1500), loopback };
+    let link = |loopback| LinkFacts { mtu: Some(1500), loopback, ..LinkFacts::default() };
     let links = [("lo", true), ("eth0", false), ("eth1", false)];
     let machine = Described {
         links: Some(links.map(|(name, loopback)| (name.to_owned(), link(loopback))).into()),
@@ -232,7 +232,107 @@ fn files() -> Vec<String> {
         "virtual_ipaddress {\n10.0.0.2\n",
         "mcast_src_ip 10.0.0.9##x",
     ];
+    let running = [
+        "use_vmac",
+        "use_vmac vx",
+        "use_vmac vx 02:00:00:00:01",
+        "use_vmac 02:00:00:00:01:02",
+        "use_vmac 02:00:00:00:01:",
+        "use_vmac 02:00:00:00",
+        "use_vmac 01:00:00:00:01:02",
+        "use_vmac 00:00:5e:00:01:33",
+        "use_vmac 02:00:00:00:xx:02",
+        "use_vmac 02:0:0:0:1:2 02:0:0:0:1:3",
+        "use_vmac abcdefghijklmnopq",
+        "use_vmac a/b",
+        "use_vmac vx vy",
+        "use_vmac eth1",
+        "use_vmac\nuse_vmac vx",
+        "use_vmac\npromote_secondaries",
+        "use_vmac\nvmac_xmit_base",
+        "use_vmac\nunicast_peer {\n10.0.0.2\n}",
+        "use_vmac\nvmac_xmit_base\nunicast_peer {\n10.0.0.2\n}",
+        "use_vmac\nstrict_mode",
+        "use_vmac 02:00:00:00:01:02\nstrict_mode\nvmac_xmit_base",
+        "use_vmac\nvirtual_ipaddress {\n10.0.0.2 use_vmac\n10.0.0.3 dev eth1 use_vmac\n}",
+        "use_vmac_addr\nvirtual_ipaddress {\n10.0.0.2 use_vmac\n10.0.0.3 dev eth1 use_vmac\n}",
+        "use_vmac_addr",
+        "vmac_xmit_base",
+        "use_ipvlan",
+        "use_ipvlan 10.0.0.9/24 bridge",
+        "use_ipvlan 10.0.0.9 private vepa",
+        "use_ipvlan 10.0.0.9 10.0.0.8",
+        "use_ipvlan fe80::9",
+        "use_ipvlan ix iy 10.0.0.9",
+        "use_ipvlan abcdefghijklmnopq 10.0.0.9",
+        "use_ipvlan eth1 10.0.0.9",
+        "use_ipvlan 10.0.0.9\nuse_ipvlan",
+        "use_ipvlan 10.0.0.9\nvmac_xmit_base",
+        "use_ipvlan 10.0.0.9\npromote_secondaries",
+        "garp_extra_if 5",
+        "garp_extra_if all 5",
+        "garp_extra_if",
+        "garp_extra_if x",
+        "garp_extra_if 5x",
+        "garp_extra_if 90000",
+        "vmac_garp_intvl 5",
+        "vmac_garp_intvl all",
+        "unicast_fault_no_peer",
+        "unicast_fault_no_peer\nunicast_peer {\n10.0.0.2\n}",
+        "old_unicast_checksum",
+        "old_unicast_checksum never",
+        "old_unicast_checksum always",
+        "vrf eth1",
+        "track_src_ip",
+        "track_src_ip\nmcast_src_ip 10.0.0.7",
+        "promote_secondaries",
+        "linkbeat_use_polling",
+        "accept",
+        "no_accept",
+        "no_accept\naccept",
+        "strict_mode",
+        "strict_mode off",
+        "strict_mode maybe",
+        "strict_mode\nstate MASTER",
+        "strict_mode\nstate MASTER\npriority 150",
+        "strict_mode\nstate BACKUP\npriority 255",
+        "strict_mode\npriority 255",
+        "strict_mode\nauthentication {\nauth_type PASS\nauth_pass 1\n}",
+        "strict_mode\npreempt_delay 5",
+        "strict_mode\ndown_timer_adverts 4",
+        "strict_mode\ngarp_lower_prio_repeat 2\ngarp_lower_prio_delay 7",
+        "strict_mode\ngarp_lower_prio_repeat 0",
+        "strict_mode\nlower_prio_no_advert off\nhigher_prio_send_advert",
+        "strict_mode\nlower_prio_no_advert\nhigher_prio_send_advert off",
+        "strict_mode\naccept",
+        "strict_mode\nversion 3\naccept",
+        "strict_mode\nunicast_peer {\n10.0.0.2\n}",
+        "notify_deleted",
+        "notify_deleted\nnotify_deleted x",
+        "notify_deleted /usr/bin/true nobodyx",
+        "notify_master_rx_lower_pri",
+        "notify_priority_changes",
+        "notify_priority_changes maybe",
+        "lvs_sync_daemon_interface eth0",
+        "lvs_sync_daemon_interface eth0\nlvs_sync_daemon_interface eth1",
+        "lvs_sync_daemon_interface",
+        "kernel_rx_buf_size 5000",
+        "kernel_rx_buf_size",
+        "kernel_rx_buf_size 5 6",
+        "kernel_rx_buf_size x",
+        "kernel_rx_buf_size 5x",
+        "unicast_peer {\n10.0.0.2 min_ttl 200 max_ttl 254\n}",
+        "unicast_peer {\n10.0.0.2 min_ttl 255 max_ttl 2\n10.0.0.3 min_ttl\n10.0.0.4 min_ttl 256\n}",
+        "unicast_peer {\n10.0.0.2 ttl 5\n10.0.0.3 min_ttl x max_ttl 5\n10.0.0.4 min_ttl 5 max_ttl\n}",
+    ];
     let address = [
+        "10.0.0.2 use_vmac",
+        "10.0.0.2 track_group x",
+        "10.0.0.2 peer 10.2.2.2 peer 10.2.2.3",
+        "10.0.0.2 preferred_lft 5x",
+        "10.0.0.2 preferred_lft forever",
+        "10.0.0.2 preferred_lifetime 5",
+        "10.0.0.2 home -nodad mngtmpaddr noprefixroute autojoin no_track",
         "10.0.0.2/33",
         "10.0.0.2/x",
         "10.0.0.999",
@@ -391,7 +491,7 @@ fn files() -> Vec<String> {
         let script = format!("vrrp_script c {{\nscript \"/usr/bin/true a\"\n{lines}\n}}\n");
         format!("{secure}{script}{}", instance("track_script {\nc\n}"))
     };
-    let mut files: Vec<String> = keyword.iter().map(|lines| instance(lines)).collect();
+    let mut files: Vec<String> = keyword.iter().chain(&running).map(|lines| instance(lines)).collect();
     files.extend(address.iter().map(|line| instance(&format!("virtual_ipaddress {{\n{line}\n}}"))));
     files.extend(excluded.iter().map(|line| instance(&format!("virtual_ipaddress_excluded {{\n{line}\n}}"))));
     files.extend(global.iter().map(|lines| globals(lines)));
@@ -430,6 +530,16 @@ fn files() -> Vec<String> {
     files.push(instance("") + &instance("").replace("V {", "W {"));
     files.push(instance("") + &instance("version 3").replace("V {", "W {").replace("10.0.0.1/24", "fe80::1"));
     files.push(instance("version 3").replace("10.0.0.1/24", ""));
+    files.push(instance("strict_mode").replace("10.0.0.1/24", ""));
+    files.push(instance("use_vmac vx") + &instance("use_vmac vx").replace("V {", "W {").replace("51", "52"));
+    files.push(
+        instance("use_ipvlan vx 10.0.0.9")
+            + &instance("use_vmac vx").replace("V {", "W {").replace("51", "52"),
+    );
+    for lines in ["strict_mode", "", "version 2\nstrict_mode", "use_vmac\nstrict_mode"] {
+        files.push(instance(lines).replace("10.0.0.1/24", "2001:db8::1/64\nfe80::1"));
+        files.push(instance(lines).replace("10.0.0.1/24", "fe80::1"));
+    }
     files.push(instance("").replace("10.0.0.1/24", ""));
     files.extend(groups());
     files

@@ -53,6 +53,11 @@ keywords! {
 const PASSWORD_BYTES: usize = 8;
 
 impl AuthDraft {
+    /// Forgets `auth_type`; where it was given.
+    pub(in crate::config) fn drop_type(&mut self) -> Option<Span> {
+        self.kind.take().map(|(_, span)| span)
+    }
+
     pub(in crate::config) fn new(instance: &Word) -> Self {
         Self { instance: instance.clone(), kind: None, password: None, hmac: None }
     }

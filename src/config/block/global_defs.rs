@@ -16,6 +16,7 @@ mod snmp;
 pub use daemon::{DaemonDefs, IpvsNamespace};
 pub use fifo::{FifoDefs, NotifyFifo};
 pub use files::{FileDefs, ReloadFile};
+pub(in crate::config) use firewall::CUSTOMARY_TABLE;
 pub use firewall::FirewallDefs;
 pub use inherited::{GarpDefaults, GarpExtraIf};
 pub use lvs::{FlushOnStop, LvsDefs, LvsTimeouts, SyncDaemon};
@@ -133,7 +134,7 @@ pub struct GlobalDefs {
     pub vrrp_owner_ignore_adverts: bool,
     /// Default of `notify_priority_changes`.
     pub vrrp_notify_priority_changes: bool,
-    /// Default of the instances' option of that name.
+    /// Default of the instances' `v3_checksum_as_v2`.
     pub v3_checksum_as_v2: bool,
     /// Default of `garp_extra_if`.
     pub vrrp_garp_extra_if: GarpExtraIf,

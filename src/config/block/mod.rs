@@ -46,17 +46,20 @@ pub use virtual_server::{
     Granularity, Persistence, Protocol, Scheduler, Service, SorryServer, VirtualServer,
 };
 pub use virtual_server_group::{AddressRange, GroupMark, VirtualServerGroup};
-pub use vrrp_instance::{Announcements, Delivery, NotifyScripts, Preempt, VrrpInstance};
+pub use vrrp_instance::{
+    Announcements, Delivery, IpvlanMode, MacOrigin, NotifyScripts, Preempt, UnicastChecksum, UnicastPeer,
+    VirtualLink, VirtualLinkKind, VrrpInstance,
+};
 pub use vrrp_script::VrrpScript;
 pub use vrrp_sync_group::SyncGroup;
 
-pub(super) use global_defs::{Dumper, GLOBAL_DEFS, GlobalDraft};
+pub(super) use global_defs::{CUSTOMARY_TABLE, Dumper, GLOBAL_DEFS, GlobalDraft};
 pub(super) use interfaces::settle_delays;
 pub(super) use lvs_root::{LVS_BLOCKS, LVS_ROOT, LvsDraft, LvsFile};
 pub(super) use root::{ROOT, RootDraft, is_read_by_parent};
 pub(super) use tracking::{TrackDraft, Trackables, Weightless, combined};
 pub(super) use virtual_server_group::Alive;
-pub(super) use vrrp_instance::{InstanceDraft, VRRP_INSTANCE};
+pub(super) use vrrp_instance::{InstanceDraft, IpvlanDraft, VRRP_INSTANCE, VmacDraft};
 pub(super) use vrrp_script::{ScriptDraft, VRRP_SCRIPT};
 pub(super) use vrrp_sync_group::{GroupDraft, VRRP_SYNC_GROUP};
 

@@ -8,8 +8,8 @@ use super::track_file::{ReadFile, TRACK_FILE, TrackFile, track_file, vrrp_track_
 use super::track_process::{ReadProcess, TrackProcess, VRRP_TRACK_PROCESS, vrrp_track_process};
 use super::tracking::Trackable;
 use super::{
-    GLOBAL_DEFS, GlobalDraft, GroupDraft, InstanceDraft, ScriptDraft, Trackables, VRRP_INSTANCE, VRRP_SCRIPT,
-    VRRP_SYNC_GROUP,
+    GLOBAL_DEFS, GlobalDraft, GroupDraft, InstanceDraft, ScriptDraft, SyncDaemon, Trackables, VRRP_INSTANCE,
+    VRRP_SCRIPT, VRRP_SYNC_GROUP,
 };
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
@@ -161,8 +161,14 @@ fn session(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
 
 fn vrrp_instance(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
     let Some(name) = node.args.first() else { return };
-    let mut draft = InstanceDraft::new(name, &root.global, &root.trackables);
+    let links =
+        root.instances.iter().filter_map(|other| Some((other.name.clone(), other.link_name()?.clone())));
+    let mut draft = InstanceDraft::new(name, &root.global, &root.trackables, links.collect());
     VRRP_INSTANCE.apply(&mut draft, node.children(), cx);
     draft.end = node.end;
+    draft.close(cx);
+    if let Some(interface) = draft.sync_daemon.take_if(|_| draft.runs_sync_daemon) {
+        root.global.defs.lvs.sync_daemon = Some(SyncDaemon::of_instance(interface, name.text.clone()));
+    }
     root.instances.push(draft);
 }

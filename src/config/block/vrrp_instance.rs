@@ -2,9 +2,13 @@
 
 mod dump;
 mod keywords;
+mod virtual_link;
 
-pub(in crate::config) use keywords::{InstanceDraft, VRRP_INSTANCE};
+pub use virtual_link::{IpvlanMode, MacOrigin, VirtualLink, VirtualLinkKind};
 
+pub(in crate::config) use keywords::{InstanceDraft, IpvlanDraft, VRRP_INSTANCE, VmacDraft};
+
+use super::GarpExtraIf;
 use super::authentication::Auth;
 use super::tracking::TrackEntry;
 use crate::config::value::{ScriptCommand, VirtualAddress};
@@ -63,6 +67,48 @@ pub struct VrrpInstance {
     pub higher_prio_send_advert: bool,
     /// Do not compare the addresses of further adverts of the same master.
     pub skip_check_adv_addr: bool,
+    /// `strict_mode`, or `vrrp_strict`: the RFC to the letter. What follows from it has been applied.
+    pub strict: bool,
+    /// Whether a master that does not own the addresses takes packets to them; `no_accept` and strict
+    /// mode clear it.
+    pub accept: bool,
+    /// `owner_ignore_adverts`: only ever set for an owner.
+    pub owner_ignore_adverts: bool,
+    /// `timer_expired_backup`: a master that slept so long that a router of this priority may have taken
+    /// over listens before it speaks.
+    pub timer_expired_backup: Option<Priority>,
+    /// `use_vmac` or `use_ipvlan`: a link of our own on top of `interface`.
+    pub virtual_link: Option<VirtualLink>,
+    /// `vmac_xmit_base`: adverts use `interface`, not the link on top of it.
+    pub xmit_base: bool,
+    /// `use_vmac_addr`: VIPs on other links get a VMAC there, too.
+    pub vmac_addr: bool,
+    /// The VMACs that `vips` and `excluded_vips` live on, but for `virtual_link`.
+    pub address_links: Vec<VirtualLink>,
+    /// `garp_extra_if`: announce again and again on links other than that of the adverts.
+    pub garp_extra: GarpExtraIf,
+    /// `vrf`: for unicast without an interface.
+    pub vrf: Option<IfName>,
+    /// A unicast keyword was given, whether there are peers or not.
+    pub unicast_configured: bool,
+    /// `unicast_fault_no_peer`.
+    pub unicast_fault_no_peer: bool,
+    /// `track_src_ip`: the configured source is not on any link: a fault.
+    pub track_source: bool,
+    /// `no_virtual_ipaddress`: that there are no VIPs is meant.
+    pub allow_no_vips: bool,
+    /// `promote_secondaries`: removing the first address of a subnet leaves the others alone.
+    pub promote_secondaries: bool,
+    /// `v3_checksum_as_v2`: the checksum of VRRPv3 over IPv4 leaves out the pseudo-header.
+    pub checksum_as_v2: bool,
+    /// `notify_deleted`: a reload that drops the instance is told as DELETED, not as FAULT.
+    pub notify_deleted: bool,
+    /// `notify_priority_changes`.
+    pub notify_priority_changes: bool,
+    /// `kernel_rx_buf_size` in bytes; `None`: as `vrrp_rx_bufs_policy` says.
+    pub kernel_rx_buf_size: Option<u32>,
+    /// Mistakes of the configuration that hold it in FAULT.
+    pub config_faults: u32,
     /// `debug`, 0 to 4: kept, without effect, as in keepalived.
     pub debug: u8,
 }
@@ -78,12 +124,55 @@ pub enum Delivery {
     /// A copy to each peer, routed.
     Unicast {
         /// `unicast_peer`, in order; may hold our own address.
-        peers: Vec<IpAddr>,
+        peers: Vec<UnicastPeer>,
         /// `unicast_ttl`; `None`: 255 for IPv4, the kernel's 64 for IPv6.
         ttl: Option<u8>,
         /// `check_unicast_src`: accept adverts of these peers only.
         check_source: bool,
+        /// `old_unicast_checksum`.
+        checksum: UnicastChecksum,
     },
+}
+
+impl Delivery {
+    /// A copy to each of these, and no further demands.
+    #[must_use]
+    pub fn to_peers(peers: impl IntoIterator<Item = IpAddr>) -> Self {
+        let peers = peers.into_iter().map(UnicastPeer::new).collect();
+        Self::Unicast { peers, ttl: None, check_source: false, checksum: UnicastChecksum::default() }
+    }
+}
+
+/// A line of `unicast_peer`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UnicastPeer {
+    /// Its address.
+    pub address: IpAddr,
+    /// `min_ttl`: the lowest TTL or hop limit that is accepted from it; default 0.
+    pub min_ttl: u8,
+    /// `max_ttl`: the highest; default 255.
+    pub max_ttl: u8,
+}
+
+impl UnicastPeer {
+    /// A peer from anywhere.
+    #[must_use]
+    pub const fn new(address: IpAddr) -> Self {
+        Self { address, min_ttl: 0, max_ttl: 255 }
+    }
+}
+
+/// `old_unicast_checksum`: keepalived up to 1.3.6 summed unicast adverts of VRRPv3 over IPv4 as if they
+/// went to the group.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum UnicastChecksum {
+    /// As the RFC says, until a peer is heard that does not.
+    #[default]
+    Automatic,
+    /// `old_unicast_checksum never`: as the RFC says.
+    Never,
+    /// `old_unicast_checksum`: as keepalived 1.3.6.
+    Old,
 }
 
 /// Whether a router of higher priority takes over from a lower one that works.
@@ -123,6 +212,80 @@ pub struct NotifyScripts {
     pub fault: Option<ScriptCommand>,
     /// `notify_stop`.
     pub stop: Option<ScriptCommand>,
+    /// `notify_deleted`, where it has a script.
+    pub deleted: Option<ScriptCommand>,
     /// `notify`: `INSTANCE NAME STATE PRIORITY` appended.
     pub any: Option<ScriptCommand>,
+    /// `notify_master_rx_lower_pri`.
+    pub master_rx_lower_pri: Option<ScriptCommand>,
+}
+
+impl VrrpInstance {
+    /// What a file makes of an instance with no more than a name, a link and a VRID: VRRPv2, priority
+    /// 100, no addresses.
+    #[must_use]
+    pub fn new(name: &str, interface: IfName, vrid: Vrid) -> Self {
+        Self {
+            name: name.to_owned(),
+            wanted_state: State::Backup,
+            interface,
+            vrid,
+            family: Family::V4,
+            version: Version::V2,
+            priority: Priority::DEFAULT,
+            advert_int: AdvertInt::DEFAULT,
+            auth: Auth::None,
+            delivery: Delivery::Multicast { group: Family::V4.vrrp_group() },
+            source: None,
+            vips: Vec::new(),
+            excluded_vips: Vec::new(),
+            preempt: Preempt::After(Duration::ZERO),
+            garp: Announcements::default(),
+            down_timer_adverts: 3,
+            track_primary: true,
+            track: Vec::new(),
+            sync_group: None,
+            notify: NotifyScripts::default(),
+            smtp_alert: false,
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            skip_check_adv_addr: false,
+            strict: false,
+            accept: true,
+            owner_ignore_adverts: false,
+            timer_expired_backup: None,
+            virtual_link: None,
+            xmit_base: false,
+            vmac_addr: false,
+            address_links: Vec::new(),
+            garp_extra: GarpExtraIf::default(),
+            vrf: None,
+            unicast_configured: false,
+            unicast_fault_no_peer: false,
+            track_source: false,
+            allow_no_vips: false,
+            promote_secondaries: false,
+            checksum_as_v2: false,
+            notify_deleted: false,
+            notify_priority_changes: false,
+            kernel_rx_buf_size: None,
+            config_faults: 0,
+            debug: 0,
+        }
+    }
+}
+
+impl Default for Announcements {
+    /// Those of a file that says nothing of them.
+    fn default() -> Self {
+        let defaults = super::GarpDefaults::default();
+        Self {
+            master_delay: defaults.master_delay,
+            master_repeat: defaults.master_repeat,
+            master_refresh: defaults.master_refresh,
+            master_refresh_repeat: defaults.master_refresh_repeat,
+            lower_prio_delay: defaults.master_delay,
+            lower_prio_repeat: defaults.master_repeat,
+        }
+    }
 }

@@ -39,6 +39,10 @@ pub struct VirtualAddress<Dev = IfName> {
     pub autojoin: bool,
     /// `no_track`: do not react when somebody deletes it.
     pub no_track: bool,
+    /// `use_vmac`, where nothing else puts it on a VMAC.
+    pub use_vmac: bool,
+    /// The VMAC on `dev` that it lives on.
+    pub vmac: Option<IfName>,
 }
 
 impl<Dev> VirtualAddress<Dev> {
@@ -58,6 +62,8 @@ impl<Dev> VirtualAddress<Dev> {
             noprefixroute: false,
             autojoin: false,
             no_track: false,
+            use_vmac: false,
+            vmac: None,
         }
     }
 }
@@ -93,6 +99,8 @@ impl AddressDraft {
             noprefixroute: a.noprefixroute,
             autojoin: a.autojoin,
             no_track: a.no_track,
+            use_vmac: a.use_vmac,
+            vmac: a.vmac,
         }
     }
 }
@@ -176,22 +184,20 @@ impl<'l> LineReader<'l, '_, '_> {
             "broadcast" | "brd" => self.broadcast(option)?,
             "label" => self.label(option)?,
             "peer" => self.peer(option)?,
-            "preferred_lft" | "preferred_lifetime" => self.preferred_lft(option)?,
+            "preferred_lft" => self.preferred_lft(option)?,
             "home" => address.home = true,
             "-nodad" => address.dad = true,
             "mngtmpaddr" => address.mngtmpaddr = true,
             "noprefixroute" => address.noprefixroute = true,
             "autojoin" => address.autojoin = true,
             "no_track" => address.no_track = true,
-            "track_group" | "use_vmac" => {
+            "use_vmac" => {
                 let message = format!("`{option}` is known, but not yet in this version");
                 let problem = Diagnostic::warning("not-yet-supported", option.span, message)
                     .class(Class::Harmless)
                     .label("the address is added as if it were not there");
                 self.cx.report(problem);
-                if matches!(option.as_str(), "track_group") {
-                    self.rest.next();
-                }
+                self.draft.address.use_vmac = true;
             }
             _ => self.unknown(option),
         }
@@ -343,6 +349,14 @@ impl<'l> LineReader<'l, '_, '_> {
 
     fn peer(&mut self, option: &Word) -> Result<(), Dropped> {
         let value = self.value(option)?;
+        if self.draft.address.peer.is_some() {
+            let problem = Diagnostic::error("address-option", value.span, "the address has a peer already")
+                .classic(format!("Peer {value} - another peer has already been specified"))
+                .label("ignored");
+            self.report(problem);
+            // keepalived goes on with the same word.
+            return self.option(value);
+        }
         let parsed = value.as_str().parse().ok().map(IpNet::host);
         let problem = match parsed {
             Some(net) if net.family() == self.draft.address.net.family() => {
@@ -429,15 +443,18 @@ fn scope_name(scope: u8) -> String {
 impl fmt::Display for VirtualAddress {
     /// As in keepalived's dump: the prefix of a host is left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.net.is_host() {
-            write!(f, "{}", self.net.address)?;
-        } else {
-            write!(f, "{}", self.net)?;
-        }
+        f.write_str(&self.net.short())?;
         if let Some(broadcast) = self.broadcast {
             write!(f, " brd {broadcast}")?;
         }
-        write!(f, " dev {} scope {}", self.dev, scope_name(self.scope))?;
+        match &self.vmac {
+            Some(vmac) => write!(f, " dev {vmac}@{}", self.dev)?,
+            None => write!(f, " dev {}", self.dev)?,
+        }
+        if self.use_vmac {
+            f.write_str(" use_vmac")?;
+        }
+        write!(f, " scope {}", scope_name(self.scope))?;
         if let Some(label) = &self.label {
             write!(f, " label {label}")?;
         }

@@ -12,6 +12,8 @@ fn scripts() -> NotifyScripts {
         fault: None,
         stop: Some(command("at_stop")),
         any: Some(command("any")),
+        master_rx_lower_pri: Some(command("lower")),
+        ..NotifyScripts::default()
     }
 }
 
@@ -91,6 +93,9 @@ fn the_end_overrules_what_waits() {
 #[test]
 fn a_lower_advert_is_no_transition() {
     let mut notifier = Notifier::default();
+    notifier.push("VI_1", &scripts(), at(Event::Master, 150));
+    let running = calls(&mut notifier);
     notifier.push("VI_1", &scripts(), at(Event::MasterRxLowerPri, 150));
-    assert_eq!(notifier.next_call(), None);
+    assert_eq!(words(&running), ["to_master", "any INSTANCE VI_1 MASTER 150"]);
+    assert_eq!(words(&calls(&mut notifier)), ["lower"], "and it waits for none of them");
 }

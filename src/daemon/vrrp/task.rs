@@ -225,7 +225,7 @@ impl Task {
             return;
         };
         let peers = match &config.delivery {
-            Delivery::Unicast { peers, .. } => peers.clone(),
+            Delivery::Unicast { peers, .. } => peers.iter().map(|peer| peer.address).collect(),
             Delivery::Multicast { .. } => Vec::new(),
         };
         let fits = |membership: &Membership| membership.is_for(link.index, &endpoint, &peers);

@@ -180,8 +180,7 @@ fn failover(vips: &'static [&'static str], unicast: Option<[&'static str; 2]>) {
             if let Some(nodes) = unicast {
                 let addresses = nodes.map(|node| node.parse::<IpAddr>().unwrap());
                 instance.source = Some(addresses[own]);
-                let peers = vec![addresses[1 - own]];
-                instance.delivery = Delivery::Unicast { peers, ttl: None, check_source: false };
+                instance.delivery = Delivery::to_peers([addresses[1 - own]]);
             }
             config(vec![instance])
         };

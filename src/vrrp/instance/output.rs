@@ -41,8 +41,8 @@ impl Instance {
             Delivery::Multicast { group } => self.transmit(priority, source, *group, 255),
             Delivery::Unicast { peers, ttl, .. } => {
                 let default = if config.family == Family::V4 { 255 } else { 64 };
-                for peer in peers.iter().filter(|peer| **peer != source) {
-                    self.transmit(priority, source, *peer, ttl.unwrap_or(default));
+                for peer in peers.iter().map(|peer| peer.address).filter(|peer| *peer != source) {
+                    self.transmit(priority, source, peer, ttl.unwrap_or(default));
                 }
             }
         }

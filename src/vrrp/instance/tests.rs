@@ -506,7 +506,7 @@ fn an_address_that_somebody_removes_is_put_back_until_it_is_hopeless() {
 
 #[test]
 fn unicast_sends_each_peer_its_own_packet_and_none_to_ourselves() {
-    let delivery = Delivery::Unicast { peers: vec![LOWER, OWN, HIGHER], ttl: None, check_source: false };
+    let delivery = Delivery::to_peers([LOWER, OWN, HIGHER]);
     let mut instance = start(&VrrpInstance { delivery, version: Version::V3, ..config() });
     let due = instance.poll_timeout().unwrap().0;
     instance.handle_timeout(due);

@@ -8,6 +8,8 @@ use vrrpd::types::{Family, IfName};
 /// oracle: `keepalived -d` of 2.2.7 on dump.conf, in a namespace with eth0 10.99.0.1/24 and eth1; sections up
 /// to the scripts. Its password is masked here, as 2.4 does.
 const CAPTURE: &str = include_str!("dump.txt");
+/// oracle: the same for instances.conf, with fe80::1:1/64 on eth0; its section of instances.
+const INSTANCES: &str = include_str!("instances.txt");
 
 /// Lines of one section, of either dump.
 pub(super) fn section<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
@@ -24,7 +26,10 @@ fn ours() -> String {
 
 fn dumped(config: &Config, runtime: Runtime) -> String {
     let eth0 = IfName::new("eth0").unwrap();
-    let sources = BTreeMap::from([((eth0, Family::V4), "10.99.0.1".parse().unwrap())]);
+    let sources = BTreeMap::from([
+        ((eth0.clone(), Family::V4), "10.99.0.1".parse().unwrap()),
+        ((eth0, Family::V6), "fe80::1:1".parse().unwrap()),
+    ]);
     dump(config, &Runtime { sources, ..runtime })
 }
 
@@ -63,6 +68,14 @@ fn instances_and_scripts_are_dumped_word_for_word() {
 #[test]
 fn the_globals_of_a_plain_file_are_those_of_keepalived() {
     assert_eq!(section(&ours(), "Global definitions"), globals(CAPTURE, "Global definitions"));
+}
+
+#[test]
+fn every_keyword_of_an_instance_is_dumped() {
+    let loaded = super::loaded(include_str!("instances.conf"));
+    assert_eq!(loaded.run_exit_code(), None);
+    let theirs = INSTANCES.replace(", ifindex 6", "");
+    same_sections(&dumped(&loaded.config, Runtime::default()), &theirs, &["VRRP Topology"]);
 }
 
 /// oracle: `keepalived -d` of 2.2.7 on globals.conf, as the captures above; where we mean to differ, it says so.

@@ -21,9 +21,10 @@ pub(crate) fn machine() -> Described {
 }
 
 pub(crate) fn machine_with(interfaces: &[&str]) -> Described {
-    let ethernet =
-        interfaces.iter().map(|name| (name.to_string(), LinkFacts { mtu: Some(1500), loopback: false }));
-    let loopback = ("lo".to_string(), LinkFacts { mtu: Some(65536), loopback: true });
+    let ethernet = interfaces
+        .iter()
+        .map(|name| (name.to_string(), LinkFacts { mtu: Some(1500), ..LinkFacts::default() }));
+    let loopback = ("lo".to_string(), LinkFacts { mtu: Some(65536), loopback: true, ..LinkFacts::default() });
     let users = [("root", 0), ("nobody", 65534)];
     let account = |(name, id): (&str, u32)| (name.to_string(), Account { uid: id, gid: id });
     let groups = [("root", 0), ("nogroup", 65534)];

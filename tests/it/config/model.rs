@@ -3,7 +3,7 @@
 use super::{instance, loaded, machine, machine_with};
 use std::net::IpAddr;
 use std::time::Duration;
-use vrrpd::config::block::{Auth, Delivery, Preempt};
+use vrrpd::config::block::{Auth, Delivery, Preempt, UnicastChecksum, UnicastPeer};
 use vrrpd::config::environment::Described;
 use vrrpd::config::source::MemoryFiles;
 use vrrpd::config::{Loaded, load};
@@ -132,8 +132,9 @@ fn unicast_needs_peers_and_keeps_their_order() {
     let lines =
         "unicast_src_ip 10.0.0.9\nunicast_ttl 7\ncheck_unicast_src\nunicast_peer {\n 10.0.0.3\n 10.0.0.2\n}";
     let file = loaded(instance(lines));
-    let peers = vec![ip("10.0.0.3"), ip("10.0.0.2")];
-    assert_eq!(only(&file).delivery, Delivery::Unicast { peers, ttl: Some(7), check_source: true });
+    let peers = ["10.0.0.3", "10.0.0.2"].map(|peer| UnicastPeer::new(ip(peer))).to_vec();
+    let checksum = UnicastChecksum::Automatic;
+    assert_eq!(only(&file).delivery, Delivery::Unicast { peers, ttl: Some(7), check_source: true, checksum });
     assert_eq!(only(&file).source, Some(ip("10.0.0.9")));
 }
 

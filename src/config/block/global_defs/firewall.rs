@@ -28,7 +28,7 @@ pub struct FirewallDefs {
 }
 
 /// What the table is called where no name is given.
-const CUSTOMARY_TABLE: &str = "keepalived";
+pub(in crate::config) const CUSTOMARY_TABLE: &str = "keepalived";
 const CUSTOMARY_IPVS_TABLE: &str = "keepalived_ipvs";
 /// What the kernel keeps of a name (Linux: NFT_TABLE_MAXNAMELEN less its end).
 const LONGEST_TABLE: usize = 255;

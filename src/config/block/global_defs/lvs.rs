@@ -185,6 +185,19 @@ pub(super) fn sync_daemon(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>
 }
 
 impl SyncDaemon {
+    /// One that follows an instance, with nothing else said.
+    pub(in crate::config) const fn of_instance(interface: IfName, instance: String) -> Self {
+        Self {
+            interface,
+            instance: Some(instance),
+            id: None,
+            maxlen: None,
+            port: None,
+            ttl: None,
+            group: None,
+        }
+    }
+
     fn follow(&mut self, name: &Word, cx: &mut Context<'_>) {
         if let Some(other) = &self.instance {
             let text =

@@ -1,10 +1,13 @@
 //! How an instance is dumped.
 
-use super::{Delivery, NotifyScripts, Preempt, VrrpInstance};
+use super::{
+    Delivery, IpvlanMode, MacOrigin, NotifyScripts, Preempt, UnicastChecksum, VirtualLinkKind, VrrpInstance,
+};
 use crate::config::block::tracking::dump_trackers;
 use crate::config::dump::{Out, RunState, Runtime, field, member, object, yes_no};
 use crate::config::value::TrackKind;
 use crate::types::{Family, Priority, State, Version};
+use std::fmt;
 
 impl VrrpInstance {
     pub(in crate::config) fn dump(&self, out: &mut Out, runtime: &Runtime) {
@@ -22,14 +25,21 @@ impl VrrpInstance {
         }
         self.dump_flags(out);
         field!(out, "Wantstate = {}", run.map_or(self.wanted_state, |run| run.wanted));
-        field!(out, "Number of config faults = 0");
+        field!(out, "Number of config faults = {}", self.config_faults);
         if let Some(run) = run {
             dump_timers(out, run);
         }
+        self.dump_virtual_link(out, run);
         self.dump_link(out, runtime);
         self.dump_announcements(out);
         self.dump_election(out, run);
         self.auth.dump(self.version, out);
+        if let Some(size) = self.kernel_rx_buf_size {
+            field!(out, "Kernel rx buffer size = {size}");
+        }
+        if self.debug > 0 {
+            field!(out, "Debug level = {}", self.debug);
+        }
         self.dump_addresses(out, run);
         self.dump_unicast(out);
         match run.and_then(|run| run.sockets) {
@@ -38,9 +48,9 @@ impl VrrpInstance {
         }
         dump_trackers(out, &self.track, TrackKind::plural);
         field!(out, "Using smtp notification = {}", yes_no(self.smtp_alert));
-        field!(out, "Notify deleted = Fault");
+        field!(out, "Notify deleted = {}", if self.notify_deleted { "Deleted" } else { "Fault" });
         self.notify.dump(out);
-        field!(out, "Notify priority changes = false");
+        field!(out, "Notify priority changes = {}", self.notify_priority_changes);
     }
 
     fn dump_state(&self, out: &mut Out, run: &RunState) {
@@ -61,32 +71,78 @@ impl VrrpInstance {
     /// keepalived writes `none` when no bit of its flag word is set; some bits have no line of their own.
     fn dump_flags(&self, out: &mut Out) {
         let unicast = matches!(self.delivery, Delivery::Unicast { .. });
-        let silent = self.source.is_some()
+        let any = unicast
+            || self.unicast_configured
+            || self.source.is_some()
             || self.preempt == Preempt::Never
             || !self.track_primary
-            || self.skip_check_adv_addr;
-        match (unicast, silent) {
-            (false, false) => field!(out, "Flags: none"),
-            (false, true) => field!(out, "Flags:"),
-            (true, _) => {
-                field!(out, "Flags:");
-                member!(out, "Using unicast");
+            || self.skip_check_adv_addr
+            || self.virtual_link.is_some()
+            || self.vmac_addr
+            || self.promote_secondaries
+            || self.allow_no_vips
+            || self.checksum_as_v2
+            || self.garp_extra.all;
+        field!(out, "Flags:{}", if any { "" } else { " none" });
+        if unicast {
+            member!(out, "Using unicast");
+        } else if self.unicast_configured {
+            member!(out, "Unicast config option specified but using multicast");
+        }
+        if self.unicast_fault_no_peer {
+            member!(out, "If unicast go to fault state if no peers");
+        }
+    }
+
+    fn dump_virtual_link(&self, out: &mut Out, run: Option<&RunState>) {
+        let up = run.is_none_or(|run| run.virtual_link_up);
+        match self.virtual_link.as_ref().map(|link| (&link.name, &link.kind)) {
+            Some((name, VirtualLinkKind::Vmac { mac, origin })) => {
+                field!(out, "Use VMAC, i/f name {name}, is_up = {up}, xmit_base = {}", self.xmit_base);
+                match origin {
+                    MacOrigin::Standard => {}
+                    MacOrigin::Given => member!(out, "MAC = {mac}"),
+                    MacOrigin::GivenButVrid => member!(out, "MAC = {mac} (using VRID)"),
+                }
             }
+            Some((name, VirtualLinkKind::Ipvlan { mode, address })) if !self.vmac_addr => {
+                let address =
+                    address.map(|net| format!(", i/f address = {}", net.short())).unwrap_or_default();
+                field!(out, "Use IPVLAN, i/f {name}, is_up = {up}{address}, type {mode}");
+            }
+            Some((_, VirtualLinkKind::Ipvlan { .. })) | None => {}
+        }
+        if self.vmac_addr {
+            field!(out, "Use VMAC for VIPs on other interfaces");
         }
     }
 
     fn dump_link(&self, out: &mut Out, runtime: &Runtime) {
-        field!(out, "Interface = {}", self.interface);
+        match &self.virtual_link {
+            Some(link) => {
+                let kind = if link.is_vmac() { "vmac" } else { "ipvlan" };
+                let xmit_base = if self.xmit_base { ", xmit base i/f" } else { "" };
+                field!(out, "Interface = {}, {kind} on {}{xmit_base}", link.name, link.base);
+            }
+            None => field!(out, "Interface = {}", self.interface),
+        }
+        if let Some(vrf) = &self.vrf {
+            field!(out, "VRF = {vrf}");
+        }
         if !self.track_primary {
             field!(out, "VRRP interface tracking disabled");
         }
         if self.skip_check_adv_addr {
             field!(out, "Skip checking advert IP addresses");
         }
+        if self.strict {
+            field!(out, "Enforcing strict VRRP compliance");
+        }
         match (self.source, runtime.sources.get(&(self.interface.clone(), self.family))) {
             (Some(address), _) => field!(out, "Using src_ip = {address} (from configuration)"),
             (None, Some(address)) => field!(out, "Using src_ip = {address}"),
-            (None, None) => {}
+            (None, None) if runtime.sources.is_empty() => {} // Nobody has looked.
+            (None, None) => field!(out, "Using src_ip = (none)"),
         }
         if let Delivery::Multicast { group } = &self.delivery {
             field!(out, "Multicast address {group}");
@@ -105,6 +161,13 @@ impl VrrpInstance {
 
     fn dump_election(&self, out: &mut Out, run: Option<&RunState>) {
         field!(out, "Down timer adverts = {}", self.down_timer_adverts);
+        if !self.garp_extra.interval.is_zero() {
+            let on = if self.garp_extra.all { "i/f" } else { "VMAC" };
+            let interval = self.garp_extra.interval.as_secs();
+            field!(out, "Gratuitous ARP for each secondary {on} = {interval}");
+            let next = run.and_then(|run| run.next_extra_garp.as_deref()).unwrap_or(NO_EXTRA_GARP);
+            field!(out, "Next gratuitous ARP for such secondary = {next}");
+        }
         field!(out, "Send advert after receive lower priority advert = {}", !self.lower_prio_no_advert);
         field!(out, "Send advert after receive higher priority advert = {}", self.higher_prio_send_advert);
         field!(out, "Virtual Router ID = {}", self.vrid);
@@ -124,17 +187,14 @@ impl VrrpInstance {
                 }
             }
         }
-        field!(out, "Accept = enabled");
-        field!(out, "Preempt = {}", if self.preempt == Preempt::Never { "disabled" } else { "enabled" });
+        field!(out, "Accept = {}", enabled(self.accept));
+        field!(out, "Preempt = {}", enabled(self.preempt != Preempt::Never));
         if let Preempt::After(delay) = self.preempt
             && !delay.is_zero()
         {
             field!(out, "Preempt delay = {} secs", delay.as_secs_f64());
         }
-        field!(out, "Promote_secondaries = disabled");
-        if self.debug > 0 {
-            field!(out, "Debug level = {}", self.debug);
-        }
+        field!(out, "Promote_secondaries = {}", enabled(self.promote_secondaries));
     }
 
     fn dump_addresses(&self, out: &mut Out, run: Option<&RunState>) {
@@ -158,7 +218,7 @@ impl VrrpInstance {
     }
 
     fn dump_unicast(&self, out: &mut Out) {
-        let Delivery::Unicast { peers, ttl, check_source } = &self.delivery else { return };
+        let Delivery::Unicast { peers, ttl, check_source, checksum } = &self.delivery else { return };
         match (ttl, self.family) {
             (Some(ttl), _) => field!(out, "Unicast TTL = {ttl}"),
             (None, Family::V4) => field!(out, "Unicast TTL = 255"),
@@ -167,9 +227,14 @@ impl VrrpInstance {
         field!(out, "Check unicast src : {}", yes_no(*check_source));
         field!(out, "Unicast Peer :");
         for peer in peers {
-            member!(out, "{peer} min_ttl 0 max_ttl 255");
+            member!(out, "{} min_ttl {} max_ttl {}", peer.address, peer.min_ttl, peer.max_ttl);
         }
-        field!(out, "Unicast checksum compatibility = no");
+        let checksum = match checksum {
+            UnicastChecksum::Automatic => "no",
+            UnicastChecksum::Never => "never",
+            UnicastChecksum::Old => "config",
+        };
+        field!(out, "Unicast checksum compatibility = {checksum}");
     }
 }
 
@@ -184,6 +249,23 @@ fn dump_timers(out: &mut Out, run: &RunState) {
     field!(out, "Master down timer = {} usecs", run.master_down.as_micros());
 }
 
+/// Before the first of them: the beginning of time.
+const NO_EXTRA_GARP: &str = "0.000000 (Thu Jan  1 00:00:00 1970.000000)";
+
+fn enabled(value: bool) -> &'static str {
+    if value { "enabled" } else { "disabled" }
+}
+
+impl fmt::Display for IpvlanMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bridge => "bridge",
+            Self::Private => "private",
+            Self::Vepa => "vepa",
+        })
+    }
+}
+
 impl NotifyScripts {
     pub(in crate::config) fn dump(&self, out: &mut Out) {
         let scripts = [
@@ -191,7 +273,9 @@ impl NotifyScripts {
             ("Master", &self.master),
             ("Fault", &self.fault),
             ("Stop", &self.stop),
+            ("Deleted", &self.deleted),
             ("Generic", &self.any),
+            ("Master rx lower pri", &self.master_rx_lower_pri),
         ];
         for (state, script) in scripts {
             if let Some(script) = script {

@@ -1,11 +1,17 @@
 //! The keywords of `vrrp_instance`.
 
-use super::{Announcements, NotifyScripts};
+mod delivery;
+mod policy;
+mod virtual_link;
+
+pub(in crate::config) use virtual_link::{IpvlanDraft, VmacDraft};
+
+use super::{Announcements, NotifyScripts, UnicastChecksum, UnicastPeer};
 use crate::config::block::GlobalDraft;
 use crate::config::block::auth_hmac::{AUTH_HMAC, auth_hmac};
 use crate::config::block::authentication::{AUTHENTICATION, AuthDraft};
 use crate::config::block::tracking::{TrackDraft, Trackables, Tracks, no_interface};
-use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diagnostic::Diagnostic;
 use crate::config::environment::Fact;
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
@@ -36,7 +42,7 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) auth: AuthDraft,
     pub(in crate::config) source: Option<IpAddr>,
     pub(in crate::config) group: Option<(IpAddr, Span)>,
-    pub(in crate::config) peers: Vec<IpAddr>,
+    pub(in crate::config) peers: Vec<UnicastPeer>,
     pub(in crate::config) ttl: Option<(u8, Span)>,
     pub(in crate::config) check_source: bool,
     /// The first keyword that makes sense for unicast only.
@@ -46,15 +52,45 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) nopreempt: Option<Span>,
     pub(in crate::config) preempt_delay: Option<(Duration, Span)>,
     pub(in crate::config) garp: Announcements,
-    pub(in crate::config) down_timer_adverts: u8,
+    /// Those of `garp` that the block itself gives.
+    pub(in crate::config) garp_lower_prio_delay: Option<Span>,
+    pub(in crate::config) garp_lower_prio_repeat: Option<Span>,
+    pub(in crate::config) garp_extra: Option<Duration>,
+    pub(in crate::config) garp_extra_all: bool,
+    pub(in crate::config) down_timer_adverts: (u8, Option<Span>),
     pub(in crate::config) track_primary: bool,
     pub(in crate::config) track: TrackDraft,
     pub(in crate::config) notify: NotifyScripts,
     pub(in crate::config) smtp_alert: Option<bool>,
-    pub(in crate::config) lower_prio_no_advert: bool,
-    pub(in crate::config) higher_prio_send_advert: bool,
+    pub(in crate::config) lower_prio_no_advert: Option<(bool, Span)>,
+    pub(in crate::config) higher_prio_send_advert: Option<(bool, Span)>,
     pub(in crate::config) skip_check_adv_addr: bool,
     pub(in crate::config) debug: u8,
+    pub(in crate::config) strict: Option<bool>,
+    pub(in crate::config) accept: Option<(bool, Span)>,
+    pub(in crate::config) owner_ignore_adverts: Option<(bool, Span)>,
+    pub(in crate::config) timer_expired_backup: Option<(Priority, Span)>,
+    pub(in crate::config) vmac: Option<VmacDraft>,
+    pub(in crate::config) ipvlan: Option<IpvlanDraft>,
+    pub(in crate::config) vmac_addr: bool,
+    pub(in crate::config) xmit_base: Option<Span>,
+    /// Names of virtual links that instances above this one give, each with the name of the instance.
+    pub(in crate::config) other_links: Vec<(Word, IfName)>,
+    pub(in crate::config) vrf: Option<(IfName, Span)>,
+    pub(in crate::config) unicast_fault_no_peer: bool,
+    pub(in crate::config) unicast_checksum: UnicastChecksum,
+    pub(in crate::config) checksum_as_v2: bool,
+    pub(in crate::config) track_source: bool,
+    pub(in crate::config) no_vips: Option<Span>,
+    pub(in crate::config) promote_secondaries: Option<Span>,
+    pub(in crate::config) notify_deleted: bool,
+    pub(in crate::config) notify_priority_changes: Option<bool>,
+    /// 0: not given.
+    pub(in crate::config) kernel_rx_buf_size: u32,
+    /// The interface of the global sync daemon, if there is one up to here.
+    pub(in crate::config) sync_daemon: Option<IfName>,
+    /// This instance has made itself the master of the sync daemon.
+    pub(in crate::config) runs_sync_daemon: bool,
     script_account: DefaultAccount,
 }
 
@@ -75,9 +111,9 @@ keywords! {
     "mcast_src_ip" Required "ADDRESS" "" "first address of the interface" => mcast_src_ip, "source address of adverts";
     "unicast_src_ip" Required "ADDRESS" "" "first address of the interface" => unicast_src_ip, "source address of adverts to peers";
     "mcast_dst_ip" Required "ADDRESS" "multicast" "`vrrp_mcast_group4` or 6" => mcast_dst_ip, "group of this instance";
-    "unicast_peer" Entries "{ ADDRESS [min_ttl N] [max_ttl N] }" "one family" "multicast" => unicast_peer, "nodes that each get a copy of every advert", Differs("our own address is left out, and one that is given twice gets each advert once; keepalived 2.2 sends to all of them");
-    "unicast_ttl" Required "N" "0 to 255" "255 for IPv4, 64 for IPv6" => unicast_ttl, "TTL or hop limit of unicast adverts", Differs("without `unicast_peer` it is ignored; keepalived then sends with TTL 0, and no advert leaves the host");
-    "check_unicast_src" Flag "" "" "`vrrp_check_unicast_src`" => check_unicast_src, "accept adverts of configured peers only";
+    "unicast_peer" Entries "{ ADDRESS [min_ttl N] [max_ttl N] }" "one family" "multicast" => delivery::unicast_peer, "nodes that each get a copy of every advert", Differs("our own address is left out, and one that is given twice gets each advert once; keepalived 2.2 sends to all of them");
+    "unicast_ttl" Required "N" "0 to 255" "255 for IPv4, 64 for IPv6" => delivery::unicast_ttl, "TTL or hop limit of unicast adverts", Differs("without `unicast_peer` it is ignored; keepalived then sends with TTL 0, and no advert leaves the host");
+    "check_unicast_src" Flag "" "" "`vrrp_check_unicast_src`" => delivery::check_unicast_src, "accept adverts of configured peers only";
     "nopreempt" Flag "" "" "off" => |d, node, _| d.nopreempt = Some(node.keyword.span), "do not take over from a lower master that works";
     "preempt" Flag "" "" "on" => |d, _, _| d.nopreempt = None, "take over from a lower master";
     "preempt_delay" Required "SECS" "0 to 1000" "0" => preempt_delay, "how long to hear a lower master before taking over";
@@ -98,6 +134,31 @@ keywords! {
     "notify_stop" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.stop), "run when the daemon stops";
     "notify" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.any), "run on every transition, with its particulars as arguments";
     "smtp_alert" Optional "[BOOL]" "" "`smtp_alert_vrrp`" => smtp_alert, "mail on transitions";
+    "unicast_fault_no_peer" Flag "" "" "off: multicast" => delivery::unicast_fault_no_peer, "a fault, not multicast, when a unicast keyword is given and there are no peers", NotYet("adverts are multicast, as without it");
+    "old_unicast_checksum" Optional "[never]" "" "as the peers do" => delivery::old_unicast_checksum, "checksum of VRRPv3 unicast adverts as keepalived 1.3.6 made it", NotYet("checksums are always those of the RFC");
+    "v3_checksum_as_v2" Optional "[BOOL]" "" "the global `v3_checksum_as_v2`" => delivery::v3_checksum_as_v2, "leave the pseudo-header out of the checksum of VRRPv3 over IPv4", NotYet("checksums are always those of the RFC");
+    "vrf" Required "INTERFACE" "" "none" => delivery::vrf, "VRF of a unicast instance without `interface`", NotYet("the instance is not in a VRF");
+    "track_src_ip" Flag "" "" "off" => |d, _, _| d.track_source = true, "a configured source address that is on no link is a fault", NotYet("the instance goes on without its source address");
+    "kernel_rx_buf_size" Optional "BYTES" "0 to 4294967295" "as `vrrp_rx_bufs_policy` says" => policy::kernel_rx_buf_size, "receive buffer of its socket", NotYet("buffers have the system's size");
+    "use_vmac" Optional "[[name] INTERFACE] [MAC] [netlink_notify_msg] [group N]" "" "vrrp.VRID, 00:00:5e:00:01:VRID" => virtual_link::use_vmac, "run on a macvlan that has the MAC address of the virtual router", NotYet("the interface keeps its own MAC address");
+    "use_vmac_addr" Flag "" "" "off" => |d, _, _| d.vmac_addr = true, "VIPs on other links get a VMAC there", NotYet("these links keep their own MAC addresses");
+    "vmac_xmit_base" Flag "" "" "off; on with unicast" => |d, node, _| d.xmit_base = Some(node.keyword.span), "adverts use the link below the VMAC";
+    "use_ipvlan" Optional "[[name] INTERFACE] [ADDRESS] [bridge|private|vepa] [group N]" "" "vrrp.VRID, bridge" => virtual_link::use_ipvlan, "run on an ipvlan", NotYet("adverts use the interface itself");
+    "garp_extra_if" Optional "[all] SECS" "0 to 86400" "`vrrp_garp_extra_if`" => policy::garp_extra_if, "announce VIPs on VMACs (`all`: on any link) without adverts again and again", NotYet("they are announced as all others are");
+    "vmac_garp_intvl" Optional "[all] SECS" "0 to 86400" "`vrrp_garp_extra_if`" => policy::garp_extra_if, "deprecated spelling of `garp_extra_if`", NotYet("they are announced as all others are");
+    "no_virtual_ipaddress" Flag "" "" "off" => |d, node, _| d.no_vips = Some(node.keyword.span), "an instance without addresses is meant";
+    "promote_secondaries" Flag "" "" "off" => |d, node, _| d.promote_secondaries = Some(node.keyword.span), "removing the first address of a subnet leaves the others alone", NotYet("the kernel removes them with it");
+    "accept" Flag "" "" "on, but in strict mode" => |d, node, _| d.accept = Some((true, node.keyword.span)), "a master takes packets to VIPs that it does not own";
+    "no_accept" Flag "" "" "off" => |d, node, _| d.accept = Some((false, node.keyword.span)), "a master drops packets to VIPs that it does not own", NotYet("they are accepted");
+    "strict_mode" Optional "[BOOL]" "" "`vrrp_strict`" => policy::strict_mode, "keep to the RFC", NotYet("packets to VIPs are accepted; all else holds");
+    "timer_expired_backup" Optional "[N]" "1 to 254" "off; 254" => policy::timer_expired_backup, "a master that slept long enough for another to take over listens first", NotYet("it goes on as master");
+    "thread_timer_expired" Optional "[N]" "1 to 254" "off; 254" => policy::timer_expired_backup, "deprecated spelling of `timer_expired_backup`", NotYet("it goes on as master");
+    "owner_ignore_adverts" Optional "[BOOL]" "" "`vrrp_owner_ignore_adverts`; on in strict mode" => policy::owner_ignore_adverts, "the owner of the addresses does not listen", NotYet("adverts of others are heeded");
+    "linkbeat_use_polling" Flag "" "" "off" => policy::linkbeat_use_polling, "deprecated: poll the state of the link", Differs("the kernel reports the state of every link; none is polled");
+    "lvs_sync_daemon_interface" Optional "INTERFACE" "" "none" => policy::lvs_sync_daemon_interface, "deprecated: `lvs_sync_daemon` of this instance", NotYet("the kernel's connections are not told to other nodes");
+    "notify_deleted" Optional "[SCRIPT [USER [GROUP]]]" "" "told as FAULT" => policy::notify_deleted, "tell as DELETED when a reload drops the instance, and run this", NotYet("it is told as FAULT");
+    "notify_master_rx_lower_pri" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.master_rx_lower_pri), "run when a master hears a lower advert";
+    "notify_priority_changes" Optional "[BOOL]" "" "`vrrp_notify_priority_changes`" => policy::notify_priority_changes, "tell FIFOs when the priority moves", NotYet("FIFOs are not told");
     "debug" Required "N" "0 to 4" "0" => debug, "has no effect";
 }
 
@@ -110,7 +171,12 @@ impl Tracks for InstanceDraft {
 }
 
 impl InstanceDraft {
-    pub(in crate::config) fn new(name: &Word, global: &GlobalDraft, known: &Arc<Trackables>) -> Self {
+    pub(in crate::config) fn new(
+        name: &Word,
+        global: &GlobalDraft,
+        known: &Arc<Trackables>,
+        other_links: Vec<(Word, IfName)>,
+    ) -> Self {
         let defs = &global.defs;
         let garp = &defs.garp;
         Self {
@@ -143,16 +209,74 @@ impl InstanceDraft {
                 lower_prio_delay: garp.lower_prio_delay.unwrap_or(garp.master_delay),
                 lower_prio_repeat: garp.lower_prio_repeat.unwrap_or(garp.master_repeat),
             },
-            down_timer_adverts: defs.vrrp_down_timer_adverts,
+            garp_lower_prio_delay: None,
+            garp_lower_prio_repeat: None,
+            garp_extra: None,
+            garp_extra_all: false,
+            down_timer_adverts: (defs.vrrp_down_timer_adverts, None),
             track_primary: true,
             track: TrackDraft::new(name, known),
             notify: NotifyScripts::default(),
             smtp_alert: None,
-            lower_prio_no_advert: defs.vrrp_lower_prio_no_advert,
-            higher_prio_send_advert: defs.vrrp_higher_prio_send_advert,
+            lower_prio_no_advert: None,
+            higher_prio_send_advert: None,
             skip_check_adv_addr: defs.vrrp_skip_check_adv_addr,
             debug: 0,
+            strict: None,
+            accept: None,
+            owner_ignore_adverts: None,
+            timer_expired_backup: None,
+            vmac: None,
+            ipvlan: None,
+            vmac_addr: false,
+            xmit_base: None,
+            other_links,
+            vrf: None,
+            unicast_fault_no_peer: false,
+            unicast_checksum: UnicastChecksum::default(),
+            checksum_as_v2: defs.v3_checksum_as_v2,
+            track_source: false,
+            no_vips: None,
+            promote_secondaries: None,
+            notify_deleted: false,
+            notify_priority_changes: None,
+            kernel_rx_buf_size: 0,
+            sync_daemon: defs.lvs.sync_daemon.as_ref().map(|daemon| daemon.interface.clone()),
+            runs_sync_daemon: false,
             script_account: global.script_account,
+        }
+    }
+
+    /// The name that the file gives its virtual link.
+    pub(in crate::config) fn link_name(&self) -> Option<&IfName> {
+        let vmac = self.vmac.as_ref().and_then(|vmac| vmac.name.as_ref());
+        vmac.or(self.ipvlan.as_ref().and_then(|ipvlan| ipvlan.name.as_ref()))
+    }
+
+    /// What keepalived says at the `}`.
+    pub(in crate::config) fn close(&mut self, cx: &mut Context<'_>) {
+        let vmac = self.vmac.as_ref().map(|vmac| vmac.span);
+        let Some(span) = vmac.or(self.ipvlan.as_ref().map(|ipvlan| ipvlan.span)) else { return };
+        let Some(unicast) = self.unicast else { return };
+        let name = &self.name;
+        if self.interface.is_none() {
+            let text =
+                format!("({name}): Cannot use VMAC/ipvlan with unicast and no interface - clearing use_vmac");
+            let problem = Diagnostic::warning("virtual-link-without-base", span, "there is no `interface`")
+                .classic(text)
+                .said_at(self.end)
+                .label("this line is ignored");
+            cx.report(problem);
+            (self.vmac, self.ipvlan) = (None, None);
+        } else if self.xmit_base.is_none() {
+            let text = format!("({name}) unicast with use_vmac requires vmac_xmit_base - setting");
+            let problem = Diagnostic::warning("unicast-needs-xmit-base", span, "unicast uses the link below")
+                .classic(text)
+                .said_at(self.end)
+                .label("add `vmac_xmit_base`")
+                .related(unicast, "unicast");
+            cx.report(problem);
+            self.xmit_base = Some(span);
         }
     }
 
@@ -390,84 +514,6 @@ fn mcast_dst_ip(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     cx.report(problem.label("this line is ignored"));
 }
 
-fn unicast_peer(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
-    d.unicast.get_or_insert(node.keyword.span);
-    for entry in node.entries() {
-        peer(d, entry, cx);
-    }
-}
-
-fn peer(d: &mut InstanceDraft, entry: &[Word], cx: &mut Context<'_>) {
-    let Some((word, options)) = entry.split_first() else { return };
-    let name = d.name.clone();
-
-    let Some(address) = bare_address(word) else {
-        let text = format!(
-            "Configuration error: VRRP instance[{name}] malformed unicast peer address[{word}]. Skipping..."
-        );
-        let problem = Diagnostic::error("bad-address", word.span, format!("`{word}` is not an IP address"))
-            .classic(text)
-            .label("this entry is ignored");
-        return cx.report(problem);
-    };
-    if !d.same_family(address, word.span) {
-        let text = format!(
-            "Configuration error: VRRP instance[{name}] and unicast peer address[{word}] MUST be of the same family !!! Skipping..."
-        );
-        let problem =
-            d.other_family(word.span, &format!("`{word}`")).classic(text).label("this entry is ignored");
-        return cx.report(problem);
-    }
-    if d.peers.contains(&address) {
-        let problem = Diagnostic::warning("duplicate-peer", word.span, format!("`{word}` is a peer already"))
-            .class(Class::Harmless)
-            .label("this entry is ignored")
-            .keepalived("2.2 sends two copies of every advert to it, 2.4 drops the second entry");
-        cx.report(problem);
-    } else {
-        d.peers.push(address);
-    }
-    if let Some(option) = options.first() {
-        peer_option(cx, &name, options, option);
-    }
-}
-
-/// `min_ttl N` and `max_ttl N` are not in this version; anything else is a mistake.
-fn peer_option(cx: &mut Context<'_>, name: &Word, options: &[Word], option: &Word) {
-    let problem = match (option.as_str(), options.len()) {
-        (_, 1) => {
-            Diagnostic::error("peer-option", option.span, format!("`{option}` is not an option of a peer"))
-                .classic(format!("({name}) {option} is missing a value"))
-                .label("ignored")
-                .help("each peer needs a line of its own")
-        }
-        ("min_ttl" | "max_ttl", _) => {
-            let message = format!("`{option}` is known, but not yet in this version");
-            Diagnostic::warning("not-yet-supported", option.span, message)
-                .class(Class::Harmless)
-                .label("adverts of this peer are accepted whatever their TTL")
-        }
-        _ => Diagnostic::error("peer-option", option.span, format!("`{option}` is not an option of a peer"))
-            .classic(format!("({name}) unknown unicast_peer option {option}"))
-            .label("ignored up to the end of the line"),
-    };
-    cx.report(problem);
-}
-
-fn unicast_ttl(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
-    let word = node.arg();
-    let text = format!("({}): TTL '{word}' not valid - must be between 0 & 255", d.name);
-    let n = cx.integer(word, 0..=255, Junk::Refused, Otherwise::ignored(text));
-    if let Some(ttl) = n.and_then(|n| u8::try_from(n).ok()) {
-        d.ttl = Some((ttl, node.span()));
-    }
-}
-
-fn check_unicast_src(d: &mut InstanceDraft, node: &Node, _: &mut Context<'_>) {
-    d.unicast.get_or_insert(node.keyword.span);
-    d.check_source = true;
-}
-
 fn preempt_delay(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     let word = node.arg();
     let text = format!("({}) Preempt_delay not valid! must be between 0-1000", d.name);
@@ -509,31 +555,37 @@ fn garp_lower_prio_delay(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_
     let text = format!("({}): garp_lower_prio_delay '{}' invalid - ignoring", d.name, node.arg());
     if let Some(n) = cx.integer(node.arg(), 0..=MAX_SECS, Junk::Tolerated, Otherwise::ignored(text)) {
         d.garp.lower_prio_delay = secs(n);
+        d.garp_lower_prio_delay = Some(node.span());
     }
 }
 
 fn garp_lower_prio_repeat(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     let text = format!("({}): Invalid garp_lower_prio_repeat '{}'", d.name, node.arg());
     let n = cx.integer(node.arg(), 0..=i64::from(i32::MAX), Junk::Tolerated, Otherwise::ignored(text));
-    d.garp.lower_prio_repeat = n.and_then(|n| u32::try_from(n).ok()).unwrap_or(d.garp.lower_prio_repeat);
+    if let Some(n) = n.and_then(|n| u32::try_from(n).ok()) {
+        d.garp.lower_prio_repeat = n;
+        d.garp_lower_prio_repeat = Some(node.span());
+    }
 }
 
 fn down_timer_adverts(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     let text = format!("({}): Invalid down_timer_adverts [1:100] '{}'", d.name, node.arg());
     let n = cx.integer(node.arg(), 1..=100, Junk::Tolerated, Otherwise::ignored(text));
-    d.down_timer_adverts = n.and_then(|n| u8::try_from(n).ok()).unwrap_or(d.down_timer_adverts);
+    if let Some(n) = n.and_then(|n| u8::try_from(n).ok()) {
+        d.down_timer_adverts = (n, Some(node.span()));
+    }
 }
 
 fn lower_prio_no_advert(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     let value =
         cx.boolean(&node.args, |w| format!("({}) invalid lower_prio_no_advert {w} specified", d.name));
-    d.lower_prio_no_advert = value.unwrap_or(d.lower_prio_no_advert);
+    d.lower_prio_no_advert = value.map(|value| (value, node.span())).or(d.lower_prio_no_advert);
 }
 
 fn higher_prio_send_advert(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     let value =
         cx.boolean(&node.args, |w| format!("({}) invalid higher_prio_send_advert {w} specified", d.name));
-    d.higher_prio_send_advert = value.unwrap_or(d.higher_prio_send_advert);
+    d.higher_prio_send_advert = value.map(|value| (value, node.span())).or(d.higher_prio_send_advert);
 }
 
 fn skip_check_adv_addr(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
