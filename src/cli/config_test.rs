@@ -6,8 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::USAGE_ERROR;
-use crate::config::Loaded;
-use crate::config::diagnostic::Class;
+use crate::config::{Class, Diagnostic, Loaded, SourceMap};
 use crate::daemon::options::Options;
 use crate::daemon::{configuration, script_security};
 use crate::sys::process;
@@ -37,24 +36,33 @@ fn open(path: &Path) -> io::Result<std::fs::File> {
 
 fn report(options: &Options, output: &mut dyn Write, colour: bool) -> io::Result<u8> {
     let loaded = configuration::load(options);
-    for problem in &loaded.diagnostics {
-        for line in problem.classic_lines(&loaded.sources) {
-            writeln!(output, "{line}")?;
-        }
-        writeln!(output, "{}\n", problem.render(&loaded.sources, colour))?;
-    }
     let mut code = loaded.test_exit_code();
     if options.all_config {
         code = worse(code, missing_files(&loaded));
     }
-    if loaded.run_exit_code().is_none() {
-        let vetted = script_security::vet(loaded.config);
-        for line in &vetted.lines {
-            writeln!(output, "{line}")?;
+    tell(&loaded.diagnostics, &loaded.sources, output, colour)?;
+    let sources = loaded.sources.clone();
+    let vetted = script_security::vet(loaded);
+    tell(&vetted.problems, &sources, output, colour)?;
+    Ok(vetted.test_exit_code(code))
+}
+
+/// keepalived's line, where it has one under `-t`, and ours.
+fn tell(
+    problems: &[Diagnostic],
+    sources: &SourceMap,
+    output: &mut dyn Write,
+    colour: bool,
+) -> io::Result<()> {
+    for problem in problems {
+        if problem.class != Class::Harmless {
+            for line in problem.classic_lines(sources) {
+                writeln!(output, "{line}")?;
+            }
         }
-        code = vetted.test_exit_code(code);
+        writeln!(output, "{}\n", problem.render(sources, colour))?;
     }
-    Ok(code)
+    Ok(())
 }
 
 /// What `-e` makes of a main file that is not there; included ones are the reader's business.

@@ -53,6 +53,24 @@ impl Loaded {
         self.diagnostics.iter().map(|d| d.class).max().unwrap_or(Class::Harmless).exit_code()
     }
 
+    /// Whether keepalived's VRRP process gets so far as to look at the whole of what it has read.
+    #[must_use]
+    pub fn vrrp_is_complete(&self) -> bool {
+        let stops = |d: &Diagnostic| {
+            d.consequence >= Consequence::StopsReading || d.id == super::schema::MISSING_INTERFACES
+        };
+        !self.diagnostics.iter().any(stops)
+    }
+
+    /// The same of its checker process.
+    #[must_use]
+    pub fn lvs_is_complete(&self) -> bool {
+        let stops = |d: &Diagnostic| {
+            d.consequence >= Consequence::StopsReading || d.consequence == Consequence::StopsCheckers
+        };
+        !self.diagnostics.iter().any(stops)
+    }
+
     fn worst_consequence(&self) -> Consequence {
         self.diagnostics.iter().map(|d| d.consequence).max().unwrap_or_default()
     }
@@ -80,19 +98,20 @@ pub(super) fn load_and(
     let nodes = builder.build(&ROOT);
     look(&nodes, false);
 
-    let mut cx = Context { diagnostics, environment, by_parent: false };
+    let mut cx = Context::new(diagnostics, environment);
     cx.diagnostics.extend(builder.diagnostics.into_vec());
     let global = GlobalDraft::new(cx.customary_account());
     let mut root = RootDraft::new(global);
     root.read(&nodes, &mut cx);
     let (script_account, smtp_alert) = (root.global.script_account, root.global.smtp_alert_checker());
+    cx.check_interfaces();
     let mut config = resolve(root, &mut cx);
     let mut diagnostics = cx.diagnostics.into_vec();
     if let Some(lines) = for_checkers {
         let mut builder = Builder::of_second_reading(lines);
         let nodes = builder.build(&LvsFile);
         look(&nodes, true);
-        let cx = Context { diagnostics: builder.diagnostics, environment, by_parent: false };
+        let cx = Context::new(builder.diagnostics, environment);
         let (lvs, said) = load_lvs(&nodes, script_account, smtp_alert, cx);
         config.lvs = lvs;
         join(&mut diagnostics, said);

@@ -5,12 +5,13 @@
 //! block's draft. The parser, the suggestions, and generated documentation read the same line.
 
 use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
-use super::environment::Environment;
+use super::environment::{Environment, Fact, LinkFacts};
 use super::known;
 use super::lexer::Word;
 use super::reference::KeywordReference;
 use super::source::Span;
 use super::tree::{Body, Node};
+use crate::types::IfName;
 
 /// How a keyword is written.
 #[derive(Clone, Copy)]
@@ -229,9 +230,48 @@ pub(super) struct Context<'a> {
     pub(super) environment: &'a dyn Environment,
     /// Whether keepalived's parent reads the part being applied.
     pub(super) by_parent: bool,
+    /// The first interface that had to be there and is not.
+    missing_interface: Option<Span>,
 }
 
-impl Context<'_> {
+/// The id of the problem that sums up those about single interfaces.
+pub(super) const MISSING_INTERFACES: &str = "missing-interfaces";
+
+impl<'a> Context<'a> {
+    pub(super) fn new(diagnostics: Diagnostics, environment: &'a dyn Environment) -> Self {
+        Self { diagnostics, environment, by_parent: false, missing_interface: None }
+    }
+
+    /// An interface without which keepalived does not run; `None` when it is not there, which is left to
+    /// the caller to say.
+    pub(super) fn interface(&mut self, word: &Word) -> Option<(IfName, Option<LinkFacts>)> {
+        let found = IfName::new(word.as_str()).ok().and_then(|name| match self.environment.link(&name) {
+            Fact::Absent => None,
+            Fact::Unchecked => Some((name, None)),
+            Fact::Known(facts) => Some((name, Some(facts))),
+        });
+        if found.is_none() {
+            self.missing_interface.get_or_insert(word.span);
+        }
+        found
+    }
+
+    /// What keepalived says of missing interfaces when the file is read.
+    pub(super) fn check_interfaces(&mut self) {
+        let Some(span) = self.missing_interface else { return };
+        let problem = Diagnostic::error(
+            MISSING_INTERFACES,
+            span,
+            "nothing runs while interfaces of the configuration do not exist",
+        )
+        .class(Class::Unusable)
+        .classic("Non-existent interface specified in configuration")
+        .consequence(Consequence::Refused)
+        .label("this is the first of them")
+        .keepalived("exits 2, and says nothing about what else is wrong with the instances")
+        .at_completion();
+        self.report(problem);
+    }
     /// A keyword without the value that it needs, where keepalived reads on.
     pub(super) fn missing_value(&mut self, node: &Node, classic: &str) {
         if node.broken {

@@ -28,8 +28,8 @@ pub fn report(loaded: Loaded) -> Result<Config, u8> {
     if let Some(code) = loaded.run_exit_code() {
         return Err(code);
     }
-    let vetted = script_security::vet(loaded.config);
-    for line in &vetted.lines {
+    let vetted = script_security::vet(loaded);
+    for line in vetted.lines() {
         tracing::info!("{line}");
     }
     Ok(vetted.config)

@@ -14,9 +14,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::block::{NotifyScripts, TrackEntry, Tracked};
+use crate::config::block::{GlobalDefs, Method, NotifyScripts, TrackEntry, Tracked};
+use crate::config::source::SourceMap;
 use crate::config::value::ScriptCommand;
-use crate::config::{Class, Config};
+use crate::config::{Class, Config, Diagnostic, Loaded, Lvs};
 use crate::daemon::runner::Command;
 use crate::sys::account::{self, Account};
 
@@ -71,11 +72,29 @@ impl Refusal {
         }
     }
 
-    /// What to do about it, where keepalived's line does not say.
-    fn advice(&self) -> Option<String> {
+    fn diagnostic(&self) -> Diagnostic {
+        let (id, message) = match self {
+            Self::NotInPath(name) => {
+                ("script-missing", format!("no directory of `PATH` holds `{}`", name.display()))
+            }
+            Self::Inaccessible(path, error) => {
+                ("script-missing", format!("`{}` cannot be run: {}", path.display(), reason(error)))
+            }
+            Self::NotAFile(path) => ("script-missing", format!("`{}` is not a file", path.display())),
+            Self::NotExecutable(path, Account { uid, gid }) => {
+                ("script-not-executable", format!("`{}` cannot be executed by {uid}:{gid}", path.display()))
+            }
+            Self::Insecure(path, _) => (
+                "script-unsafe",
+                format!("somebody other than root can change `{}`, which root would run", path.display()),
+            ),
+        };
+        let problem = remark(id, message, self.to_string());
         match self {
-            Self::Insecure(_, weakness) => Some(weakness.to_string()),
-            _ => None,
+            Self::Insecure(_, weakness) => {
+                problem.classic(weakness.to_string()).help(weakness.to_string().trim_start())
+            }
+            _ => problem,
         }
     }
 }
@@ -126,6 +145,11 @@ impl fmt::Display for Weakness {
 /// Why it may not run.
 pub fn judge(command: &ScriptCommand, strict: bool) -> Result<Approved, Refusal> {
     let account = Account { uid: command.uid.unwrap_or(0), gid: command.gid.unwrap_or(0) };
+    if command.is_redirection() {
+        let argv = ["/bin/sh", "-c", &command.to_string()].map(OsString::from).to_vec();
+        let command = Command { file: "/bin/sh".into(), argv, account };
+        return Ok(Approved { command, found_in_path: None, weakness: None });
+    }
     let mut argv: Vec<OsString> = command.argv.iter().map(OsString::from).collect();
     let name = argv.first().cloned().unwrap_or_default();
     let found_in_path = if name.as_encoded_bytes().contains(&b'/') {
@@ -211,12 +235,8 @@ fn reason(error: &io::Error) -> String {
 pub struct Vetted {
     /// The configuration without what may not run.
     pub config: Config,
-    /// What to tell the operator, in keepalived's words, then ours.
-    pub lines: Vec<String>,
-    /// Something was refused.
-    pub refused: bool,
-    /// Scripts run, and `enable_script_security` is off. keepalived's `-t` calls that a violation.
-    pub unguarded: bool,
+    /// What to tell the operator. keepalived says only some of it under `-t`, as the classes tell.
+    pub problems: Vec<Diagnostic>,
 }
 
 impl Vetted {
@@ -224,116 +244,187 @@ impl Vetted {
     /// that was not read to its end, and stays.
     #[must_use]
     pub fn test_exit_code(&self, code: u8) -> u8 {
-        let class = match (self.unguarded, self.refused) {
-            (true, _) => Class::Security,
-            (false, true) => Class::Config,
-            (false, false) => Class::Harmless,
-        };
-        if code == 2 { code } else { code.max(class.exit_code()) }
+        let worst = self.problems.iter().map(|problem| problem.class).max().unwrap_or(Class::Harmless);
+        if code == 2 { code } else { code.max(worst.exit_code()) }
+    }
+
+    /// keepalived's lines, then ours.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let nowhere = SourceMap::default();
+        self.problems.iter().flat_map(move |problem| problem.classic_lines(&nowhere))
     }
 }
 
 /// Drops from a configuration the commands that may not run on this machine.
 #[must_use]
-pub fn vet(config: Config) -> Vetted {
-    vet_by(config, &mut judge)
+pub fn vet(loaded: Loaded) -> Vetted {
+    vet_by(loaded, &mut judge)
 }
 
 /// A judge of commands: [`judge`], or one that knows another machine.
 pub type Judge<'a> = dyn FnMut(&ScriptCommand, bool) -> Result<Approved, Refusal> + 'a;
 
 /// Drops from a configuration the commands that `judge` refuses.
+///
+/// keepalived's processes look at commands when they have read the whole file: a process that stops before
+/// that, as said in the diagnostics, says nothing about them.
 #[must_use]
-pub fn vet_by(mut config: Config, judge: &mut Judge<'_>) -> Vetted {
+pub fn vet_by(loaded: Loaded, judge: &mut Judge<'_>) -> Vetted {
+    let (reads_vrrp, reads_lvs) = (loaded.vrrp_is_complete(), loaded.lvs_is_complete());
+    let mut config = loaded.config;
     let strict = config.global.enable_script_security;
-    let mut vetting = Vetting { judge, strict, lines: Vec::new(), any: false, weak: false, refused: false };
-    config.scripts.retain(|script| {
-        let refusal = vetting.ask(&script.command);
-        if let Some(refusal) = &refusal
-            && !matches!(refusal, Refusal::NotExecutable(..))
-        {
-            vetting.lines.push(format!("Disabling track script {} {}", script.name, refusal.disabling()));
-        }
-        vetting.advise(refusal.as_ref());
-        refusal.is_none()
-    });
-    let names: Vec<&str> = config.scripts.iter().map(|script| script.name.as_str()).collect();
-    let runs = |entry: &TrackEntry| match &entry.tracked {
-        Tracked::Script(name) => names.contains(&name.as_str()),
-        _ => true,
-    };
-    for instance in &mut config.instances {
-        let instance = Arc::make_mut(instance);
-        instance.track.retain(runs);
-        vetting.vet_notify(&mut instance.notify);
+    let mut vetting = Vetting { judge, strict, problems: Vec::new(), any: false, weak: false };
+    if reads_lvs && !config.lvs.virtual_servers.is_empty() {
+        vetting.lvs(&mut config.lvs, &mut config.global);
+        vetting.conclude("check scripts");
     }
-    for group in &mut config.sync_groups {
-        let group = Arc::make_mut(group);
-        group.track.retain(runs);
-        vetting.vet_notify(&mut group.notify);
+    if reads_vrrp && !config.instances.is_empty() {
+        vetting.vrrp(&mut config);
+        vetting.conclude("scripts");
     }
-    let unguarded = vetting.any && !vetting.strict;
-    if unguarded {
-        let insecure = if vetting.weak { " There are insecure scripts." } else { "" };
-        vetting.lines.push(format!(
-            "SECURITY VIOLATION - scripts are being executed but script_security not enabled.{insecure}"
-        ));
-    }
-    Vetted { config, lines: vetting.lines, refused: vetting.refused, unguarded }
+    Vetted { problems: vetting.problems, config }
 }
 
 struct Vetting<'a, 'j> {
     judge: &'a mut Judge<'j>,
     strict: bool,
-    lines: Vec<String>,
+    problems: Vec<Diagnostic>,
+    /// There is something to run.
     any: bool,
+    /// Somebody other than root can change some of it.
     weak: bool,
-    refused: bool,
 }
 
 impl Vetting<'_, '_> {
-    fn vet_notify(&mut self, scripts: &mut NotifyScripts) {
-        let NotifyScripts { master, backup, fault, stop, deleted, any, master_rx_lower_pri } = scripts;
-        for slot in [master, backup, fault, stop, deleted, any, master_rx_lower_pri] {
-            let refusal = slot.as_ref().and_then(|command| self.ask(command));
-            self.advise(refusal.as_ref());
-            if refusal.is_some() {
-                *slot = None;
+    fn vrrp(&mut self, config: &mut Config) {
+        config.scripts.retain(|script| match self.ask(&script.command) {
+            None => true,
+            Some(refusal) => {
+                self.disable(&script.name, &refusal);
+                false
             }
+        });
+        let names: Vec<&str> = config.scripts.iter().map(|script| script.name.as_str()).collect();
+        let runs = |entry: &TrackEntry| match &entry.tracked {
+            Tracked::Script(name) => names.contains(&name.as_str()),
+            _ => true,
+        };
+        for instance in &mut config.instances {
+            let instance = Arc::make_mut(instance);
+            instance.track.retain(runs);
+            self.notify(&mut instance.notify);
+        }
+        for group in &mut config.sync_groups {
+            let group = Arc::make_mut(group);
+            group.track.retain(runs);
+            self.notify(&mut group.notify);
         }
     }
 
+    fn notify(&mut self, scripts: &mut NotifyScripts) {
+        let NotifyScripts { master, backup, fault, stop, deleted, any, master_rx_lower_pri } = scripts;
+        let slots = [backup, master, fault, stop, deleted, any, master_rx_lower_pri];
+        slots.into_iter().for_each(|slot| self.slot(slot));
+    }
+
+    fn lvs(&mut self, lvs: &mut Lvs, global: &mut GlobalDefs) {
+        for server in &mut lvs.virtual_servers {
+            let server = Arc::make_mut(server);
+            for real in &mut server.real_servers {
+                real.checkers.retain(|checker| match &checker.method {
+                    Method::Misc(check) => self.ask(&check.command).is_none(),
+                    _ => true,
+                });
+            }
+        }
+        for server in &mut lvs.virtual_servers {
+            let server = Arc::make_mut(server);
+            self.slot(&mut server.quorum_up);
+            self.slot(&mut server.quorum_down);
+            for real in &mut server.real_servers {
+                self.slot(&mut real.notify_up);
+                self.slot(&mut real.notify_down);
+            }
+        }
+        self.slot(&mut global.lvs.notify_fifo_script);
+    }
+
+    /// Empties a slot whose command may not run.
+    fn slot(&mut self, slot: &mut Option<ScriptCommand>) {
+        if slot.as_ref().is_some_and(|command| self.ask(command).is_some()) {
+            *slot = None;
+        }
+    }
+
+    /// Why a command may not run, as reported.
     fn ask(&mut self, command: &ScriptCommand) -> Option<Refusal> {
         match (self.judge)(command, self.strict) {
             Ok(approved) => {
-                self.any = true;
+                self.any |= !command.is_redirection();
                 if let Some(path) = approved.found_in_path {
-                    self.lines.push(format!(
-                        "WARNING - script `{}` resolved by path search to `{}`. Please specify full path.",
-                        command.argv[0],
-                        path.display()
-                    ));
+                    self.problems.push(found_in_path(&command.argv[0], &path));
                 }
                 if let Some(weakness) = approved.weakness {
                     self.weak = true;
-                    self.lines.push(format!("Unsafe permissions found for script '{}'.", command.argv[0]));
-                    self.lines.push(weakness.to_string());
+                    self.problems.push(unguarded(&command.argv[0], &weakness));
                 }
                 None
             }
             Err(refusal) => {
-                self.refused = true;
                 // As keepalived: what is there counts as a script, whatever is wrong with it.
                 self.any |= !matches!(refusal, Refusal::NotInPath(_) | Refusal::Inaccessible(..));
-                self.lines.push(refusal.to_string());
+                self.problems.push(refusal.diagnostic());
                 Some(refusal)
             }
         }
     }
 
-    fn advise(&mut self, refusal: Option<&Refusal>) {
-        self.lines.extend(refusal.and_then(Refusal::advice));
+    /// Says that a check script is dropped; keepalived does not of one that is not executable.
+    fn disable(&mut self, name: &str, refusal: &Refusal) {
+        if matches!(refusal, Refusal::NotExecutable(..)) {
+            return;
+        }
+        let problem =
+            Diagnostic::error("script-disabled", None, format!("the check script `{name}` is not run"))
+                .classic(format!("Disabling track script {name} {}", refusal.disabling()))
+                .keepalived("drops it from everything that tracks it");
+        self.problems.push(problem);
     }
+
+    /// What a process says when it has asked about all its commands.
+    fn conclude(&mut self, what: &str) {
+        let (any, weak) = (std::mem::take(&mut self.any), std::mem::take(&mut self.weak));
+        if !any || self.strict {
+            return;
+        }
+        let insecure = if weak { " There are insecure scripts." } else { "" };
+        let message = "commands are run, and nothing asks whether others could change them";
+        let problem =
+            Diagnostic::warning("script-security", None, message).class(Class::Security).classic(format!(
+                "SECURITY VIOLATION - {what} are being executed but script_security not enabled.{insecure}"
+            ));
+        self.problems.push(problem.help("add `enable_script_security` to `global_defs`"));
+    }
+}
+
+/// keepalived only logs these, and not under `-t`.
+fn remark(id: &'static str, message: String, classic: String) -> Diagnostic {
+    Diagnostic::warning(id, None, message).class(Class::Harmless).classic(classic)
+}
+
+fn found_in_path(name: &str, path: &Path) -> Diagnostic {
+    let path = path.display();
+    let classic =
+        format!("WARNING - script `{name}` resolved by path search to `{path}`. Please specify full path.");
+    remark("script-path", format!("`{name}` is run as `{path}`: `PATH` is searched for it"), classic)
+        .help("give the whole path")
+}
+
+fn unguarded(name: &str, weakness: &Weakness) -> Diagnostic {
+    let message = format!("somebody other than root can change `{name}`, which root runs");
+    remark("script-unsafe", message, format!("Unsafe permissions found for script '{name}'."))
+        .classic(weakness.to_string())
+        .help(weakness.to_string().trim_start())
 }
 
 #[cfg(test)]

@@ -362,7 +362,7 @@ impl Supervisor {
             return;
         }
         // The child reports what there is to report.
-        self.config = Arc::new(script_security::vet(loaded.config).config);
+        self.config = Arc::new(script_security::vet(loaded).config);
         match &self.vrrp {
             Vrrp::Running(pid, _) => send(*pid, Request::Reload.number()),
             Vrrp::Unwanted if self.wants_vrrp() => {

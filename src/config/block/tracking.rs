@@ -3,7 +3,6 @@
 use crate::config::Config;
 use crate::config::diagnostic::{Class, Consequence, Diagnostic};
 use crate::config::dump::{Out, field, member};
-use crate::config::environment::Fact;
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, Keyword, keyword_rows};
 use crate::config::source::Span;
@@ -200,9 +199,8 @@ impl TrackDraft {
     }
 
     fn interface(&self, word: &Word, cx: &mut Context<'_>) -> Option<(Tracked, Weight)> {
-        let interface = IfName::new(word.as_str()).ok();
-        match interface.filter(|interface| cx.environment.link(interface) != Fact::Absent) {
-            Some(interface) => Some((Tracked::Interface(interface), Weight::default())),
+        match cx.interface(word) {
+            Some((interface, _)) => Some((Tracked::Interface(interface), Weight::default())),
             None => {
                 let classic = format!("({}) tracked interface {word} doesn't exist", self.owner);
                 cx.report(no_interface(word, classic));

@@ -19,13 +19,26 @@ pub struct ScriptCommand {
 }
 
 impl fmt::Display for ScriptCommand {
-    /// Each word in single quotes, as keepalived writes commands in its dumps.
+    /// Each word in single quotes, as keepalived writes commands in its dumps: a shell can read it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, word) in self.argv.iter().enumerate() {
-            let blank = if i == 0 { "" } else { " " };
-            write!(f, "{blank}'{word}'")?;
+            match (i, word.starts_with(['<', '>'])) {
+                (0, true) => f.write_str(word)?,
+                (0, false) => write!(f, "'{word}'")?,
+                _ => write!(f, " '{word}'")?,
+            }
         }
         Ok(())
+    }
+}
+
+impl ScriptCommand {
+    /// Whether it asks for a file instead of running one: `</etc/enabled` succeeds when the shell can open
+    /// the file.
+    #[must_use]
+    pub fn is_redirection(&self) -> bool {
+        let file = self.argv.first().and_then(|word| word.strip_prefix('<'));
+        file.is_some_and(|file| file.trim_start_matches([' ', '\t']).starts_with('/'))
     }
 }
 
@@ -52,15 +65,11 @@ impl fmt::Display for CommandError {
 
 /// Splits a command string into program and arguments (keepalived: alloc_strvec_quoted_escaped).
 ///
-/// Blanks separate, single and double quotes group, a backslash escapes. A string that begins with
-/// `<` or `>` is a redirection and goes to the shell.
+/// Blanks separate, single and double quotes group, a backslash escapes.
 ///
 /// # Errors
 /// A quote without its partner, a lonely backslash, or nothing at all.
 pub fn split_command(text: &str) -> Result<Vec<String>, CommandError> {
-    if text.starts_with(['<', '>']) {
-        return Ok(["/bin/sh", "-c", text].map(str::to_owned).to_vec());
-    }
     let mut argv = Vec::new();
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
@@ -275,13 +284,23 @@ mod tests {
         assert_eq!(argv("/x/a \"b c\"d"), ["/x/a", "b cd"]);
         assert_eq!(argv("/x/a '' b"), ["/x/a", "", "b"]);
         assert_eq!(argv("/x/a $HOME * | ;"), ["/x/a", "$HOME", "*", "|", ";"]);
-        assert_eq!(argv("</dev/tcp/127.0.0.1/80"), ["/bin/sh", "-c", "</dev/tcp/127.0.0.1/80"]);
+        assert_eq!(argv("</dev/tcp/127.0.0.1/80"), ["</dev/tcp/127.0.0.1/80"]);
     }
 
     #[test]
     fn escapes_are_those_of_c_and_control_characters() {
         assert_eq!(argv(r"/x a\ b \x41\102\n\cA \\ \'q"), ["/x", "a b", "AB\n\u{1}", "\\", "'q"]);
         assert_eq!(argv(r"\777"), ["\u{ff}"]);
+    }
+
+    /// oracle: keepalived 2.2.7: the first is a script without quotes in the dump, the others are not found.
+    #[test]
+    fn a_file_to_be_opened_is_no_file_to_be_run() {
+        let command = |text: &str| ScriptCommand { argv: argv(text), uid: None, gid: None };
+        assert!(command("</etc/passwd").is_redirection());
+        assert_eq!(command("</etc/passwd x").to_string(), "</etc/passwd 'x'");
+        assert!(!command("< /etc/passwd").is_redirection());
+        assert!(!command(">/tmp/x").is_redirection());
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use super::number::{Junk, Otherwise};
 use crate::config::diagnostic::{Class, Consequence, Diagnostic};
-use crate::config::environment::Fact;
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
 use crate::config::source::Span;
@@ -230,10 +229,7 @@ impl<'l> LineReader<'l, '_, '_> {
             self.report(problem);
             return Err(Dropped);
         }
-        let Ok(name) = IfName::new(value.as_str()) else { return Err(self.no_interface(value)) };
-        if self.cx.environment.link(&name) == Fact::Absent {
-            return Err(self.no_interface(value));
-        }
+        let Some((name, _)) = self.cx.interface(value) else { return Err(self.no_interface(value)) };
         self.draft.address.dev = Some(name);
         Ok(())
     }

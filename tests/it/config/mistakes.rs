@@ -68,9 +68,14 @@ fn what_keepalived_does_not_start_with_is_fatal_and_nothing_else_is() {
         5,
         true,
     );
-    check(&format!("{bare} virtual_router_id 1\n interface eth9\n}}"), &["6:no-such-interface"], 5, true);
+    check(
+        &format!("{bare} virtual_router_id 1\n interface eth9\n}}"),
+        &["6:no-such-interface", "6:missing-interfaces"],
+        5,
+        true,
+    );
     check(&instance("priority"), &["7:missing-argument"], 2, true);
-    check(&instance("track_interface {\neth9\n}"), &["8:no-such-interface"], 5, true);
+    check(&instance("track_interface {\neth9\n}"), &["8:no-such-interface", "8:missing-interfaces"], 5, true);
     let twice = instance("") + &instance("").replace("V {", "W {");
     check(&twice, &["9:duplicate-vrid"], 5, true);
     let other_family = instance("") + &instance("").replace("V {", "W {").replace("10.0.0.1/24", "fe80::1");

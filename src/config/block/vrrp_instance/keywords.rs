@@ -342,8 +342,8 @@ fn interface(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
             return cx.report(problem);
         }
     };
-    match cx.environment.link(&link) {
-        Fact::Known(facts) if facts.loopback => {
+    match cx.interface(word) {
+        Some((_, Some(facts))) if facts.loopback => {
             let problem = Diagnostic::error(
                 "loopback-interface",
                 word.span,
@@ -356,14 +356,14 @@ fn interface(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
             d.interface = None;
             cx.report(problem);
         }
-        Fact::Absent => {
+        None => {
             cx.report(no_interface(
                 word,
                 format!("WARNING - interface {word} for vrrp_instance {name} doesn't exist"),
             ));
             d.interface = Some((link, word.span));
         }
-        Fact::Known(_) | Fact::Unchecked => d.interface = Some((link, word.span)),
+        Some(_) => d.interface = Some((link, word.span)),
     }
 }
 

@@ -67,6 +67,7 @@ impl Finding {
                 let label = self.text.split(" = ").next().unwrap_or_default();
                 if label.len() < self.text.len() { format!("{label} = …") } else { pattern(&self.text) }
             }
+            Surface::Verdict | Surface::BareVerdict => self.text.clone(),
             _ => pattern(&self.text),
         };
         format!("{place}{text}")

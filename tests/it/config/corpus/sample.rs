@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use vrrpd::config::dump::{Runtime, dump, dump_lvs};
+use vrrpd::config::environment::Described;
 use vrrpd::config::source::MemoryFiles;
 use vrrpd::config::value::ScriptCommand;
 use vrrpd::config::{Class, Loaded, load};
@@ -93,7 +94,9 @@ impl Sample {
 
     fn load(&self, interfaces: &[String]) -> Loaded {
         let interfaces: Vec<&str> = interfaces.iter().map(String::as_str).collect();
-        load(CONFIG_PATH.as_ref(), &self.files, &crate::config::machine_with(&interfaces))
+        let machine =
+            Described { config_id: Some("vm".to_owned()), ..crate::config::machine_with(&interfaces) };
+        load(CONFIG_PATH.as_ref(), &self.files, &machine)
     }
 
     fn compare_test(&self, mode: &str, loaded: &Loaded, scripts: &[String], report: &mut Report) {
@@ -168,20 +171,15 @@ pub(super) fn placed(text: &str) -> (String, String) {
 
 /// What `-t` makes of a file on a machine with these scripts and no others.
 fn our_verdict(loaded: &Loaded, scripts: &[String]) -> Verdict {
-    let counted = loaded.diagnostics.iter().filter(|d| d.class != Class::Harmless);
-    let said: BTreeSet<String> = counted.flat_map(|d| d.classic_lines(&loaded.sources)).collect();
-    let mut said: BTreeSet<_> = said.iter().map(|line| placed(line)).collect();
-    let mut exit = loaded.test_exit_code();
-    if loaded.run_exit_code().is_none() {
-        let vetted = vetted(loaded.clone(), scripts);
-        exit = vetted.test_exit_code(exit);
-        said.extend(vetted.lines.iter().filter(|line| !line.starts_with(' ')).map(|line| placed(line)));
-    }
+    let vetted = vetted(loaded.clone(), scripts);
+    let exit = vetted.test_exit_code(loaded.test_exit_code());
+    let told = loaded.diagnostics.iter().chain(&vetted.problems).filter(|d| d.class != Class::Harmless);
+    let said = told.flat_map(|d| d.classic_lines(&loaded.sources)).map(|line| placed(&line)).collect();
     Verdict { exit: u64::from(exit), said }
 }
 
 fn vetted(loaded: Loaded, scripts: &[String]) -> Vetted {
-    vet_by(loaded.config, &mut |command, _| judge(command, scripts))
+    vet_by(loaded, &mut |command, _| judge(command, scripts))
 }
 
 /// Every script is a program of root's that anybody may run, and nobody but root can change.
