@@ -28,6 +28,11 @@ pub struct Word {
 }
 
 impl Word {
+    /// A `{` that is taken for a word.
+    pub(super) fn brace(span: Span) -> Self {
+        Self { text: "{".to_owned(), span, quoted: false, secret: false }
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

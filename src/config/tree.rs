@@ -328,7 +328,8 @@ impl Builder {
         while let Some(line) = self.next() {
             match line {
                 Line::Words { words, .. } => entries.push(words),
-                Line::Open(span) => self.unexpected_open(span),
+                // keepalived takes it for one of them.
+                Line::Open(span) => entries.push(vec![Word::brace(span)]),
                 Line::Close(_) => return entries,
             }
         }

@@ -173,9 +173,19 @@ pub fn judge(command: &ScriptCommand, strict: bool) -> Result<Approved, Refusal>
         return Err(Refusal::NotExecutable(path, account));
     }
     if let Some(word) = argv.first_mut() {
-        *word = path.into_os_string();
+        *word = named(&path, &file).into_os_string();
     }
     Ok(Approved { command: Command { file, argv, account }, found_in_path, weakness })
+}
+
+/// What a program is called as: the real directory, and the name that was asked for, because there are
+/// programs that go by it.
+fn named(path: &Path, file: &Path) -> PathBuf {
+    let renamed = path.file_name().map(|name| file.with_file_name(name));
+    match renamed {
+        Some(renamed) if std::fs::canonicalize(&renamed).is_ok_and(|found| found == file) => renamed,
+        _ => file.to_owned(),
+    }
 }
 
 fn search_path(name: &OsStr, account: Account) -> Option<PathBuf> {
@@ -297,7 +307,7 @@ struct Vetting<'a, 'j> {
 
 impl Vetting<'_, '_> {
     fn vrrp(&mut self, config: &mut Config) {
-        config.scripts.retain(|script| match self.ask(&script.command) {
+        config.scripts.retain_mut(|script| match self.ask(&mut Arc::make_mut(script).command) {
             None => true,
             Some(refusal) => {
                 self.disable(&script.name, &refusal);
@@ -331,8 +341,8 @@ impl Vetting<'_, '_> {
         for server in &mut lvs.virtual_servers {
             let server = Arc::make_mut(server);
             for real in &mut server.real_servers {
-                real.checkers.retain(|checker| match &checker.method {
-                    Method::Misc(check) => self.ask(&check.command).is_none(),
+                real.checkers.retain_mut(|checker| match &mut checker.method {
+                    Method::Misc(check) => self.ask(&mut check.command).is_none(),
                     _ => true,
                 });
             }
@@ -351,13 +361,13 @@ impl Vetting<'_, '_> {
 
     /// Empties a slot whose command may not run.
     fn slot(&mut self, slot: &mut Option<ScriptCommand>) {
-        if slot.as_ref().is_some_and(|command| self.ask(command).is_some()) {
+        if slot.as_mut().is_some_and(|command| self.ask(command).is_some()) {
             *slot = None;
         }
     }
 
-    /// Why a command may not run, as reported.
-    fn ask(&mut self, command: &ScriptCommand) -> Option<Refusal> {
+    /// Why a command may not run, as reported; one that may has the whole path of its program from now on.
+    fn ask(&mut self, command: &mut ScriptCommand) -> Option<Refusal> {
         match (self.judge)(command, self.strict) {
             Ok(approved) => {
                 self.any |= !command.is_redirection();
@@ -367,6 +377,9 @@ impl Vetting<'_, '_> {
                 if let Some(weakness) = approved.weakness {
                     self.weak = true;
                     self.problems.push(unguarded(&command.argv[0], &weakness));
+                }
+                if !command.is_redirection() {
+                    command.argv[0] = approved.command.argv[0].to_string_lossy().into_owned();
                 }
                 None
             }

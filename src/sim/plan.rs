@@ -326,7 +326,7 @@ fn script(random: &mut Random, index: usize, interval: Duration) -> VrrpScript {
         name: format!("chk_{index}"),
         command: ScriptCommand { argv: vec!["/usr/bin/check".into()], uid: None, gid: None },
         interval,
-        timeout: interval * random.within(1..=2) as u32,
+        timeout: Some(interval * random.within(1..=2) as u32),
         weight: weight(random),
         rise: random.within(1..=2) as u32,
         fall: random.within(1..=3) as u32,

@@ -264,7 +264,7 @@ impl ScriptTracker {
             return;
         }
         self.run = ScriptRun::Running;
-        self.deadline = Some(now + self.config.timeout);
+        self.deadline = Some(now + self.config.timeout.unwrap_or(self.config.interval));
         self.effects.push_back(TrackerEffect::Start);
     }
 
@@ -362,7 +362,7 @@ mod tests {
             name: "chk".into(),
             command: ScriptCommand { argv: vec!["/bin/true".into()], uid: None, gid: None },
             interval: SECOND,
-            timeout: 2 * SECOND,
+            timeout: Some(2 * SECOND),
             weight: Weight::default(),
             rise,
             fall,

@@ -408,7 +408,7 @@ mod tests {
             name: name.into(),
             command: ScriptCommand { argv: vec!["/bin/true".into()], uid: None, gid: None },
             interval: Duration::from_secs(1),
-            timeout: Duration::from_secs(1),
+            timeout: None,
             weight: Weight::default(),
             rise: 1,
             fall: 1,

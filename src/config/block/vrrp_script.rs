@@ -24,8 +24,8 @@ pub struct VrrpScript {
     pub command: ScriptCommand,
     /// Time between two starts; default 1 s.
     pub interval: Duration,
-    /// After this long a run is ended and counts as failed; default `interval`.
-    pub timeout: Duration,
+    /// After this long a run is ended and counts as failed; `None`: after `interval`.
+    pub timeout: Option<Duration>,
     /// Default for references that give no weight of their own; 0 means FAULT while failed.
     pub weight: Weight,
     /// Successes in a row that make it good; default 1.
@@ -108,7 +108,7 @@ impl ScriptDraft {
             name: self.name.text.clone(),
             command,
             interval: self.interval,
-            timeout: self.timeout.unwrap_or(self.interval),
+            timeout: self.timeout,
             weight: self.weight,
             rise: self.rise,
             fall: self.fall,
@@ -258,8 +258,7 @@ impl VrrpScript {
         object!(out, "VRRP Script = {}", self.name);
         field!(out, "Command = {}", self.command);
         field!(out, "Interval = {} sec", self.interval.as_secs_f64());
-        // keepalived keeps 0 for a timeout that is that of the interval.
-        let timeout = if self.timeout == self.interval { Duration::ZERO } else { self.timeout };
+        let timeout = self.timeout.unwrap_or_default();
         field!(out, "Timeout = {} sec", timeout.as_secs_f64());
         field!(out, "Weight = {}", self.weight);
         field!(out, "Rise = {}", self.rise);

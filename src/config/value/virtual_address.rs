@@ -137,6 +137,8 @@ impl Context<'_> {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (word.as_str(), None),
         };
+        let family = if address.contains(':') { Family::V6 } else { Family::V4 };
+        let prefix = prefix.map(|prefix| self.prefix(word, prefix, family));
         let Ok(address) = address.parse::<IpAddr>() else {
             let problem =
                 Diagnostic::error("bad-address", word.span, format!("`{word}` is not an IP address"))
@@ -146,8 +148,12 @@ impl Context<'_> {
             self.report(problem);
             return None;
         };
-        let bits = Family::of(address).bits();
-        let Some(prefix) = prefix else { return Some(IpNet::host(address)) };
+        IpNet::new(address, prefix.unwrap_or(family.bits()))
+    }
+
+    /// The length behind the slash; keepalived looks at it before it looks at the address.
+    fn prefix(&mut self, word: &Word, prefix: &str, family: Family) -> u8 {
+        let bits = family.bits();
         if prefix.is_empty() {
             let problem =
                 Diagnostic::error("empty-prefix", word.span, format!("the prefix of `{word}` is missing"))
@@ -155,14 +161,13 @@ impl Context<'_> {
                     .label(format!("/{bits} is used"))
                     .keepalived("takes it for /0 and says nothing; vrrpd does not copy that");
             self.report(problem);
-            return Some(IpNet::host(address));
+            return bits;
         }
         let number = Word { text: prefix.to_owned(), ..word.clone() };
         let text = format!("Invalid address prefix len {prefix} for address {word} - using {bits}");
         let otherwise = Otherwise::replaced(text, "the length of the whole address is used");
         let length = self.integer(&number, 0..=i64::from(bits), Junk::Refused, otherwise);
-        let length = length.and_then(|n| u8::try_from(n).ok()).unwrap_or(bits);
-        IpNet::new(address, length)
+        length.and_then(|n| u8::try_from(n).ok()).unwrap_or(bits)
     }
 }
 

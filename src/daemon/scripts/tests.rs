@@ -46,7 +46,7 @@ impl Fixture {
             name: "chk".to_owned(),
             command: self.command("check", text),
             interval: Duration::from_secs(1),
-            timeout: Duration::from_secs(1),
+            timeout: None,
             weight: Weight::default(),
             rise: 1,
             fall: 1,

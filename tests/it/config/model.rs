@@ -122,9 +122,9 @@ fn scripts_have_their_own_weight_where_an_instance_gives_one() {
     );
     assert_eq!(
         (b.interval, b.timeout, b.command.uid),
-        (Duration::from_secs(3), Duration::from_millis(500), Some(0))
+        (Duration::from_secs(3), Some(Duration::from_millis(500)), Some(0))
     );
-    assert_eq!(a.timeout, a.interval);
+    assert_eq!(a.timeout, None);
 }
 
 #[test]

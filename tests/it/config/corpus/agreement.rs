@@ -29,7 +29,7 @@ fn real_files_are_read_as_keepalived_reads_them() {
     eprintln!("{} files\n{}", samples.len(), report.table());
     match std::env::var("VRRPD_CORPUS_REPORT") {
         Ok(path) if path.contains('/') => {
-            let text = format!("{}\n{}", report.table(), report.by_frequency(8));
+            let text = format!("{}\n{}", report.table(), report.by_frequency(40));
             std::fs::write(path, text).expect("the report can be written");
         }
         Ok(_) => eprintln!("{}", report.by_frequency(3)),

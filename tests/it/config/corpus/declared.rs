@@ -2,7 +2,7 @@
 //!
 //! The reason stands in `docs/COMPATIBILITY.md` too, where operators find it.
 
-use super::finding::{Finding, Report, Surface};
+use super::finding::{Finding, Reached, Report, Side, Surface};
 
 struct Declared {
     id: &'static str,
@@ -13,11 +13,46 @@ struct Declared {
 
 const COMPATIBILITY: &str = include_str!("../../../../docs/COMPATIBILITY.md");
 
-const DECLARED: &[Declared] = &[Declared {
-    id: "password-masked",
-    documented: "| passwords in dumps | shown | eight stars, as in 2.4 |",
-    covers: |f| is_dump(f) && f.text.trim_start().starts_with("Password"),
-}];
+const DECLARED: &[Declared] = &[
+    Declared {
+        id: "password-masked",
+        documented: "| passwords in dumps | shown | eight stars, as in 2.4 |",
+        covers: |f| is_dump(f) && f.text.trim_start().starts_with("Password"),
+    },
+    Declared {
+        id: "all-problems-are-told",
+        documented: "| a keyword without its argument | the process ends with status 2 at once | the same status, but all problems are told first |",
+        covers: |f| is_said(f) && f.side == Side::Extra && f.reached == Reached::Line,
+    },
+    Declared {
+        id: "all-instances-are-looked-at",
+        documented: "| an instance that cannot run | the others are not looked at | all problems are told |",
+        covers: |f| {
+            is_said(f) && f.side == Side::Extra && f.reached == Reached::Completion && f.place.is_empty()
+        },
+    },
+    Declared {
+        id: "no-crash",
+        documented: "| `-t` of some files | crashes, or ends itself by a signal when a script has a user other than root | a verdict |",
+        covers: |f| !is_dump(f) && f.reached == Reached::Crash,
+    },
+    Declared {
+        id: "backslash-behind-comment",
+        documented: "| a backslash behind a comment | 2.2.7: an unknown keyword, unless in a definition | ignored, unless in a definition |",
+        covers: |f| {
+            is_said(f) && f.side == Side::Missing && f.text.ends_with("\\'") && f.place.ends_with("\\`")
+        },
+    },
+    Declared {
+        id: "named-instead-of-null",
+        documented: "`(null)` in dumps and messages",
+        covers: |f| is_said(f) && f.text.contains(" quorum_") && f.text.contains("already specified"),
+    },
+];
+
+fn is_said(finding: &Finding) -> bool {
+    matches!(finding.surface, Surface::Said | Surface::BareSaid)
+}
 
 fn is_dump(finding: &Finding) -> bool {
     matches!(finding.surface, Surface::VrrpDump | Surface::LvsDump)

@@ -43,11 +43,47 @@ pub(crate) enum Side {
     Extra,
 }
 
+/// How far keepalived got with a file.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Reached {
+    /// It has said all that it has to say.
+    #[default]
+    End,
+    /// An instance cannot run, so the others were not looked at.
+    Completion,
+    /// A keyword has no argument, so the rest was not read.
+    Line,
+    /// It crashed.
+    Crash,
+}
+
+impl Reached {
+    /// Of the exit code and the lines of `-t`.
+    pub(crate) fn of(exit: u64, log: &[String]) -> Self {
+        const UNFIT: [&str; 6] = [
+            "Non-existent interface specified in configuration",
+            "the virtual router id must be set",
+            "Unknown interface!",
+            "No VIP specified; at least one is required",
+            "Unicast instances must have unicast_src_ip or interface",
+            " both use VRID ",
+        ];
+        let said = |words: &str| log.iter().any(|line| line.contains(words));
+        match exit {
+            128.. => Self::Crash,
+            _ if said("is missing a parameter after keyword") => Self::Line,
+            _ if UNFIT.iter().any(|words| said(words)) => Self::Completion,
+            _ => Self::End,
+        }
+    }
+}
+
 /// One difference.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
     pub(crate) surface: Surface,
     pub(crate) side: Side,
+    pub(crate) reached: Reached,
     /// The file of the corpus.
     pub(crate) file: String,
     /// Line of the configuration with its text, or section of the dump.
@@ -200,7 +236,8 @@ pub(crate) fn compare_texts(file: &str, surface: Surface, theirs: &[&str], ours:
         };
         let place = lines[..=n].iter().rev().find_map(|line| section(line)).unwrap_or_default();
         let (file, text) = (file.to_owned(), lines[n].to_owned());
-        report.add(Finding { surface, side, file, place: place.to_owned(), text });
+        let reached = Reached::End;
+        report.add(Finding { surface, side, reached, file, place: place.to_owned(), text });
     }
 }
 

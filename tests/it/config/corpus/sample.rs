@@ -1,8 +1,9 @@
 //! A file of the corpus with what keepalived says of it, and what we do.
 
-use super::finding::{Finding, Report, Side, Surface};
+use super::finding::{Finding, Reached, Report, Side, Surface};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use vrrpd::config::dump::{Runtime, dump, dump_lvs};
@@ -110,9 +111,10 @@ impl Sample {
             exit: self.expected[mode]["exit"].as_u64().unwrap_or(0),
             said: log.iter().map(|line| placed(line)).collect(),
         };
+        let reached = Reached::of(theirs.exit, &log);
         let finding = |surface, side, place: &str, text: String| {
             let (file, place) = (self.name.clone(), self.shown(place));
-            Finding { surface, side, file, place, text }
+            Finding { surface, side, reached, file, place, text }
         };
         if ours.exit == theirs.exit {
             report.agreed(verdict, 1);
@@ -201,7 +203,8 @@ fn judge(command: &ScriptCommand, scripts: &[String]) -> Result<Approved, Refusa
     if !exists(&path) {
         return Err(Refusal::Inaccessible(path.into(), std::io::Error::from_raw_os_error(2)));
     }
-    let argv = command.argv.iter().map(Into::into).collect();
+    let mut argv: Vec<OsString> = command.argv.iter().map(Into::into).collect();
+    argv[0] = path.clone().into();
     let command = Command { file: path.into(), argv, account };
     Ok(Approved { command, found_in_path: found_in_path.map(Into::into), weakness: None })
 }
