@@ -23,6 +23,8 @@ pub struct Word {
     pub span: Span,
     /// Whether it stood in double quotes.
     pub quoted: bool,
+    /// Whether nothing stands between it and the word before: `a"b"` are two words.
+    pub glued: bool,
     /// Whether it may be (part of) a password: such a word is never printed.
     pub secret: bool,
 }
@@ -30,7 +32,7 @@ pub struct Word {
 impl Word {
     /// A `{` that is taken for a word.
     pub(super) fn brace(span: Span) -> Self {
-        Self { text: "{".to_owned(), span, quoted: false, secret: false }
+        Self { text: "{".to_owned(), span, quoted: false, glued: false, secret: false }
     }
 
     /// The text.
@@ -178,8 +180,9 @@ pub(super) fn lex(code: &str, at: impl Fn(Range<usize>) -> Span) -> LexedLine {
         };
         let end = start + text.len();
         let span = at(start..end);
+        let glued = after_blanks.len() == rest.len() && matches!(lexed.tokens.last(), Some(Token::Word(_)));
         let word = |text: &str, quoted| {
-            Token::Word(Word { text: text.to_owned(), span, quoted, secret: end > secret_from })
+            Token::Word(Word { text: text.to_owned(), span, quoted, glued, secret: end > secret_from })
         };
         lexed.tokens.push(match kind {
             Raw::Open => Token::Open(span, end),

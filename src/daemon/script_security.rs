@@ -284,6 +284,9 @@ pub fn vet_by(loaded: Loaded, judge: &mut Judge<'_>) -> Vetted {
     let mut config = loaded.config;
     let strict = config.global.enable_script_security;
     let mut vetting = Vetting { judge, strict, problems: Vec::new(), any: false, weak: false };
+    vetting.slot(&mut config.global.life.startup);
+    vetting.slot(&mut config.global.life.shutdown);
+    vetting.conclude("start/shutdown scripts");
     if reads_lvs && !config.lvs.virtual_servers.is_empty() {
         vetting.lvs(&mut config.lvs, &mut config.global);
         vetting.conclude("check scripts");
@@ -329,6 +332,8 @@ impl Vetting<'_, '_> {
             group.track.retain(runs);
             self.notify(&mut group.notify);
         }
+        self.slot(&mut config.global.fifo.script);
+        self.slot(&mut config.global.vrrp_fifo.script);
     }
 
     fn notify(&mut self, scripts: &mut NotifyScripts) {
@@ -356,7 +361,8 @@ impl Vetting<'_, '_> {
                 self.slot(&mut real.notify_down);
             }
         }
-        self.slot(&mut global.lvs.notify_fifo_script);
+        self.slot(&mut global.fifo.script);
+        self.slot(&mut global.lvs.fifo.script);
     }
 
     /// Empties a slot whose command may not run.
@@ -368,9 +374,12 @@ impl Vetting<'_, '_> {
 
     /// Why a command may not run, as reported; one that may has the whole path of its program from now on.
     fn ask(&mut self, command: &mut ScriptCommand) -> Option<Refusal> {
+        if command.is_redirection() {
+            return None;
+        }
         match (self.judge)(command, self.strict) {
             Ok(approved) => {
-                self.any |= !command.is_redirection();
+                self.any = true;
                 if let Some(path) = approved.found_in_path {
                     self.problems.push(found_in_path(&command.argv[0], &path));
                 }
@@ -378,9 +387,7 @@ impl Vetting<'_, '_> {
                     self.weak = true;
                     self.problems.push(unguarded(&command.argv[0], &weakness));
                 }
-                if !command.is_redirection() {
-                    command.argv[0] = approved.command.argv[0].to_string_lossy().into_owned();
-                }
+                command.argv[0] = approved.command.argv[0].to_string_lossy().into_owned();
                 None
             }
             Err(refusal) => {

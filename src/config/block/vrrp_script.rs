@@ -3,7 +3,7 @@
 use super::GlobalDraft;
 use super::tracking::{Trackable, Tracked, dump_tracking};
 use crate::config::Config;
-use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diagnostic::Diagnostic;
 use crate::config::dump::{Out, ScriptRunState, field, object};
 use crate::config::environment::Account;
 use crate::config::lexer::Word;
@@ -159,18 +159,7 @@ impl ScriptDraft {
 }
 
 fn script(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
-    let word = node.arg();
-    if let [_, extra, ..] = node.args.as_slice() {
-        let message = "arguments outside the quotes do not reach the script";
-        let whole: Vec<&str> = node.args.iter().map(Word::as_str).collect();
-        let problem = Diagnostic::warning("script-arguments", extra.span, message)
-            .class(Class::Harmless)
-            .label("ignored from here on")
-            .help(format!("write `script \"{}\"`", whole.join(" ")))
-            .keepalived("ignores them in silence");
-        cx.report(problem);
-    }
-    d.command = Some(cx.command(word, "the script is not run"));
+    d.command = Some(cx.lone_command(node, "the script is not run"));
 }
 
 /// Seconds with three decimals; keepalived 2.2 takes whole seconds only.

@@ -4,6 +4,7 @@ use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::environment::{Account, Fact};
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
+use crate::config::source::Span;
 use crate::config::tree::Node;
 use std::fmt;
 
@@ -93,6 +94,56 @@ pub fn split_command(text: &str) -> Result<Vec<String>, CommandError> {
     }
     argv.extend(word);
     if argv.is_empty() { Err(CommandError::Empty) } else { Ok(argv) }
+}
+
+/// The words behind a keyword that names a command: in them, single quotes group too, and quotes may stand
+/// within a word. So `"a "b" c"` is one word, which keepalived takes for three everywhere else. Backslashes
+/// stay: they count when the command is split up.
+///
+/// # Errors
+/// The line with its keyword, and what is wrong with it.
+fn shell_words(node: &Node) -> Result<Vec<Word>, (String, CommandError)> {
+    let (mut line, mut places) = (String::new(), Vec::new());
+    for word in &node.args {
+        if !line.is_empty() && !word.glued {
+            line.push(' ');
+        }
+        places.push((line.len(), word.span));
+        let quote = if word.quoted { "\"" } else { "" };
+        line.extend([quote, word.text.as_str(), quote]);
+    }
+    let place = |at: usize| places[places.partition_point(|(start, _)| *start <= at).max(1) - 1].1;
+    let secret = node.args.iter().any(|word| word.secret);
+    let (mut words, mut text, mut start, mut quote) = (Vec::new(), String::new(), None, None);
+    let mut chars = line.char_indices();
+    while let Some((at, c)) = chars.next() {
+        if quote.is_none() && matches!(c, ' ' | '\t') {
+            words.extend(
+                start.take().map(|start| (std::mem::take(&mut text), place(start).to(place(at - 1)))),
+            );
+            continue;
+        }
+        start.get_or_insert(at);
+        match c {
+            '\\' => {
+                let Some((_, escaped)) = chars.next() else {
+                    return Err((format!("{} {line}", node.keyword), CommandError::LoneBackslash));
+                };
+                text.extend([c, escaped]);
+            }
+            _ if quote == Some(c) => quote = None,
+            '\'' | '"' if quote.is_none() => quote = Some(c),
+            _ => text.push(c),
+        }
+    }
+    if let Some(open) = quote {
+        return Err((format!("{} {line}", node.keyword), CommandError::Unterminated(open)));
+    }
+    words.extend(start.map(|start| (text, place(start).to(place(line.len().max(1) - 1)))));
+    Ok(words
+        .into_iter()
+        .map(|(text, span)| Word { text, span, quoted: false, glued: false, secret })
+        .collect())
 }
 
 /// A text with its backslash sequences made plain; a backslash at the very end stays.
@@ -192,10 +243,35 @@ impl Context<'_> {
         Ok(account.zip(gid).map(|(account, gid)| Account { gid, ..account }))
     }
 
-    /// The argument of `script` or `notify*` as a command; reported and `None` when it is none.
-    pub(in crate::config) fn command(&mut self, word: &Word, effect: &str) -> Option<Vec<String>> {
-        let parsed = split_command(word.as_str());
-        parsed.map_err(|error| self.report(unreadable(word, word.as_str(), error).label(effect))).ok()
+    /// `COMMAND [WORD…]` of `script` or `notify*`: the command, split up, and the words of the line; or why
+    /// there is no command in it.
+    fn command(node: &Node) -> Result<(Vec<String>, Vec<Word>), Box<Diagnostic>> {
+        let words = shell_words(node)
+            .map_err(|(line, error)| Box::new(bad_command(node.arg().span.to(node.span()), &line, error)))?;
+        let Some(word) = words.first() else {
+            return Err(Box::new(bad_command(node.keyword.span, "", CommandError::Empty)));
+        };
+        match split_command(word.as_str()) {
+            Ok(argv) => Ok((argv, words)),
+            Err(error) => Err(Box::new(bad_command(word.span, &word.to_string(), error))),
+        }
+    }
+
+    /// `COMMAND` of `script` and `misc_path`, which take no other word; reported and `None` when there is no
+    /// command in it.
+    pub(in crate::config) fn lone_command(&mut self, node: &Node, effect: &str) -> Option<Vec<String>> {
+        let (argv, words) = Self::command(node).map_err(|problem| self.report(problem.label(effect))).ok()?;
+        if let [_, extra, ..] = words.as_slice() {
+            let message = "arguments outside the quotes do not reach the command";
+            let whole: Vec<&str> = words.iter().map(Word::as_str).collect();
+            let problem = Diagnostic::warning("script-arguments", extra.span, message)
+                .class(Class::Harmless)
+                .label("ignored from here on")
+                .help(format!("write `{} \"{}\"`", node.keyword, whole.join(" ")))
+                .keepalived("ignores them in silence");
+            self.report(problem);
+        }
+        Some(argv)
     }
 
     /// `COMMAND [USER [GROUP]]` of a `notify*` or `quorum_*` keyword; `None` when it is reported and the
@@ -207,8 +283,9 @@ impl Context<'_> {
         owner: &str,
         default: DefaultAccount,
     ) -> Option<ScriptCommand> {
-        let (keyword, word) = (&node.keyword, node.arg());
+        let keyword = &node.keyword;
         if given {
+            let word = node.arg();
             let problem =
                 Diagnostic::error("duplicate-value", keyword.span, format!("there are two `{keyword}`"))
                     .classic(format!("{owner} {keyword} script already specified - ignoring {word}"))
@@ -225,12 +302,12 @@ impl Context<'_> {
         node: &Node,
         default: DefaultAccount,
     ) -> Result<ScriptCommand, Box<Diagnostic>> {
-        let (keyword, word) = (&node.keyword, node.arg());
-        let argv = split_command(word.as_str())
-            .map_err(|error| unreadable(word, &format!("{keyword} {word}"), error).label("nothing is run"))?;
-        let account = match (node.args.get(1), default) {
+        let (argv, words) =
+            Self::command(node).map_err(|problem| Box::new(problem.label("nothing is run")))?;
+        let (keyword, word) = (&node.keyword, &words[0]);
+        let account = match (words.get(1), default) {
             (Some(user), _) => {
-                self.account(user, node.args.get(2)).map_err(|reason| (user.span, reason.clone(), reason))
+                self.account(user, words.get(2)).map_err(|reason| (user.span, reason.clone(), reason))
             }
             (None, DefaultAccount::Usable(account)) => Ok(account),
             (None, DefaultAccount::Unusable) => {
@@ -255,16 +332,18 @@ impl Context<'_> {
     }
 }
 
-/// `shown` is the text as keepalived has it when it says so.
-fn unreadable(word: &Word, shown: &str, error: CommandError) -> Diagnostic {
-    let problem = Diagnostic::error("bad-command", word.span, format!("the command cannot be read: {error}"));
+/// `text` is what keepalived has in its hands when it says so.
+fn bad_command(span: Span, text: &str, error: CommandError) -> Diagnostic {
+    let problem = Diagnostic::error("bad-command", span, format!("the command cannot be read: {error}"));
     match error {
         CommandError::Unterminated(quote) => {
-            problem.classic(format!("String '{shown}': missing terminating {quote}"))
+            problem.classic(format!("String '{text}': missing terminating {quote}"))
         }
-        CommandError::LoneBackslash => problem.classic(format!("Missing escape char at end: '{shown}'")),
+        CommandError::LoneBackslash => {
+            problem.class(Class::Harmless).classic(format!("Missing escape char at end: '{text}'"))
+        }
         CommandError::Empty => {
-            problem.class(Class::Harmless).classic(format!("Unable to parse script '{word}' - ignoring"))
+            problem.class(Class::Harmless).classic(format!("Unable to parse script '{text}' - ignoring"))
         }
     }
 }
@@ -272,6 +351,8 @@ fn unreadable(word: &Word, shown: &str, error: CommandError) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::environment::Anywhere;
+    use crate::config::source::MemoryFiles;
 
     fn argv(text: &str) -> Vec<String> {
         split_command(text).unwrap()
@@ -301,6 +382,28 @@ mod tests {
         assert_eq!(command("</etc/passwd x").to_string(), "</etc/passwd 'x'");
         assert!(!command("< /etc/passwd").is_redirection());
         assert!(!command(">/tmp/x").is_redirection());
+    }
+
+    /// oracle: `Command` in the dump of keepalived 2.2.7, and of 2.4.3 where backslashes are in it.
+    #[test]
+    fn quotes_within_the_words_of_a_command_group_as_in_a_shell() {
+        let commands = [
+            (
+                r#"script "ps aux | grep -v "grep" | grep x""#,
+                "'ps' 'aux' '|' 'grep' '-v' 'grep' '|' 'grep' 'x'",
+            ),
+            ("script '/x a' b", "'/x' 'a'"),
+            (r#"script "/x 'a b' c'd e'""#, "'/x' 'a b' 'cd e'"),
+            (r#"script "/x \\y""#, r"'/x' '\y'"),
+        ];
+        for (line, shown) in commands {
+            let text = crate::config::load(
+                "k.conf".as_ref(),
+                &MemoryFiles::single("k.conf", format!("vrrp_script s {{\n{line}\n}}\n")),
+                &Anywhere,
+            );
+            assert_eq!(text.config.scripts[0].command.to_string(), shown, "{line}");
+        }
     }
 
     #[test]

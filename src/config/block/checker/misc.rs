@@ -2,7 +2,7 @@
 
 use super::{CheckerDraft, Method, dropped};
 use crate::config::block::real_server::RealServerDraft;
-use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diagnostic::Diagnostic;
 use crate::config::dump::{Out, field};
 use crate::config::environment::Account;
 use crate::config::lexer::Word;
@@ -65,18 +65,7 @@ pub(in crate::config) fn misc_check(server: &mut RealServerDraft, node: &Node, c
 }
 
 fn misc_path(d: &mut CheckerDraft<MiscDraft>, node: &Node, cx: &mut Context<'_>) {
-    let word = node.arg();
-    if let [_, extra, ..] = node.args.as_slice() {
-        let whole: Vec<&str> = node.args.iter().map(Word::as_str).collect();
-        let message = "arguments outside the quotes do not reach the command";
-        let problem = Diagnostic::warning("script-arguments", extra.span, message)
-            .class(Class::Harmless)
-            .label("ignored from here on")
-            .help(format!("write `misc_path \"{}\"`", whole.join(" ")))
-            .keepalived("ignores them in silence");
-        cx.report(problem);
-    }
-    d.kind.path = Some((word.clone(), cx.command(word, "the check is not made")));
+    d.kind.path = Some((node.arg().clone(), cx.lone_command(node, "the check is not made")));
 }
 
 fn misc_timeout(d: &mut CheckerDraft<MiscDraft>, node: &Node, cx: &mut Context<'_>) {

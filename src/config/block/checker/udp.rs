@@ -169,6 +169,7 @@ mod tests {
             text: text.into(),
             span: Span::new(file, 0, 0),
             quoted: false,
+            glued: false,
             secret: false,
         };
         text.split(' ').map(word).collect()
