@@ -92,8 +92,8 @@ fn a_misspelt_member_is_recognised() {
 fn what_may_not_run_is_no_script_of_a_group_either() {
     let loaded = loaded(include_str!("groups.conf"));
     let refuse = &mut |_: &ScriptCommand, _| Err(Refusal::NotInPath("x".into()));
-    let vetted = vet_by(loaded.config, refuse);
-    assert!(vetted.refused && vetted.config.scripts.is_empty());
+    let vetted = vet_by(loaded, refuse);
+    assert!(vetted.test_exit_code(0) == 5 && vetted.config.scripts.is_empty());
     for group in &vetted.config.sync_groups {
         assert_eq!(group.notify, NotifyScripts::default(), "{}", group.name);
         assert!(group.track.iter().all(|entry| matches!(entry.tracked, Tracked::Interface(_))));
