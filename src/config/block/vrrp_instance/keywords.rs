@@ -12,7 +12,6 @@ use crate::config::block::auth_hmac::{AUTH_HMAC, auth_hmac};
 use crate::config::block::authentication::{AUTHENTICATION, AuthDraft};
 use crate::config::block::tracking::{TrackDraft, Trackables, Tracks, no_interface};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::environment::Fact;
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::source::Span;
