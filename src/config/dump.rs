@@ -227,6 +227,7 @@ pub fn dump(config: &Config, runtime: &Runtime) -> String {
             group.dump(number, &mut out);
         }
     }
+    config.statics.dump(&mut out);
     if !config.instances.is_empty() {
         out.section("VRRP Topology");
         for instance in &config.instances {

@@ -75,6 +75,34 @@ pub struct Account {
     pub gid: u32,
 }
 
+/// A file that gives names to numbers.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum NameFile {
+    /// `rt_tables`: routing tables.
+    Tables,
+    /// `rt_protos`: who has installed a route.
+    Protocols,
+    /// `rt_scopes`: how far an address or a route reaches.
+    Scopes,
+    /// `rt_realms`: realms of routes.
+    Realms,
+    /// `rt_dsfield`: types of service.
+    Dsfield,
+    /// `group`: groups of interfaces.
+    Groups,
+    /// `/etc/protocols`: protocols on top of IP.
+    IpProtocols,
+}
+
+/// Where the files of iproute2 are.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct NameDirectories {
+    /// `iproute_usr_dir`: those of the distribution; `None`: where distributions put them.
+    pub usr: Option<PathBuf>,
+    /// `iproute_etc_dir`: those of this machine, which count first; `None`: `/etc/iproute2`.
+    pub etc: Option<PathBuf>,
+}
+
 /// The machine, as far as a configuration is concerned.
 pub trait Environment {
     /// An interface by name.
@@ -83,6 +111,16 @@ pub trait Environment {
     fn user(&self, name: &str) -> Fact<Account>;
     /// A group by name.
     fn group(&self, name: &str) -> Fact<u32>;
+
+    /// The number that a file gives to a name.
+    fn number(&self, _file: NameFile, _directories: &NameDirectories, _name: &str) -> Option<u32> {
+        None
+    }
+
+    /// The routing table of a VRF; absent when the interface is none.
+    fn vrf_table(&self, _name: &IfName) -> Fact<u32> {
+        Fact::Unchecked
+    }
 
     /// The file behind `key ID file:PATH`.
     fn key_file(&self, _path: &Path) -> Fact<KeyFile> {
@@ -151,6 +189,10 @@ pub struct Described {
     pub key_files: Option<BTreeMap<PathBuf, KeyFile>>,
     /// CPUs that are online; `None`: not checked.
     pub cpus: Option<u32>,
+    /// The routing tables of VRFs.
+    pub vrfs: BTreeMap<String, u32>,
+    /// Names of numbers, beside those that every machine knows.
+    pub numbers: BTreeMap<(NameFile, String), u32>,
     /// `-i`, or the host name up to its first dot.
     pub config_id: Option<String>,
     /// Where relative paths start; empty: at the root.
@@ -192,6 +234,18 @@ impl Environment for Described {
 
     fn cpus(&self) -> Option<u32> {
         self.cpus
+    }
+
+    fn vrf_table(&self, name: &IfName) -> Fact<u32> {
+        match (self.vrfs.get(name.as_str()), &self.links) {
+            (Some(table), _) => Fact::Known(*table),
+            (None, Some(_)) => Fact::Absent,
+            (None, None) => Fact::Unchecked,
+        }
+    }
+
+    fn number(&self, file: NameFile, _: &NameDirectories, name: &str) -> Option<u32> {
+        self.numbers.get(&(file, name.to_owned())).copied()
     }
 
     fn config_id(&self) -> Option<&str> {

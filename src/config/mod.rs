@@ -14,9 +14,9 @@ pub mod lexer;
 pub mod source;
 pub mod value;
 
+mod entry;
 mod expand;
 mod include;
-mod known;
 mod load;
 mod reader;
 mod reference;
@@ -34,9 +34,9 @@ pub use source::{FileSource, SourceMap};
 pub use usage::{Usage, Use, usage};
 
 use block::{
-    BfdInstance, GarpGroup, GlobalDefs, Linkbeat, SslSettings, SyncGroup, TrackEntry, TrackFile,
-    TrackProcess, Tracked, UpDownDelays, VirtualServer, VirtualServerGroup, VrrpInstance, VrrpScript,
-    combined,
+    BfdInstance, GarpGroup, GlobalDefs, Linkbeat, SslSettings, StaticObjects, SyncGroup, TrackEntry,
+    TrackFile, TrackProcess, Tracked, UpDownDelays, VirtualServer, VirtualServerGroup, VrrpInstance,
+    VrrpScript, combined,
 };
 use std::sync::Arc;
 
@@ -64,6 +64,8 @@ pub struct Config {
     pub linkbeat: Vec<Linkbeat>,
     /// `interface_up_down_delays`.
     pub up_down_delays: Vec<UpDownDelays>,
+    /// `static_ipaddress`, `static_routes`, `static_rules` and `track_group`.
+    pub statics: StaticObjects,
     /// Load balancing; it is read, not run, in this version.
     pub lvs: Lvs,
 }

@@ -1,12 +1,11 @@
 //! The language as a book about it sees it: every block, where it stands, and its keywords.
 //!
-//! [`language`] walks the keyword tables from the top level down, in their order; what stands in `known.txt`
-//! only comes with its name and nothing else. Documentation, completions and `vrrpd compat` read this, so
-//! that no keyword is described twice.
+//! [`language`] walks the keyword tables from the top level down, in their order. Documentation, completions
+//! and `vrrpd compat` read this, so that no keyword is described twice.
 
 use super::block::{LVS_ROOT, ROOT};
-use super::known;
 use super::schema::{Schema, Shape, Support};
+use super::value::{NEXTHOP_OPTIONS, ROUTE_OPTIONS, RULE_OPTIONS};
 
 /// A keyword as documentation sees it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,7 +18,7 @@ pub struct KeywordReference {
     pub range: &'static str,
     /// What holds without it.
     pub default: &'static str,
-    /// What it does, in one sentence; empty for one that has no row in a table yet.
+    /// What it does, in one sentence.
     pub doc: &'static str,
     /// What the running daemon makes of it.
     pub support: Support,
@@ -53,8 +52,8 @@ pub fn language() -> Vec<BlockReference> {
 pub(super) enum Block {
     /// In a table.
     Table(&'static dyn Schema),
-    /// By name alone, in `known.txt`.
-    Known(&'static str),
+    /// In the table of the options of its entries.
+    Options(&'static str, fn() -> Vec<KeywordReference>),
 }
 
 impl Block {
@@ -62,51 +61,53 @@ impl Block {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Table(table) => table.block(),
-            Self::Known(name) => name,
+            Self::Options(name, _) => name,
         }
     }
 
     /// Its keywords; those of the top level that the checkers read have the rows of that reading.
     fn keywords(self) -> Vec<KeywordReference> {
-        let named = known::names(self.name()).map(by_name_alone);
-        let Self::Table(table) = self else { return named.collect() };
+        let table = match self {
+            Self::Table(table) => table,
+            Self::Options(_, rows) => return rows(),
+        };
         let row = |row: KeywordReference| match table.shape(row.name) {
             Some(Shape::Foreign) => LVS_ROOT.reference().into_iter().find(|other| other.name == row.name),
             _ => Some(row),
         };
-        table.reference().into_iter().filter_map(row).chain(named).collect()
+        table.reference().into_iter().filter_map(row).collect()
     }
 
     /// The keywords in the braces of one of its keywords; `None` where that opens no block of keywords.
     pub(super) fn inner(self, keyword: &str) -> Option<Self> {
-        let shape = match self {
-            Self::Table(table) => table.shape(keyword),
-            Self::Known(_) => None,
-        };
-        match shape {
-            Some(Shape::Block(inner)) => Some(Self::Table(inner)),
-            Some(Shape::Foreign) => Self::Table(&LVS_ROOT).inner(keyword),
-            Some(_) => None,
-            None => known::inner(self.name(), keyword).map(Self::Known),
+        let Self::Table(table) = self else { return entry_options(keyword) };
+        match table.shape(keyword)? {
+            Shape::Block(inner) => Some(Self::Table(inner)),
+            Shape::Foreign => Self::Table(&LVS_ROOT).inner(keyword),
+            Shape::Entries => entry_options(keyword),
+            _ => None,
         }
     }
 
     /// What the running daemon makes of one of its keywords; `None`: it is none of its keywords.
     pub(super) fn support(self, keyword: &str) -> Option<Support> {
-        if let Self::Table(table) = self {
-            match table.shape(keyword) {
-                Some(Shape::Foreign) => return Some(LVS_ROOT.support(keyword)),
-                Some(_) => return Some(table.support(keyword)),
-                None => {}
-            }
-        }
-        known::find(self.name(), keyword).map(|_| Support::NotYet(known::effect(keyword)))
+        let Self::Table(table) = self else { return None };
+        Some(match table.shape(keyword)? {
+            Shape::Foreign => LVS_ROOT.support(keyword),
+            _ => table.support(keyword),
+        })
     }
 }
 
-fn by_name_alone(name: &'static str) -> KeywordReference {
-    let support = Support::NotYet(known::effect(name));
-    KeywordReference { name, args: "", range: "", default: "", doc: "", support }
+/// The options of the entries of a block; those of `static_routes` and `static_rules` are the same as those of
+/// the blocks of an instance.
+fn entry_options(keyword: &str) -> Option<Block> {
+    match keyword {
+        "virtual_routes" => Some(Block::Options("virtual_routes", || ROUTE_OPTIONS.reference())),
+        "nexthop" => Some(Block::Options("nexthop", || NEXTHOP_OPTIONS.reference())),
+        "virtual_rules" => Some(Block::Options("virtual_rules", || RULE_OPTIONS.reference())),
+        _ => None,
+    }
 }
 
 fn visit(
@@ -149,11 +150,10 @@ mod tests {
     }
 
     #[test]
-    fn every_keyword_of_a_table_is_documented_and_none_is_in_known_txt_too() {
+    fn every_keyword_is_documented() {
         for block in language() {
             for keyword in block.keywords {
-                let listed = known::find(block.name, keyword.name).is_some();
-                assert_eq!(keyword.doc.is_empty(), listed, "{} {}", block.name, keyword.name);
+                assert!(!keyword.doc.is_empty(), "{} {}", block.name, keyword.name);
             }
         }
     }

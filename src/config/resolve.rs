@@ -73,7 +73,8 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     let sync_groups = groups.complete(&mut instances, &global, cx);
     let mut up_down_delays = root.up_down_delays;
     settle_delays(&mut up_down_delays, &instances, cx);
-    let instances = instances.into_iter().map(Arc::new).collect();
+    let instances: Vec<_> = instances.into_iter().map(Arc::new).collect();
+    let statics = root.statics.complete(&instances, cx);
     let bfd_instances = root.bfd_instances.into_iter().map(Arc::new).collect();
     Config {
         global,
@@ -86,6 +87,7 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
         garp_groups: root.garp_groups,
         linkbeat: root.linkbeat,
         up_down_delays,
+        statics,
         lvs: Lvs::default(),
     }
 }
@@ -210,6 +212,8 @@ fn complete(
         source: draft.source,
         vips: placed.vips,
         excluded_vips: placed.excluded,
+        routes: draft.routes,
+        rules: draft.rules,
         preempt,
         garp: draft.garp,
         down_timer_adverts,

@@ -5,12 +5,12 @@
 //! block's draft. The parser, the suggestions, and generated documentation read the same line.
 
 use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
-use super::environment::{Environment, Fact, LinkFacts};
-use super::known;
+use super::environment::{Environment, Fact, LinkFacts, NameDirectories};
 use super::lexer::Word;
 use super::reference::KeywordReference;
 use super::source::Span;
 use super::tree::{Body, Node};
+use super::value::Preferences;
 use crate::types::IfName;
 
 /// How a keyword is written.
@@ -232,6 +232,10 @@ pub(super) struct Context<'a> {
     pub(super) by_parent: bool,
     /// The first interface that had to be there and is not.
     missing_interface: Option<Span>,
+    /// Where names of routing tables and the like are looked up.
+    pub(super) name_directories: NameDirectories,
+    /// The preferences of rules that name none.
+    pub(super) preferences: Preferences,
 }
 
 /// The id of the problem that sums up those about single interfaces.
@@ -239,7 +243,14 @@ pub(super) const MISSING_INTERFACES: &str = "missing-interfaces";
 
 impl<'a> Context<'a> {
     pub(super) fn new(diagnostics: Diagnostics, environment: &'a dyn Environment) -> Self {
-        Self { diagnostics, environment, by_parent: false, missing_interface: None }
+        Self {
+            diagnostics,
+            environment,
+            by_parent: false,
+            missing_interface: None,
+            name_directories: NameDirectories::default(),
+            preferences: Preferences::default(),
+        }
     }
 
     /// An interface without which keepalived does not run; `None` when it is not there, which is left to
@@ -391,8 +402,8 @@ fn glued_value<'w>(word: &'w str, schema: &dyn Schema) -> Option<(&'static str, 
 
 /// A keyword of this block that differs in at most a third of its letters.
 fn nearest(word: &str, schema: &dyn Schema) -> Option<&'static str> {
-    let names = schema.names().into_iter().chain(known::names(schema.block()));
     let limit = word.chars().count() / 3;
+    let names = schema.names().into_iter();
     names
         .map(|name| (strsim::damerau_levenshtein(word, name), name))
         .filter(|(distance, _)| *distance <= limit)
@@ -404,7 +415,6 @@ fn nearest(word: &str, schema: &dyn Schema) -> Option<&'static str> {
 fn near_elsewhere(word: &str) -> Option<(&'static str, &'static str)> {
     let own = super::block::schemas().into_iter().flat_map(|s| s.names().into_iter().map(|n| (n, s.block())));
     let (distance, near) = own
-        .chain(known::all())
         .filter(|(_, home)| !home.is_empty())
         .map(|near| (strsim::damerau_levenshtein(word, near.0), near))
         .min_by_key(|(distance, _)| *distance)?;

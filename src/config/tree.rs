@@ -6,7 +6,6 @@
 
 use super::block::is_read_by_parent;
 use super::diagnostic::{Class, Diagnostic, Diagnostics};
-use super::known;
 use super::lexer::Word;
 use super::reader::Line;
 use super::schema::{
@@ -35,7 +34,7 @@ pub(super) struct Node {
 pub(super) enum Body {
     /// It has none.
     None,
-    /// Whatever it is, it was left out: a keyword without a row in a table, a block of the other reading.
+    /// It was left out: a block of the other reading.
     Unread,
     /// Keywords.
     Block(Vec<Node>),
@@ -153,8 +152,8 @@ impl Builder {
             self.by_parent = is_read_by_parent(keyword.as_str());
         }
         let Some(shape) = schema.shape(keyword.as_str()) else {
-            let known = self.unknown(&keyword, &args, schema);
-            return known.then_some(Node { keyword, args, body: Body::Unread, broken, end: None });
+            self.unknown(&keyword, &args, schema);
+            return None;
         };
         if let Support::NotYet(effect) = schema.support(keyword.as_str())
             && self.tells_not_yet
@@ -188,30 +187,22 @@ impl Builder {
         Some(Node { keyword, args, body, broken, end })
     }
 
-    /// A word without a row in the table; says whether it is a keyword all the same.
-    fn unknown(&mut self, keyword: &Word, args: &[Word], schema: &'static dyn Schema) -> bool {
-        let Some(kind) = known::find(schema.block(), keyword.as_str()) else {
-            let mut problem = match self.diagnostics.is_full() {
-                true => unknown_here(keyword, schema),
-                false => unknown_keyword(keyword, args, schema),
-            };
-            if let Some(block) = self.open.last().filter(|_| opens_at_top_level(keyword)) {
-                problem = problem
-                    .label("this belongs at the top level: a `}` is missing above")
-                    .related(*block, "this block is still open");
-            } else if self.open_follows() {
-                problem = problem.keepalived(
-                    "ignores the line, reads the lines of its block as lines of the block around it, and ends that at the block's `}`",
-                );
-            }
-            self.report(problem);
-            return false;
+    /// A word that is no keyword of the block.
+    fn unknown(&mut self, keyword: &Word, args: &[Word], schema: &'static dyn Schema) {
+        let mut problem = match self.diagnostics.is_full() {
+            true => unknown_here(keyword, schema),
+            false => unknown_keyword(keyword, args, schema),
         };
-        self.report(not_yet(keyword, schema, known::effect(keyword.as_str())));
-        if kind == known::Kind::Block {
-            self.skip(keyword);
+        if let Some(block) = self.open.last().filter(|_| opens_at_top_level(keyword)) {
+            problem = problem
+                .label("this belongs at the top level: a `}` is missing above")
+                .related(*block, "this block is still open");
+        } else if self.open_follows() {
+            problem = problem.keepalived(
+                "ignores the line, reads the lines of its block as lines of the block around it, and ends that at the block's `}`",
+            );
         }
-        true
+        self.report(problem);
     }
 
     /// Whether a block's name is in order.
@@ -236,7 +227,8 @@ impl Builder {
             }
             (Naming::Unique(_), [name]) => {
                 let block = schema.block();
-                let taken = || vec![format!("{} {name} already defined", block.replace('_', " "))];
+                let what = if block == "track_group" { block.to_owned() } else { block.replace('_', " ") };
+                let taken = || vec![format!("{what} {name} already defined")];
                 self.admit_name(keyword, name, block, taken)
             }
             (Naming::Unique(classic), other) => {
@@ -415,7 +407,5 @@ const MOST_RELATED: usize = 8;
 
 /// Whether a keyword begins a block of the top level, and of nothing else.
 fn opens_at_top_level(keyword: &Word) -> bool {
-    let ours = super::block::ROOT.shape(keyword.as_str()).is_some();
-    (ours || known::find("", keyword.as_str()) == Some(known::Kind::Block))
-        && !keyword.text.starts_with("track_")
+    super::block::ROOT.shape(keyword.as_str()).is_some() && !keyword.text.starts_with("track_")
 }

@@ -1,6 +1,9 @@
 //! The machine that we run on, as a configuration is checked against it.
 
-use crate::config::environment::{Account, Environment, Fact, KeyFile, LONGEST_KEY_FILE, LinkFacts};
+use crate::config::environment::{
+    Account, Environment, Fact, KeyFile, LONGEST_KEY_FILE, LinkFacts, NameDirectories, NameFile,
+};
+use crate::daemon::names::NameFiles;
 use crate::daemon::options::Options;
 use crate::sys::{account, link_info};
 use crate::types::{IfName, Secret};
@@ -12,12 +15,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Answers from the kernel and the user database at the moment of the question, and what the command
 /// line adds to them.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Machine {
     config_id: String,
     all_config: bool,
     working_directory: PathBuf,
     random_seed: u64,
+    names: NameFiles,
 }
 
 impl Machine {
@@ -30,6 +34,7 @@ impl Machine {
             all_config: options.all_config,
             working_directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             random_seed: now.as_secs() ^ (u64::from(now.subsec_nanos()) << 32),
+            names: NameFiles::default(),
         }
     }
 }
@@ -53,6 +58,10 @@ impl Environment for Machine {
 
     fn group(&self, name: &str) -> Fact<u32> {
         fact(account::group(name))
+    }
+
+    fn number(&self, file: NameFile, directories: &NameDirectories, name: &str) -> Option<u32> {
+        self.names.number(file, directories, name)
     }
 
     fn key_file(&self, path: &Path) -> Fact<KeyFile> {

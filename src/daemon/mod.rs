@@ -12,6 +12,7 @@ pub mod dump_file;
 pub mod files;
 pub mod logging;
 pub mod machine;
+pub mod names;
 pub mod notify;
 pub mod options;
 pub mod runner;

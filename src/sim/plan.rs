@@ -390,6 +390,8 @@ fn instance(
         delivery,
         vips: router.vips.iter().map(virtual_address).collect(),
         excluded_vips: router.excluded.iter().map(virtual_address).collect(),
+        routes: Vec::new(),
+        rules: Vec::new(),
         preempt,
         garp: router.garp,
         down_timer_adverts: router.adverts,

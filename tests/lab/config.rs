@@ -2,13 +2,16 @@
 //! same words, the same exit code.
 
 mod globals;
+mod routes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use vrrpd::config::environment::{Account, Described, LinkFacts};
+use vrrpd::config::environment::{NameDirectories, NameFile};
 use vrrpd::config::{Class, load};
 use vrrpd::daemon::files::DiskFiles;
+use vrrpd::daemon::names::NameFiles;
 
 /// A line of a verdict: 0 and the text for what names no line.
 type Said = BTreeSet<(usize, String)>;
@@ -45,6 +48,7 @@ fn ours(file: &Path) -> (i32, Said, Said) {
         users: Some(BTreeMap::from([("root".to_owned(), Account { uid: 0, gid: 0 })])),
         groups: Some(BTreeMap::from([("root".to_owned(), 0)])),
         cpus: std::thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok()),
+        numbers: numbers(),
         ..Described::default()
     };
     let loaded = load(file, &DiskFiles, &machine);
@@ -58,6 +62,21 @@ fn ours(file: &Path) -> (i32, Said, Said) {
         }
     }
     (loaded.test_exit_code().into(), all, errors)
+}
+
+/// What this machine's files call by these names.
+fn numbers() -> BTreeMap<(NameFile, String), u32> {
+    let (files, directories) = (NameFiles::default(), NameDirectories::default());
+    let names = [
+        (NameFile::Dsfield, "AF11"),
+        (NameFile::Realms, "cosmos"),
+        (NameFile::Groups, "default"),
+        (NameFile::IpProtocols, "tcp"),
+    ];
+    let number = |(file, name): (NameFile, &str)| {
+        files.number(file, &directories, name).map(|number| ((file, name.to_owned()), number))
+    };
+    names.into_iter().filter_map(number).collect()
 }
 
 fn instance(lines: &str) -> String {
@@ -614,10 +633,14 @@ fn noise(text: &str) -> bool {
 
 #[test]
 fn small_files_are_judged_as_keepalived_judges_them() {
+    compare(files());
+}
+
+fn compare(files: Vec<String>) {
     let dir = tempfile::tempdir().expect("a directory for the files");
     let path = dir.path().join("k.conf");
     let mut differences = Vec::new();
-    for text in files() {
+    for text in files {
         std::fs::write(&path, &text).expect("the file is written");
         let ((exit, theirs), (our_exit, all, errors)) = (theirs(&path), ours(&path));
         let stops = exit == 2 && our_exit == 2;

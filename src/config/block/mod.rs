@@ -12,7 +12,9 @@ mod lvs_root;
 mod real_server;
 mod root;
 mod ssl;
+mod static_objects;
 mod track_file;
+mod track_group;
 mod track_process;
 mod tracking;
 mod virtual_server;
@@ -39,7 +41,9 @@ pub use global_defs::{
 pub use interfaces::{Linkbeat, LinkbeatMethod, UpDownDelays};
 pub use real_server::RealServer;
 pub use ssl::SslSettings;
+pub use static_objects::StaticObjects;
 pub use track_file::{InitFile, TrackFile};
+pub use track_group::TrackGroup;
 pub use track_process::{ParamMatch, ProcessPattern, TrackProcess};
 pub use tracking::{TrackEntry, Tracked};
 pub use virtual_server::{
@@ -57,20 +61,20 @@ pub(super) use global_defs::{CUSTOMARY_TABLE, Dumper, GLOBAL_DEFS, GlobalDraft};
 pub(super) use interfaces::settle_delays;
 pub(super) use lvs_root::{LVS_BLOCKS, LVS_ROOT, LvsDraft, LvsFile};
 pub(super) use root::{ROOT, RootDraft, is_read_by_parent};
-pub(super) use tracking::{TrackDraft, Trackables, Weightless, combined};
+pub(super) use static_objects::StaticDraft;
+pub(super) use tracking::{TrackDraft, Trackables, Weightless, combined, no_interface};
 pub(super) use virtual_server_group::Alive;
 pub(super) use vrrp_instance::{InstanceDraft, IpvlanDraft, VRRP_INSTANCE, VmacDraft};
 pub(super) use vrrp_script::{ScriptDraft, VRRP_SCRIPT};
 pub(super) use vrrp_sync_group::{GroupDraft, VRRP_SYNC_GROUP};
 
-use super::known;
 use super::schema::Schema;
 use auth_hmac::AUTH_HMAC;
 use authentication::AUTHENTICATION;
 use bfd_instance::BFD_INSTANCE;
 
 /// Every block that has a table, for suggestions and documentation.
-pub(super) fn schemas() -> [&'static dyn Schema; 27] {
+pub(super) fn schemas() -> [&'static dyn Schema; 28] {
     [
         &ROOT,
         &GLOBAL_DEFS,
@@ -81,6 +85,7 @@ pub(super) fn schemas() -> [&'static dyn Schema; 27] {
         &VRRP_SCRIPT,
         &track_file::TRACK_FILE,
         &track_process::VRRP_TRACK_PROCESS,
+        &track_group::TRACK_GROUP,
         &VRRP_SYNC_GROUP,
         &BFD_INSTANCE,
         &virtual_server::VIRTUAL_SERVER,
@@ -105,7 +110,7 @@ pub(super) fn schemas() -> [&'static dyn Schema; 27] {
 /// The blocks in which a word is a keyword.
 pub(super) fn homes_of(keyword: &str) -> Vec<&'static str> {
     let own = schemas().into_iter().filter(|schema| schema.shape(keyword).is_some()).map(Schema::block);
-    let mut homes: Vec<&str> = own.chain(known::homes(keyword)).filter(|block| !block.is_empty()).collect();
+    let mut homes: Vec<&str> = own.filter(|block| !block.is_empty()).collect();
     homes.dedup();
     homes
 }

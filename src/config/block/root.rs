@@ -5,17 +5,23 @@ use super::garp_group::{GARP_GROUP, GarpGroup, GarpGroupDraft};
 use super::global_defs as global;
 use super::interfaces::{Linkbeat, UpDownDelays, linkbeat_interfaces, up_down_delays};
 use super::track_file::{ReadFile, TRACK_FILE, TrackFile, track_file, vrrp_track_file};
+use super::track_group::TRACK_GROUP;
 use super::track_process::{ReadProcess, TrackProcess, VRRP_TRACK_PROCESS, vrrp_track_process};
 use super::tracking::Trackable;
 use super::{
-    GLOBAL_DEFS, GlobalDraft, GroupDraft, InstanceDraft, ScriptDraft, SyncDaemon, Trackables, VRRP_INSTANCE,
-    VRRP_SCRIPT, VRRP_SYNC_GROUP,
+    GLOBAL_DEFS, GlobalDraft, GroupDraft, InstanceDraft, ScriptDraft, StaticDraft, SyncDaemon, Trackables,
+    VRRP_INSTANCE, VRRP_SCRIPT, VRRP_SYNC_GROUP,
 };
+use crate::config::environment::NameDirectories;
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::tree::Node;
 use crate::config::value::TrackKind;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Of static addresses, unless `default_interface` or their own line names another.
+const DEFAULT_INTERFACE: &str = "eth0";
 
 /// What the blocks of a file have put together so far.
 pub(in crate::config) struct RootDraft {
@@ -32,6 +38,7 @@ pub(in crate::config) struct RootDraft {
     pub(in crate::config) up_down_delays: Vec<UpDownDelays>,
     /// What the blocks so far have defined for others to track.
     pub(in crate::config) trackables: Arc<Trackables>,
+    pub(in crate::config) statics: StaticDraft,
 }
 
 keywords! {
@@ -53,6 +60,10 @@ keywords! {
     "virtual_server" Foreign "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => |_, _, _| {}, "a service and the machines behind it";
     "virtual_server_group" Foreign "NAME {…}" "" "" => |_, _, _| {}, "addresses and firewall marks that one virtual server stands for";
     "SSL" Foreign "{…}" "" "" => |_, _, _| {}, "settings of the TLS client of `SSL_GET`";
+    "track_group" Block(&TRACK_GROUP) "NAME {…}" "one name, used once" "" => |r, n, cx| r.statics.read_group(n, cx), "instances that static addresses, routes and rules are tied to", NotYet("nothing is tied to its instances");
+    "static_ipaddress" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "" "none" => static_ipaddress, "addresses that are there for as long as the daemon is", NotYet("none of its entries is installed");
+    "static_routes" Entries "{ [TYPE] DESTINATION [OPTION…] }" "" "none" => |r, n, cx| r.statics.read_routes(n, cx), "routes that are there for as long as the daemon is", NotYet("none of its entries is installed");
+    "static_rules" Entries "{ [OPTION…] ACTION }" "" "none" => |r, n, cx| r.statics.read_rules(n, cx), "rules of policy routing that are there for as long as the daemon is", NotYet("none of its entries is installed");
     "vrrp_sync_group" Block(&VRRP_SYNC_GROUP) "NAME {…}" "one name, used once" "" => vrrp_sync_group, "instances of which none is master unless all are", NotYet("its instances change state each on its own");
     "vrrp_instance" Block(&VRRP_INSTANCE) "NAME {…}" "one name, used once" "" => vrrp_instance, "our part of one virtual router";
     "garp_group" Block(&GARP_GROUP) "{…}" "" "" => garp_group, "gaps between gratuitous ARPs and unsolicited neighbour advertisements on some interfaces", NotYet("each interface has the gaps of `vrrp_garp_interval` and `vrrp_gna_interval`");
@@ -91,6 +102,7 @@ impl RootDraft {
             linkbeat: Vec::new(),
             up_down_delays: Vec::new(),
             trackables: Arc::default(),
+            statics: StaticDraft::default(),
         }
     }
 
@@ -118,6 +130,11 @@ impl RootDraft {
         ROOT.apply(self, nodes.iter().filter(parent_s), cx);
         self.global.complete(cx);
         cx.by_parent = false;
+        let files = &self.global.defs.files;
+        cx.name_directories = NameDirectories {
+            usr: files.iproute_usr_dir.as_ref().map(PathBuf::from),
+            etc: files.iproute_etc_dir.as_ref().map(PathBuf::from),
+        };
         ROOT.apply(self, nodes.iter().filter(|node| !parent_s(node)), cx);
     }
 }
@@ -130,6 +147,11 @@ fn garp_group(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
     let mut draft = GarpGroupDraft::new(&root.garp_groups);
     GARP_GROUP.apply(&mut draft, node.children(), cx);
     root.garp_groups.extend(draft.complete(node, cx));
+}
+
+fn static_ipaddress(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
+    let default = root.global.defs.default_interface.as_deref().unwrap_or(DEFAULT_INTERFACE);
+    root.statics.read_addresses(node, default, cx);
 }
 
 fn vrrp_script(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {

@@ -11,7 +11,7 @@ pub(in crate::config) use keywords::{InstanceDraft, IpvlanDraft, VRRP_INSTANCE, 
 use super::GarpExtraIf;
 use super::authentication::Auth;
 use super::tracking::TrackEntry;
-use crate::config::value::{ScriptCommand, VirtualAddress};
+use crate::config::value::{Route, Rule, ScriptCommand, VirtualAddress};
 use crate::types::{AdvertInt, Family, IfName, Priority, State, Version, Vrid};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -45,6 +45,10 @@ pub struct VrrpInstance {
     pub vips: Vec<VirtualAddress>,
     /// `virtual_ipaddress_excluded`: owned like the others, never advertised.
     pub excluded_vips: Vec<VirtualAddress>,
+    /// `virtual_routes`, in this order.
+    pub routes: Vec<Route>,
+    /// `virtual_rules`, in this order.
+    pub rules: Vec<Rule>,
     /// `nopreempt`, `preempt_delay`.
     pub preempt: Preempt,
     /// `garp_*`.
@@ -239,6 +243,8 @@ impl VrrpInstance {
             source: None,
             vips: Vec::new(),
             excluded_vips: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
             preempt: Preempt::After(Duration::ZERO),
             garp: Announcements::default(),
             down_timer_adverts: 3,

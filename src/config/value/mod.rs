@@ -2,7 +2,10 @@
 
 mod boolean;
 mod forwarding;
+mod names;
 mod number;
+mod route;
+mod rule;
 mod script;
 mod server_address;
 mod unsigned;
@@ -10,12 +13,20 @@ mod virtual_address;
 mod weight;
 
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
+pub use names::parse_names;
+pub use route::{
+    Encap, IpEncap, KEEPALIVED_PROTOCOL, MAIN_TABLE, Metric, Metrics, NextHop, Placement, Realms, Route,
+    RouteType,
+};
+pub use rule::{FirewallMark, Rule, RuleAction};
 pub use script::{CommandError, ScriptCommand, split_command};
 pub use server_address::ServerAddress;
 pub use virtual_address::VirtualAddress;
 pub use weight::Weight;
 
 pub(super) use number::{Junk, Otherwise, leading_number};
+pub(super) use route::{NEXTHOP_OPTIONS, ROUTE_OPTIONS};
+pub(super) use rule::{Preferences, RULE_OPTIONS};
 pub(super) use script::{CUSTOMARY_USER, DefaultAccount, unescape};
 pub(super) use server_address::{bare_address, family_of, read_address, read_port, read_server};
 pub(super) use unsigned::{ANY_TIME, Read, SOME_TIME, TIMEOUT, read_unsigned};

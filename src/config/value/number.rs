@@ -54,6 +54,27 @@ pub(in crate::config) fn leading_number(word: &Word) -> Option<i64> {
     leading_integer(word.as_str()).0
 }
 
+/// A number as C's `strtoul` reads it with base 0 (`16`, `0x10`, `020`), and what stands behind it; `None`
+/// without a digit. A number beyond 64 bits is the largest.
+pub(super) fn c_number(text: &str) -> Option<(u64, &str)> {
+    let text = text.trim_start();
+    let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let hex = hex.filter(|rest| rest.starts_with(|c: char| c.is_ascii_hexdigit()));
+    let (base, digits) = match hex {
+        Some(rest) => (16, rest),
+        None if text.starts_with('0') => (8, text),
+        None => (10, text),
+    };
+    let count = digits.chars().take_while(|c| c.is_digit(base)).count();
+    let (number, rest) = digits.split_at(count);
+    (count > 0).then(|| (u64::from_str_radix(number, base).unwrap_or(u64::MAX), rest))
+}
+
+/// The whole of a text as such a number.
+pub(super) fn whole_c_number(text: &str) -> Option<u64> {
+    c_number(text).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number)
+}
+
 impl Otherwise {
     /// For what is a decimal number here and a whole one in keepalived 2.2.
     pub(in crate::config) fn of_junk_too(self) -> Self {
@@ -237,6 +258,17 @@ mod tests {
         assert_eq!(decimal_units("1e3", 6), None);
         assert_eq!(decimal_units(".", 6), None);
         assert_eq!(decimal_units("99999999999999999999999", 6), Some((u64::MAX, true)));
+    }
+
+    #[test]
+    fn the_base_of_a_number_is_in_its_prefix() {
+        assert_eq!(c_number("0x1fg"), Some((31, "g")));
+        assert_eq!(c_number("020"), Some((16, "")));
+        assert_eq!(c_number("08"), Some((0, "8")));
+        assert_eq!(c_number("0x"), Some((0, "x")));
+        assert_eq!(c_number("-1"), None);
+        assert_eq!(whole_c_number("99999999999999999999"), Some(u64::MAX));
+        assert_eq!(whole_c_number("5/6"), None);
     }
 
     #[test]

@@ -142,6 +142,39 @@ pub(in crate::config) fn read_unsigned(word: &Word, range: RangeInclusive<u32>, 
     }
 }
 
+/// A number of 64 bits, or what there is to say about it.
+pub(super) fn read_unsigned64(word: &Word) -> Result<u64, Box<Diagnostic>> {
+    let text = word.as_str().trim_start();
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if text.starts_with('-') {
+        Err(negative(word).into())
+    } else if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        Err(not_a_number(word).into())
+    } else {
+        digits.parse().map_err(|_| {
+            let message = format!("`{word}` has more than 64 bits");
+            Diagnostic::error("number-out-of-range", word.span, message)
+                .classic(format!("number '{word}' outside unsigned 64 bit range"))
+                .into()
+        })
+    }
+}
+
+/// A number in base 10, 16 (`0x…`) or 8 (`0…`), or what there is to say about it.
+pub(super) fn read_unsigned_any_base(word: &Word) -> Result<u32, Box<Diagnostic>> {
+    let text = word.as_str().trim_start();
+    if text.starts_with('-') {
+        return Err(negative(word).into());
+    }
+    let number = super::number::whole_c_number(text).ok_or_else(|| not_a_number(word))?;
+    u32::try_from(number).map_err(|_| {
+        let message = format!("`{word}` has more than 32 bits");
+        Diagnostic::error("number-out-of-range", word.span, message)
+            .classic(format!("number '{word}' outside unsigned integer range"))
+            .into()
+    })
+}
+
 fn not_a_number(word: &Word) -> Diagnostic {
     Diagnostic::error("bad-number", word.span, format!("`{word}` is not a number"))
         .classic(format!("invalid number '{word}'"))

@@ -2,6 +2,7 @@
 
 use super::number::{Junk, Otherwise};
 use crate::config::diagnostic::{Class, Consequence, Diagnostic};
+use crate::config::entry::{Dropped, TrackGroups};
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
 use crate::config::source::Span;
@@ -42,6 +43,8 @@ pub struct VirtualAddress<Dev = IfName> {
     pub use_vmac: bool,
     /// The VMAC on `dev` that it lives on.
     pub vmac: Option<IfName>,
+    /// `track_group`, static addresses only.
+    pub track_group: Option<String>,
 }
 
 impl<Dev> VirtualAddress<Dev> {
@@ -63,6 +66,7 @@ impl<Dev> VirtualAddress<Dev> {
             no_track: false,
             use_vmac: false,
             vmac: None,
+            track_group: None,
         }
     }
 }
@@ -100,12 +104,10 @@ impl AddressDraft {
             no_track: a.no_track,
             use_vmac: a.use_vmac,
             vmac: a.vmac,
+            track_group: a.track_group,
         }
     }
 }
-
-/// The lines of a value block need a reason to go on or to be dropped.
-struct Dropped;
 
 /// Reads the options of one line.
 struct LineReader<'l, 'c, 'e> {
@@ -115,24 +117,69 @@ struct LineReader<'l, 'c, 'e> {
     draft: AddressDraft,
     preferred_lft: Option<Option<u32>>,
     prefix_given: bool,
+    /// The track groups above a static address; others have none.
+    groups: Option<&'c TrackGroups>,
 }
 
 impl Context<'_> {
     /// A line of `virtual_ipaddress`; reported and `None` when it is dropped.
     pub(in crate::config) fn address_line(&mut self, entry: &[Word]) -> Option<AddressDraft> {
+        self.read_address(entry, None)
+    }
+
+    /// A line of `static_ipaddress`, on this interface if it names none; reported and `None` when it is
+    /// dropped.
+    pub(in crate::config) fn static_address_line(
+        &mut self,
+        entry: &[Word],
+        groups: &TrackGroups,
+        default: &str,
+    ) -> Option<VirtualAddress> {
+        let draft = self.read_address(entry, Some(groups))?;
+        let line = entry.first()?;
+        let own = draft.address.dev.clone();
+        let mut default = || self.interface(&Word { text: default.to_owned(), ..line.clone() });
+        if let Some(dev) = own.or_else(|| default().map(|(name, _)| name)) {
+            return Some(draft.on(&dev));
+        }
+        let text =
+            format!("Static address {line} requires either an interface or default interface must exist");
+        let problem =
+            Diagnostic::error("no-such-interface", draft.span, "a static address needs an interface")
+                .class(Class::Unusable)
+                .classic(text)
+                .label("the address cannot be added")
+                .help("name it with `dev`, or with `default_interface` in `global_defs`")
+                .consequence(Consequence::Refused)
+                .keepalived("exits 2: an interface of the configuration does not exist");
+        self.report(problem);
+        None
+    }
+
+    fn read_address(&mut self, entry: &[Word], groups: Option<&TrackGroups>) -> Option<AddressDraft> {
         let (first, rest) = entry.split_first()?;
         let net = self.address_with_prefix(first)?;
         let address = VirtualAddress::new(net, None);
         let span = entry.last().map_or(first.span, |last| first.span.to(last.span));
         let draft = AddressDraft { address, span };
         let prefix_given = first.as_str().contains('/');
+        let rest = rest.iter();
         let reader =
-            LineReader { cx: self, line: first, rest: rest.iter(), draft, preferred_lft: None, prefix_given };
+            LineReader { cx: self, line: first, rest, draft, preferred_lft: None, prefix_given, groups };
         reader.read().ok()
     }
 
-    /// `ADDR[/PREFIX]`; a prefix that is none becomes that of a host.
+    /// `ADDR[/PREFIX]`, reported when it is none.
     fn address_with_prefix(&mut self, word: &Word) -> Option<IpNet> {
+        let net = self.network(word);
+        net.map_err(|problem| {
+            self.report(problem.label("this entry is ignored").keepalived("runs without this address"));
+        })
+        .ok()
+    }
+
+    /// `ADDR[/PREFIX]`, or what is wrong with the address; a prefix that is none becomes that of a host.
+    pub(super) fn network(&mut self, word: &Word) -> Result<IpNet, Box<Diagnostic>> {
         let (address, prefix) = match word.as_str().split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (word.as_str(), None),
@@ -140,15 +187,13 @@ impl Context<'_> {
         let family = if address.contains(':') { Family::V6 } else { Family::V4 };
         let prefix = prefix.map(|prefix| self.prefix(word, prefix, family));
         let Ok(address) = address.parse::<IpAddr>() else {
-            let problem =
-                Diagnostic::error("bad-address", word.span, format!("`{word}` is not an IP address"))
-                    .classic(format!("VRRP parsed invalid IP {word}. skipping IP..."))
-                    .label("this entry is ignored")
-                    .keepalived("runs without this address");
-            self.report(problem);
-            return None;
+            let message = format!("`{word}` is not an IP address");
+            return Err(Diagnostic::error("bad-address", word.span, message)
+                .classic(format!("VRRP parsed invalid IP {word}. skipping IP..."))
+                .into());
         };
-        IpNet::new(address, prefix.unwrap_or(family.bits()))
+        let host = IpNet::host(address);
+        Ok(prefix.and_then(|prefix| IpNet::new(address, prefix)).unwrap_or(host))
     }
 
     /// The length behind the slash; keepalived looks at it before it looks at the address.
@@ -195,7 +240,8 @@ impl<'l> LineReader<'l, '_, '_> {
             "noprefixroute" => address.noprefixroute = true,
             "autojoin" => address.autojoin = true,
             "no_track" => address.no_track = true,
-            "use_vmac" => {
+            "track_group" if self.groups.is_some() => self.track_group(option)?,
+            "use_vmac" if self.groups.is_none() => {
                 let message = format!("`{option}` is known, but not yet in this version");
                 let problem = Diagnostic::warning("not-yet-supported", option.span, message)
                     .class(Class::Harmless)
@@ -222,6 +268,23 @@ impl<'l> LineReader<'l, '_, '_> {
             .label("the whole entry is ignored");
         self.report(problem);
         Err(Dropped)
+    }
+
+    fn track_group(&mut self, option: &Word) -> Result<(), Dropped> {
+        let value = self.value(option)?;
+        if self.draft.address.track_group.is_some() {
+            let problem =
+                Diagnostic::error("address-option", value.span, "an address is tied to one group only")
+                    .classic(format!("track_group {value} is a duplicate"))
+                    .label("ignored up to the end of the line");
+            self.report(problem);
+            self.rest = [].iter();
+            return Ok(());
+        }
+        if let Some(groups) = self.groups {
+            self.draft.address.track_group = self.cx.track_group(value, groups);
+        }
+        Ok(())
     }
 
     fn dev(&mut self, option: &Word) -> Result<(), Dropped> {
@@ -463,15 +526,18 @@ impl fmt::Display for VirtualAddress {
             write!(f, " peer {peer}")?;
         }
         let flags = [
-            (self.no_track, " no_track"),
             (self.home, " home"),
             (self.dad, " -nodad"),
             (self.mngtmpaddr, " mngtmpaddr"),
             (self.noprefixroute, " noprefixroute"),
             (self.autojoin, " autojoin"),
+            (self.no_track, " no_track"),
         ];
         for (_, text) in flags.iter().filter(|(set, _)| *set) {
             f.write_str(text)?;
+        }
+        if let Some(group) = &self.track_group {
+            write!(f, " track_group {group}")?;
         }
         match (self.net.family(), self.preferred_lft) {
             (Family::V4, _) => Ok(()),

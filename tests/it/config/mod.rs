@@ -8,6 +8,7 @@ mod groups;
 mod lvs;
 mod mistakes;
 mod model;
+mod routes;
 
 use std::collections::BTreeMap;
 use std::path::Path;

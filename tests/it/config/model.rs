@@ -84,7 +84,7 @@ fn an_address_line_takes_every_option() {
         shown,
         [
             "10.0.0.2/24 brd 10.0.0.255 dev eth0 scope link label eth0:1",
-            "10.0.0.3/24 brd 10.0.0.0 dev eth1 scope global no_track -nodad",
+            "10.0.0.3/24 brd 10.0.0.0 dev eth1 scope global -nodad no_track",
             "10.0.0.4 dev eth0 scope global peer 10.0.0.5/32",
         ]
     );

@@ -146,8 +146,8 @@ keywords! {
     "state_dump_file" Optional "PATH" "one word" "keepalived.data" => |d, n, cx| files::path(&mut d.defs.files.state_dump_file, n, cx), "where USR1 dumps the state", NotYet("it goes to keepalived.data");
     "stats_dump_file" Optional "PATH" "one word" "keepalived.stats" => |d, n, cx| files::path(&mut d.defs.files.stats_dump_file, n, cx), "where USR2 dumps the counters", NotYet("it goes to keepalived.stats");
     "json_dump_file" Optional "PATH" "one word" "keepalived.json" => |d, n, cx| files::path(&mut d.defs.files.json_dump_file, n, cx), "where the JSON dump goes", NotYet("there is no JSON dump");
-    "iproute_usr_dir" Optional "DIRECTORY" "one word" "" => |d, n, cx| files::path(&mut d.defs.files.iproute_usr_dir, n, cx), "the distribution's names of routing tables and the like", NotYet("names of routing tables are not read");
-    "iproute_etc_dir" Optional "DIRECTORY" "one word" "/etc/iproute2" => |d, n, cx| files::path(&mut d.defs.files.iproute_etc_dir, n, cx), "those of this machine", NotYet("names of routing tables are not read");
+    "iproute_usr_dir" Optional "DIRECTORY" "one word" "" => |d, n, cx| files::path(&mut d.defs.files.iproute_usr_dir, n, cx), "the distribution's names of routing tables and the like";
+    "iproute_etc_dir" Optional "DIRECTORY" "one word" "/etc/iproute2" => |d, n, cx| files::path(&mut d.defs.files.iproute_etc_dir, n, cx), "those of this machine";
     "script_user" Optional "USER [GROUP]" "" "keepalived_script if it exists, else root" => script_user, "account of scripts that name none";
     "include_check" Optional "[[+|-]read|match|wildcard_match|brace_match…]" "" "none" => |_, _, _| (), "kinds of failure that are fatal in every `include` from here to the end of the file";
     "random_seed" Optional "SEED" "" "the time of day" => random_seed, "no effect: keepalived too seeds `${_RANDOM}` before it reads the file";

@@ -46,6 +46,7 @@ impl VrrpInstance {
             Some((fd_in, fd_out)) => field!(out, "fd_in {fd_in}, fd_out {fd_out}"),
             None => field!(out, "No sockets allocated"),
         }
+        self.dump_routes(out);
         dump_trackers(out, &self.track, TrackKind::plural);
         field!(out, "Using smtp notification = {}", yes_no(self.smtp_alert));
         field!(out, "Notify deleted = {}", if self.notify_deleted { "Deleted" } else { "Fault" });
@@ -214,6 +215,17 @@ impl VrrpInstance {
         }
         for address in &self.excluded_vips {
             member!(out, "{address}{}", set(address));
+        }
+    }
+
+    fn dump_routes(&self, out: &mut Out) {
+        if !self.routes.is_empty() {
+            field!(out, "Virtual Routes :");
+            self.routes.iter().for_each(|route| member!(out, "{route}"));
+        }
+        if !self.rules.is_empty() {
+            field!(out, "Virtual Rules :");
+            self.rules.iter().for_each(|rule| member!(out, "{rule}"));
         }
     }
 

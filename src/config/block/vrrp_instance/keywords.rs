@@ -16,7 +16,9 @@ use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::source::Span;
 use crate::config::tree::Node;
-use crate::config::value::{AddressDraft, DefaultAccount, Junk, Otherwise, ScriptCommand, bare_address};
+use crate::config::value::{
+    AddressDraft, DefaultAccount, Junk, Otherwise, Route, Rule, ScriptCommand, bare_address,
+};
 use crate::types::{Family, IfName, Priority, State, Version, Vrid};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -48,6 +50,8 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) unicast: Option<Span>,
     pub(in crate::config) vips: Vec<AddressDraft>,
     pub(in crate::config) excluded_vips: Vec<AddressDraft>,
+    pub(in crate::config) routes: Vec<Route>,
+    pub(in crate::config) rules: Vec<Rule>,
     pub(in crate::config) nopreempt: Option<Span>,
     pub(in crate::config) preempt_delay: Option<(Duration, Span)>,
     pub(in crate::config) garp: Announcements,
@@ -107,6 +111,8 @@ keywords! {
     "auth_hmac" Block(&AUTH_HMAC) "{…}" "" "none" => |d, node, cx| auth_hmac(&mut d.auth, node, cx), "sign every advert, in any version of the protocol", NotYet("adverts are sent and accepted without it");
     "virtual_ipaddress" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "one family" "" => virtual_ipaddress, "addresses of the virtual router, advertised in this order";
     "virtual_ipaddress_excluded" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "any family" "none" => virtual_ipaddress_excluded, "addresses that move along and are not advertised";
+    "virtual_routes" Entries "{ [TYPE] DESTINATION [OPTION…] }" "any family" "none" => |d, n, cx| d.routes.extend(n.entries().iter().filter_map(|entry| cx.route_line(entry, None))), "routes of the master", NotYet("none of its entries is installed");
+    "virtual_rules" Entries "{ [OPTION…] ACTION }" "any family" "none" => |d, n, cx| d.rules.extend(n.entries().iter().filter_map(|entry| cx.rule_line(entry, None))), "rules of policy routing of the master", NotYet("none of its entries is installed");
     "mcast_src_ip" Required "ADDRESS" "" "first address of the interface" => mcast_src_ip, "source address of adverts";
     "unicast_src_ip" Required "ADDRESS" "" "first address of the interface" => unicast_src_ip, "source address of adverts to peers";
     "mcast_dst_ip" Required "ADDRESS" "multicast" "`vrrp_mcast_group4` or 6" => mcast_dst_ip, "group of this instance";
@@ -198,6 +204,8 @@ impl InstanceDraft {
             unicast: None,
             vips: Vec::new(),
             excluded_vips: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
             nopreempt: None,
             preempt_delay: None,
             garp: Announcements {
