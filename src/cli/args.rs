@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-use crate::daemon::options::{CalledAs, Facility, LogOptions, Options, Parts, PidFiles};
+use crate::config::value::whole_c_number;
+use crate::daemon::options::{CalledAs, Facility, GivenPidFiles, LogOptions, Options, Parts};
 
 /// Where the configuration is unless `-f` says otherwise.
 pub(super) const DEFAULT_CONFIG: &str = "/etc/keepalived/keepalived.conf";
-
-/// keepalived's mask when `-u` says nothing: files are for their owner.
-const DEFAULT_UMASK: u32 = 0o177;
 
 /// A keepalived-compatible VRRP daemon.
 #[derive(Debug, Parser)]
@@ -177,16 +175,14 @@ impl Args {
         if facility.is_none() {
             complaints.push(format!("Invalid log facility '{}'", self.log_facility));
         }
-        let umask = match self.umask.as_deref().map(|text| (text, c_number(text))) {
-            None => DEFAULT_UMASK,
-            Some((_, Some(mask))) if mask <= 0o777 => mask,
+        let umask = match self.umask.as_deref().map(|text| (text, whole_c_number(text))) {
+            None => None,
+            Some((_, Some(mask @ ..=0o777))) => u32::try_from(mask).ok(),
             Some((text, _)) => {
                 complaints.push(format!("Invalid --umask option {text}"));
-                DEFAULT_UMASK
+                None
             }
         };
-        let default = PidFiles::default_for(self.namespace.as_deref());
-        let file_or = |file: &Option<PathBuf>, default: PathBuf| file.clone().unwrap_or(default);
         let options = Options {
             called_as,
             argv,
@@ -211,10 +207,10 @@ impl Args {
             ignore_sigint: self.ignore_sigint,
             core_dump: self.core_dump || self.core_dump_pattern.is_some(),
             namespace: self.namespace.clone(),
-            pid_files: PidFiles {
-                parent: file_or(&self.pid, default.parent),
-                vrrp: file_or(&self.vrrp_pid, default.vrrp),
-                checkers: file_or(&self.checkers_pid, default.checkers),
+            pid_files: GivenPidFiles {
+                parent: self.pid.clone(),
+                vrrp: self.vrrp_pid.clone(),
+                checkers: self.checkers_pid.clone(),
             },
             notes: self.notes(),
         };
@@ -238,15 +234,6 @@ impl Args {
         .into_iter()
         .flatten()
         .collect()
-    }
-}
-
-/// A number as C's `strtoul` with base 0 reads it: decimal, `0` octal, `0x` hexadecimal.
-fn c_number(text: &str) -> Option<u32> {
-    match text.as_bytes() {
-        [b'0', b'x' | b'X', ..] => u32::from_str_radix(&text[2..], 16).ok(),
-        [b'0', _, ..] => u32::from_str_radix(&text[1..], 8).ok(),
-        _ => text.parse().ok(),
     }
 }
 
@@ -298,16 +285,16 @@ mod tests {
         let (_, parsed) = parse("-S 9 -u zz");
         // oracle: keepalived 2.2.7
         assert_eq!(parsed.complaints, ["Invalid log facility '9'", "Invalid --umask option zz"]);
-        assert_eq!((parsed.options.log.facility, parsed.options.umask), (Facility::Daemon, 0o177));
+        assert_eq!((parsed.options.log.facility, parsed.options.umask()), (Facility::Daemon, 0o177));
     }
 
     #[test]
     fn a_mask_is_a_number_of_c() {
         for (text, mask) in [("022", 0o22), ("18", 0o22), ("0x12", 0o22), ("0", 0)] {
-            assert_eq!(options(&format!("-u {text}")).umask, mask, "{text}");
+            assert_eq!(options(&format!("-u {text}")).umask, Some(mask), "{text}");
         }
-        assert_eq!(options("-u 01000").umask, 0o177);
-        assert_eq!(options("-u 089").umask, 0o177);
+        assert_eq!(options("-u 01000").umask, None);
+        assert_eq!(options("-u 089").umask, None);
     }
 
     #[test]
@@ -317,13 +304,6 @@ mod tests {
         assert_eq!(parse("-tx").0.config_test(), Some(Some(Path::new("x"))));
         assert_eq!(parse("-t=x").0.config_test(), Some(Some(Path::new("=x"))));
         assert_eq!(parse("--config-test=x").0.config_test(), Some(Some(Path::new("x"))));
-    }
-
-    #[test]
-    fn a_daemon_in_a_namespace_has_pid_files_of_its_own() {
-        assert_eq!(options("-n").pid_files.vrrp, Path::new("/run/vrrp.pid"));
-        let files = options("-s blue -p x").pid_files;
-        assert_eq!((files.parent, files.vrrp), ("x".into(), "/run/keepalived/blue/vrrp.pid".into()));
     }
 
     #[test]

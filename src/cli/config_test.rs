@@ -14,7 +14,7 @@ use crate::sys::process;
 /// Reports everything to `output`, or to standard error; the exit code is that of keepalived's
 /// highest class of error. `bad_facility`: `-S` was ignored, which counts.
 pub(super) fn run(options: &Options, output: Option<&Path>, bad_facility: bool) -> u8 {
-    process::set_umask(options.umask);
+    process::set_umask(options.umask());
     let result = match output {
         None => report(options, &mut io::stderr().lock(), io::stderr().is_terminal()),
         Some(path) => open(path).and_then(|mut file| report(options, &mut file, false)),
@@ -35,7 +35,13 @@ fn open(path: &Path) -> io::Result<std::fs::File> {
 }
 
 fn report(options: &Options, output: &mut dyn Write, colour: bool) -> io::Result<u8> {
-    let loaded = configuration::load(options);
+    let loaded = match configuration::load_where_it_runs(options) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            writeln!(output, "{error}")?;
+            return Ok(Class::Unusable.exit_code());
+        }
+    };
     let mut code = loaded.test_exit_code();
     if options.all_config {
         code = worse(code, missing_files(&loaded));

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::daemon::identity::Identity;
 use crate::daemon::logging::LogHandle;
 use crate::daemon::options::Options;
 use crate::daemon::signals::Signals;
@@ -18,6 +19,8 @@ use crate::sys::seqpacket::{AsyncSeqPacket, Received, SeqPacket};
 pub struct ChildContext {
     /// The command line.
     pub options: Arc<Options>,
+    /// Under which names the daemon runs.
+    pub identity: Arc<Identity>,
     /// The configuration to start with, checked and reported by the parent. A child that replaces
     /// another gets the one that was last in force, whatever has happened to the files.
     pub config: Arc<Config>,

@@ -1,5 +1,7 @@
 //! The configuration of this run: read from disk, checked against this machine, reported.
 
+use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use crate::config::dump::{Runtime, dump, dump_bfd, dump_lvs};
@@ -9,11 +11,50 @@ use crate::daemon::logging::LogHandle;
 use crate::daemon::machine::Machine;
 use crate::daemon::options::Options;
 use crate::daemon::script_security;
+use crate::sys::process;
 
 /// Reads what `-f` names, without a word.
 #[must_use]
 pub fn load(options: &Options) -> Loaded {
     config::load(&options.config_file, &DiskFiles, &Machine::with_options(options))
+}
+
+/// The same, in the network namespace that the command line or the configuration names, and leaves the
+/// process there: what is said of interfaces is said of those in it.
+///
+/// # Errors
+/// When it cannot be entered.
+pub fn load_where_it_runs(options: &Options) -> Result<Loaded, NoNamespace> {
+    if let Some(name) = &options.namespace {
+        enter(name)?;
+        return Ok(load(options));
+    }
+    let loaded = load(options);
+    match &loaded.config.global.daemon.net_namespace {
+        Some(name) => {
+            enter(name)?;
+            Ok(load(options))
+        }
+        None => Ok(loaded),
+    }
+}
+
+fn enter(name: &str) -> Result<(), NoNamespace> {
+    process::enter_network_namespace(name).map_err(|error| NoNamespace { name: name.to_owned(), error })
+}
+
+/// A network namespace that cannot be entered.
+#[derive(Debug)]
+pub struct NoNamespace {
+    name: String,
+    error: io::Error,
+}
+
+impl fmt::Display for NoNamespace {
+    /// keepalived's line, and the reason in one of its own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unable to set network namespace {} - exiting\n  {}", self.name, self.error)
+    }
 }
 
 /// Logs all problems of a configuration, in keepalived's form, and drops the scripts that may not

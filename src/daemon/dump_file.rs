@@ -10,23 +10,46 @@ use std::path::{Path, PathBuf};
 
 /// Where dumps go: `TMPDIR` if that is an absolute path of a directory, else `/tmp`.
 #[must_use]
-pub fn directory(tmpdir: Option<&Path>) -> PathBuf {
+fn directory(tmpdir: Option<&Path>) -> PathBuf {
     tmpdir.filter(|path| path.is_absolute() && path.is_dir()).map_or_else(|| "/tmp".into(), Path::to_path_buf)
 }
 
-/// Replaces the file of that name by one with this text; its mode is 0666 less the umask, as keepalived's.
+/// Where a dump goes that is called `name` (`keepalived.data`) unless the configuration has a template for
+/// it: a directory when it ends in a slash, else a file. `part` tells a process from others with the same
+/// template: `_parent`.
+#[must_use]
+pub fn place(template: Option<&str>, name: &str, part: &str) -> PathBuf {
+    let tmpdir = std::env::var_os("TMPDIR");
+    let directory = directory(tmpdir.as_deref().map(Path::new));
+    let Some(template) = template else { return directory.join(name) };
+    let path = directory.join(template);
+    if template.ends_with('/') {
+        return path.join(name);
+    }
+    let mut file = path.file_stem().unwrap_or_default().to_owned();
+    file.push(part);
+    if let Some(extension) = path.extension() {
+        file.push(".");
+        file.push(extension);
+    }
+    path.with_file_name(file)
+}
+
+/// Replaces a file by one with this text; its mode is 0666 less the umask, as keepalived's.
 ///
 /// # Errors
-/// A symbolic link of that name (the directory is everybody's), or whatever the file system says.
-pub fn write(directory: &Path, name: &str, text: &str) -> io::Result<()> {
-    let place = directory.join(name);
-    if fs::symlink_metadata(&place).is_ok_and(|metadata| !metadata.is_file()) {
+/// A symbolic link in its place (the directory is everybody's), or whatever the file system says.
+pub fn write(place: &Path, text: &str) -> io::Result<()> {
+    if fs::symlink_metadata(place).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
             format!("{} is no plain file", place.display()),
         ));
     }
-    let beside = directory.join(format!(".{name}.{}", std::process::id()));
+    let mut name = std::ffi::OsString::from(".");
+    name.push(place.file_name().unwrap_or_default());
+    name.push(format!(".{}", std::process::id()));
+    let beside = place.with_file_name(name);
     // One that a killed predecessor of the same number has left; what else it may be, create_new refuses.
     let _ = fs::remove_file(&beside);
     let written = OpenOptions::new()
@@ -34,12 +57,12 @@ pub fn write(directory: &Path, name: &str, text: &str) -> io::Result<()> {
         .create_new(true)
         .open(&beside)
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .and_then(|()| fs::rename(&beside, &place));
+        .and_then(|()| fs::rename(&beside, place));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
     }
     written?;
-    OpenOptions::new().append(true).custom_flags(libc::O_NOFOLLOW).open(&place).map(drop)
+    OpenOptions::new().append(true).custom_flags(libc::O_NOFOLLOW).open(place).map(drop)
 }
 
 #[cfg(test)]
@@ -49,8 +72,8 @@ mod tests {
     #[test]
     fn a_dump_replaces_the_one_before_and_leaves_nothing_else() {
         let directory = tempfile::tempdir().unwrap();
-        write(directory.path(), "keepalived.data", "first, and longer").unwrap();
-        write(directory.path(), "keepalived.data", "second").unwrap();
+        write(&directory.path().join("keepalived.data"), "first, and longer").unwrap();
+        write(&directory.path().join("keepalived.data"), "second").unwrap();
         assert_eq!(fs::read_to_string(directory.path().join("keepalived.data")).unwrap(), "second");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
@@ -61,8 +84,16 @@ mod tests {
         let target = directory.path().join("target");
         fs::write(&target, "precious").unwrap();
         std::os::unix::fs::symlink(&target, directory.path().join("keepalived.data")).unwrap();
-        assert!(write(directory.path(), "keepalived.data", "dump").is_err());
+        assert!(write(&directory.path().join("keepalived.data"), "dump").is_err());
         assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_template_is_a_directory_or_a_file() {
+        let place = |template| place(Some(template), "keepalived_parent.data", "_parent");
+        assert_eq!(place("/run/k/"), Path::new("/run/k/keepalived_parent.data"));
+        assert_eq!(place("/run/k.txt"), Path::new("/run/k_parent.txt"));
+        assert_eq!(place("/run/k"), Path::new("/run/k_parent"));
     }
 
     #[test]

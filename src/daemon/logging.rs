@@ -104,6 +104,13 @@ impl LogHandle {
         }))
     }
 
+    /// Lines go to syslog under this name from now on. Only for a log without a thread.
+    pub fn rename(&self, ident: &str) {
+        if let Writer::Caller(outputs) = &mut self.0.lock().writer {
+            outputs.rename(ident);
+        }
+    }
+
     /// Makes this the log of the whole process: all events of `tracing` come here.
     ///
     /// # Errors

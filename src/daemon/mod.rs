@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! parent (supervisor) ── signals, pid files, respawn; one thread for all its life
-//!  ├─ script runner   ── forked first, while there is next to no state to copy
+//!  ├─ script runner   ── forked first, without the configuration: it forks for every script
 //!  └─ VRRP child      ── gets a ChildContext; its threads start after the fork
 //! ```
 
@@ -10,6 +10,7 @@ pub mod child;
 pub mod configuration;
 pub mod dump_file;
 pub mod files;
+pub mod identity;
 pub mod logging;
 pub mod machine;
 pub mod names;

@@ -3,12 +3,15 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::config::block::FileDefs;
+
 /// The name under which the program was called. It decides how the program names itself.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum CalledAs {
     /// `keepalived`, as scripts and packages of keepalived's users do.
     Keepalived,
     /// Anything else.
+    #[default]
     Vrrpd,
 }
 
@@ -81,7 +84,7 @@ pub struct LogOptions {
 }
 
 /// `-P`, `-C`, `-B`, `--all`: which children may run.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Parts {
     /// The VRRP child.
     pub vrrp: bool,
@@ -94,19 +97,19 @@ pub struct Parts {
 /// Where pid files are that need a directory, which is made when it is missing.
 pub const PID_DIRECTORY: &str = "/run/keepalived";
 
-/// `-p`, `-r`, `-c`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PidFiles {
+/// `-p`, `-r`, `-c`; what is not given follows from the namespace and the configuration.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct GivenPidFiles {
     /// Of the parent.
-    pub parent: PathBuf,
+    pub parent: Option<PathBuf>,
     /// Of the VRRP child.
-    pub vrrp: PathBuf,
+    pub vrrp: Option<PathBuf>,
     /// Of the checker child.
-    pub checkers: PathBuf,
+    pub checkers: Option<PathBuf>,
 }
 
 /// The options of a run as a daemon.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Options {
     /// The name we were called by.
     pub called_as: CalledAs,
@@ -124,8 +127,8 @@ pub struct Options {
     pub parts: Parts,
     /// `-l`, `-D`, `-S`, `-G`, `-g`.
     pub log: LogOptions,
-    /// `-u`: the file creation mask of all processes and scripts; default 0177.
-    pub umask: u32,
+    /// `-u`: the file creation mask of all processes and scripts; `None`: `umask` of the configuration.
+    pub umask: Option<u32>,
     /// `-n`: stay in the foreground.
     pub dont_fork: bool,
     /// `-R`: a child that dies ends the daemon.
@@ -143,31 +146,23 @@ pub struct Options {
     /// `-s`: the network namespace to run in.
     pub namespace: Option<String>,
     /// `-p`, `-r`, `-c`.
-    pub pid_files: PidFiles,
+    pub pid_files: GivenPidFiles,
     /// What was asked for and will not happen, for the log.
     pub notes: Vec<String>,
 }
 
-impl PidFiles {
-    /// Where they are unless an option says otherwise: in `/run`, or for a network namespace in a
-    /// directory of its own, so that each can have a daemon.
-    #[must_use]
-    pub fn default_for(namespace: Option<&str>) -> Self {
-        let directory =
-            namespace.map_or_else(|| PathBuf::from("/run"), |name| PathBuf::from(PID_DIRECTORY).join(name));
-        Self {
-            parent: directory.join("keepalived.pid"),
-            vrrp: directory.join("vrrp.pid"),
-            checkers: directory.join("checkers.pid"),
-        }
-    }
-}
-
 impl Options {
+    /// The file creation mask as long as no configuration is read.
+    #[must_use]
+    pub fn umask(&self) -> u32 {
+        self.umask.unwrap_or(FileDefs::default().mask())
+    }
+
     /// Makes all paths mean the same after the working directory has changed.
     pub fn make_paths_absolute(&mut self) {
-        let PidFiles { parent, vrrp, checkers } = &mut self.pid_files;
-        let paths = [&mut self.config_file, parent, vrrp, checkers].into_iter().chain(self.log.file.as_mut());
+        let GivenPidFiles { parent, vrrp, checkers } = &mut self.pid_files;
+        let given = [parent, vrrp, checkers, &mut self.log.file].into_iter().filter_map(Option::as_mut);
+        let paths = given.chain([&mut self.config_file]);
         for path in paths {
             // One that cannot be made absolute (the directory is gone) is reported when it is opened.
             if let Ok(absolute) = std::path::absolute(&*path) {

@@ -1,7 +1,7 @@
 //! The script runner: a small process that starts every command of an operator.
 //!
-//! It is forked from the parent before there is much state to copy, a real-time class, locked
-//! memory or a descriptor that scripts should not have. A VRRP child is its client over a
+//! It is forked from the parent before there is a real-time class, locked memory or a descriptor that
+//! scripts should not have, and lets go of the configuration. A VRRP child is its client over a
 //! connection that the parent made ([`Runner::connect`]); when that connection closes, the
 //! child's commands are ended. The runner outlives the parent for as long as it has a client, so
 //! that what runs at the very end (`notify_stop`) still runs.

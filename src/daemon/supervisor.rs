@@ -4,10 +4,11 @@
 //! VRRP. Start reading at [`run`]; [`Supervisor::turn`] is the loop.
 
 mod launch;
+mod life_script;
+mod pid_files;
 mod respawn;
 
 use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,49 +16,45 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGKILL, SIGTERM};
 
+use crate::config::block::{DaemonDefs, ProcessDefs};
 use crate::config::{self, Config};
 use crate::daemon::child::{ChildContext, ChildLink, FromChild, ParentLink, exit_code};
 use crate::daemon::configuration;
 use crate::daemon::dump_file;
+use crate::daemon::identity::Identity;
 use crate::daemon::logging::{ALERT, LogHandle, SYSLOG_SOCKET};
-use crate::daemon::options::{Options, PID_DIRECTORY};
+use crate::daemon::options::Options;
 use crate::daemon::runner::Runner;
 use crate::daemon::script_security;
 use crate::daemon::signals::{Request, Signals};
-use crate::sys::pidfile::{PidFile, PidFileError};
+use crate::sys::pidfile::PidFile;
 use crate::sys::process::{self, Exit};
+use crate::sys::sched;
 use crate::sys::sd_notify;
 use crate::sys::seqpacket::SeqPacket;
 use launch::Launcher;
+use life_script::LifeScript;
+use pid_files::claim;
 use respawn::Respawn;
 
 /// The body of the VRRP child, which gives its exit code.
 pub type ChildMain = fn(ChildContext) -> u8;
 
-/// How long children may take to stop (keepalived: `child_wait_time`).
-const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How long the script runner is waited for at the very end.
 const RUNNER_LIMIT: Duration = Duration::from_millis(300);
 /// How long the log may take at the very end.
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
 /// How soon lines that syslog did not take are tried again.
 const LOG_RETRY: Duration = Duration::from_millis(50);
-/// Whoever is started right after its predecessor was killed finds that one's last process dying.
-const DYING_LIMIT: Duration = Duration::from_secs(1);
 
 /// The names of parent (and script runner) and VRRP child in syslog.
 const IDENT: &str = "Keepalived";
 const VRRP_IDENT: &str = "Keepalived_vrrp";
 
-/// Daemons in namespaces are told apart in syslog: `Keepalived_vrrp_NAME`.
-fn ident(base: &str, options: &Options) -> String {
-    options.namespace.iter().fold(base.to_owned(), |ident, name| ident + "_" + name)
-}
-
 /// Runs the daemon, in the background unless told otherwise; the exit code of the process that
 /// was called.
 pub fn run(mut options: Options, vrrp_main: ChildMain) -> u8 {
-    process::set_umask(options.umask);
+    process::set_umask(options.umask());
     if options.dont_fork {
         return supervise(options, None, vrrp_main);
     }
@@ -72,7 +69,8 @@ pub fn run(mut options: Options, vrrp_main: ChildMain) -> u8 {
 }
 
 fn supervise(options: Options, launcher: Option<Launcher>, vrrp_main: ChildMain) -> u8 {
-    let log = LogHandle::new(&options.log, &ident(IDENT, &options), Path::new(SYSLOG_SOCKET));
+    let identity = Identity::new(&options, &DaemonDefs::default());
+    let log = LogHandle::new(&options.log, &identity.ident(IDENT), Path::new(SYSLOG_SOCKET));
     // Only a program that uses this library can have a subscriber already; it then gets the lines.
     let _ = log.install();
     let options = Arc::new(options);
@@ -119,9 +117,12 @@ fn command_line<S: AsRef<str>>(words: impl Iterator<Item = S>) -> Vec<String> {
 
 struct Supervisor {
     options: Arc<Options>,
+    identity: Arc<Identity>,
     log: LogHandle,
     vrrp_main: ChildMain,
     launcher: Option<Launcher>,
+    /// What was asked for while nobody listened.
+    deferred: Vec<Request>,
     /// `None` only in a forked child.
     signals: Option<Signals>,
     runner: Option<Runner>,
@@ -175,30 +176,39 @@ impl Supervisor {
         launcher: Option<Launcher>,
         vrrp_main: ChildMain,
     ) -> Result<Self, u8> {
-        if let Some(name) = &options.namespace {
-            process::enter_network_namespace(name)
-                .map_err(|error| fatal(&format!("Failed to set network namespace {name}: {error}")))?;
-        }
         if options.core_dump
             && let Err(error) = process::allow_core_files()
         {
             tracing::warn!("Cannot allow core files: {error}");
         }
-        let pid_file = claim(&options.pid_files.parent)?;
         process::become_subreaper().map_err(|error| fatal(&format!("Cannot become a subreaper: {error}")))?;
         let signals =
             Signals::listen().map_err(|error| fatal(&format!("Cannot listen to signals: {error}")))?;
+        tracing::info!("Configuration file {}", options.config_file.display());
+        let loaded =
+            configuration::load_where_it_runs(&options).map_err(|error| fatal(&error.to_string()))?;
+        let config = configuration::report(loaded)?;
+        let identity = Identity::new(&options, &config.global.daemon);
+        rename(&identity, &log, &options);
+        process::set_umask(options.umask.unwrap_or(config.global.files.mask()));
+        let name = config.global.process_name.as_deref();
+        let pid_file = claim(&identity.pid_files.parent, name)?;
+        if let Some(name) = name {
+            process::set_own_name(name);
+        }
         let mut supervisor = Self {
             options,
+            identity: Arc::new(identity),
             log,
             vrrp_main,
             launcher,
+            deferred: Vec::new(),
             signals: Some(signals),
             runner: None,
             runner_respawn: Respawn::default(),
             pid_file: Some(pid_file),
             vrrp_pid_file: None,
-            config: Arc::default(),
+            config: Arc::new(config),
             vrrp: Vrrp::Unwanted,
             vrrp_respawn: Respawn::default(),
             respawned: false,
@@ -217,16 +227,16 @@ impl Supervisor {
 
     fn start_all(&mut self) -> Result<(), u8> {
         self.start_runner().map_err(|error| fatal(&format!("Cannot start the script runner: {error}")))?;
-        tracing::info!("Configuration file {}", self.options.config_file.display());
-        self.config = Arc::new(configuration::read(&self.options)?);
         let pid = std::process::id();
         if let Some(file) = &mut self.pid_file
             && let Err(error) = file.write(pid)
         {
             return Err(fatal(&format!("Cannot write pidfile {}: {error}", file.path().display())));
         }
+        self.run_startup_script();
         if self.wants_vrrp() {
-            self.vrrp_pid_file = Some(claim(&self.options.pid_files.vrrp)?);
+            let name = self.config.global.vrrp_process.name.as_deref();
+            self.vrrp_pid_file = Some(claim(&self.identity.pid_files.vrrp, name)?);
             self.start_vrrp();
         } else {
             tracing::info!("Warning - keepalived has no configuration to run");
@@ -236,6 +246,24 @@ impl Supervisor {
             launcher.succeeded();
         }
         Ok(())
+    }
+
+    fn run_startup_script(&mut self) {
+        let life = &self.config.global.life;
+        if let (Some(command), Some(runner)) = (&life.startup, &self.runner) {
+            let strict = self.config.global.enable_script_security;
+            let script = LifeScript { when: "startup", command, strict, timeout: life.startup_timeout };
+            self.deferred = script.run(runner, self.signals.as_mut());
+        }
+    }
+
+    fn run_shutdown_script(&self) {
+        let life = &self.config.global.life;
+        if let (Some(command), Some(runner)) = (&life.shutdown, &self.runner) {
+            let strict = self.config.global.enable_script_security;
+            let script = LifeScript { when: "shutdown", command, strict, timeout: life.shutdown_timeout };
+            script.run(runner, None);
+        }
     }
 
     /// The exit code.
@@ -251,8 +279,11 @@ impl Supervisor {
 
     /// Waits for something to happen and deals with it.
     fn turn(&mut self) {
-        self.wait();
-        for request in self.signals.as_mut().map(Signals::take).unwrap_or_default() {
+        if self.deferred.is_empty() {
+            self.wait();
+        }
+        let fresh = self.signals.as_mut().map(Signals::take).unwrap_or_default();
+        for request in std::mem::take(&mut self.deferred).into_iter().chain(fresh) {
             self.on_request(request);
         }
         self.hear_vrrp();
@@ -262,7 +293,7 @@ impl Supervisor {
             (Vrrp::Running(pid, _), Phase::Stopping(kill_at)) if kill_at <= now => {
                 tracing::error!(target: ALERT, "VRRP process failed to die - forcing termination");
                 send(*pid, SIGKILL);
-                self.phase = Phase::Stopping(now + STOP_LIMIT);
+                self.phase = Phase::Stopping(now + self.stop_limit());
             }
             (Vrrp::Unwanted | Vrrp::Due(_), Phase::Stopping(_)) => self.phase = Phase::Ended(0),
             _ => {}
@@ -270,6 +301,11 @@ impl Supervisor {
         if self.runner.is_none() && self.runner_respawn.is_due(now) {
             self.replace_runner();
         }
+    }
+
+    /// How long children may take to stop. None has less than what its last words need.
+    fn stop_limit(&self) -> Duration {
+        self.config.global.daemon.child_wait_time
     }
 
     fn wait(&self) {
@@ -321,11 +357,12 @@ impl Supervisor {
 
     fn write_parent_data(&self) {
         tracing::info!("Printing parent data for process({}) on signal", std::process::id());
-        let tmpdir = std::env::var_os("TMPDIR");
-        let directory = dump_file::directory(tmpdir.as_deref().map(Path::new));
         let text = config::dump::dump_parent(&self.config);
-        if let Err(error) = dump_file::write(&directory, "keepalived_parent.data", &text) {
-            tracing::error!("Cannot write keepalived_parent.data: {error}");
+        let global = &self.config.global;
+        let name = self.identity.data_file("keepalived_parent", global);
+        let place = dump_file::place(global.files.state_dump_file.as_deref(), &name, "_parent");
+        if let Err(error) = dump_file::write(&place, &text) {
+            tracing::error!("Cannot write {}: {error}", place.display());
         }
     }
 
@@ -338,7 +375,7 @@ impl Supervisor {
         if let Vrrp::Running(pid, _) = &self.vrrp {
             send(*pid, SIGTERM);
         }
-        self.phase = Phase::Stopping(Instant::now() + STOP_LIMIT);
+        self.phase = Phase::Stopping(Instant::now() + self.stop_limit());
     }
 
     /// A file that cannot run changes nothing: it is the child's turn only when it can.
@@ -358,6 +395,13 @@ impl Supervisor {
         let loaded = configuration::load(&self.options);
         if loaded.run_exit_code().is_some() {
             let _ = configuration::report(loaded);
+            self.on_reloaded(false);
+            return;
+        }
+        let (before, after) = (&self.config.global, &loaded.config.global);
+        let contradictions = self.identity.contradictions(&self.options, before, after);
+        if !contradictions.is_empty() {
+            contradictions.iter().for_each(|line| tracing::error!("{line}"));
             self.on_reloaded(false);
             return;
         }
@@ -502,11 +546,17 @@ impl Supervisor {
 
     /// In the child.
     fn become_vrrp(&self, parent: u32, parent_link: ParentLink, runner: SeqPacket) -> u8 {
+        let process = &self.config.global.vrrp_process;
         let begin = || {
+            if let Some(name) = &process.name {
+                process::set_own_name(name);
+            }
             let signals = Signals::listen()?;
             process::unblock_signals()?;
             process::end_with_parent(parent)?;
-            self.log.enter_child(&ident(VRRP_IDENT, &self.options))?;
+            // Before there is a thread that would not get it.
+            take_share(process);
+            self.log.enter_child(&self.identity.ident(VRRP_IDENT))?;
             Ok::<_, std::io::Error>(signals)
         };
         let signals = match begin() {
@@ -521,6 +571,7 @@ impl Supervisor {
         }
         let code = (self.vrrp_main)(ChildContext {
             options: Arc::clone(&self.options),
+            identity: Arc::clone(&self.identity),
             config: Arc::clone(&self.config),
             log: self.log.clone(),
             signals,
@@ -544,8 +595,12 @@ impl Supervisor {
 
     fn start_runner(&mut self) -> std::io::Result<()> {
         self.runner_respawn.on_start(Instant::now());
-        let (log, ident) = (self.log.clone(), ident(IDENT, &self.options));
-        self.runner = Some(Runner::fork(&log, &ident, || self.leave())?);
+        let (log, ident) = (self.log.clone(), self.identity.ident(IDENT));
+        self.runner = Some(Runner::fork(&log, &ident, || {
+            self.leave();
+            // Nothing that would make its forks dearer than they must be.
+            self.config = Arc::default();
+        })?);
         Ok(())
     }
 
@@ -578,6 +633,7 @@ impl Supervisor {
 
     /// The last things to do, once the children have ended.
     fn end(&mut self) {
+        self.run_shutdown_script();
         if let Some(runner) = self.runner.take() {
             runner.finish(RUNNER_LIMIT);
         }
@@ -593,12 +649,25 @@ impl Supervisor {
     }
 
     fn remove_pid_files(&mut self) {
-        for file in [self.vrrp_pid_file.take(), self.pid_file.take()].into_iter().flatten() {
-            let path = file.path().to_owned();
-            if let Err(error) = file.remove() {
-                tracing::error!("Cannot remove pidfile {}: {error}", path.display());
-            }
+        [self.vrrp_pid_file.take(), self.pid_file.take()].into_iter().flatten().for_each(pid_files::remove);
+    }
+}
+
+/// What is configured of CPU time and memory, for this process; what is not permitted is told and left out.
+fn take_share(defs: &ProcessDefs) {
+    let tell = |keyword: &str, result: std::io::Result<()>| {
+        if let Err(error) = result {
+            tracing::warn!("`{keyword}` has no effect: {error}");
         }
+    };
+    if defs.priority != 0 {
+        tell("vrrp_priority", sched::set_nice(defs.priority));
+    }
+    if !defs.cpu_affinity.is_empty() {
+        tell("vrrp_cpu_affinity", sched::set_cpus(&defs.cpu_affinity));
+    }
+    if defs.no_swap {
+        tell("vrrp_no_swap", sched::lock_memory());
     }
 }
 
@@ -613,49 +682,19 @@ fn permanent_error(exit: Exit) -> Option<(&'static str, u8)> {
     }
 }
 
+/// Gives the log the name that the configuration asks for.
+fn rename(identity: &Identity, log: &LogHandle, options: &Options) {
+    let ident = identity.ident(IDENT);
+    if ident != Identity::new(options, &DaemonDefs::default()).ident(IDENT) {
+        tracing::info!("Changing syslog ident to {ident}");
+        log.rename(&ident);
+    }
+}
+
 /// Logs why the daemon does not start; the exit code.
 fn fatal(reason: &str) -> u8 {
     tracing::error!("{reason}");
     exit_code::FATAL
-}
-
-/// Makes what is missing of [`PID_DIRECTORY`] above a pid file, whatever the umask; where it fails,
-/// opening the file fails too and says why.
-fn make_pid_directory(path: &Path) {
-    let mut missing: Vec<&Path> = path
-        .ancestors()
-        .skip(1)
-        .take_while(|directory| directory.starts_with(PID_DIRECTORY) && !directory.exists())
-        .collect();
-    while let Some(directory) = missing.pop() {
-        let _ = std::fs::create_dir(directory)
-            .and_then(|()| std::fs::set_permissions(directory, PermissionsExt::from_mode(0o755)));
-    }
-}
-
-fn claim(path: &Path) -> Result<PidFile, u8> {
-    make_pid_directory(path);
-    let patience = Instant::now() + DYING_LIMIT;
-    loop {
-        match PidFile::claim(path, &["keepalived", "vrrpd"]) {
-            Err(PidFileError::Taken) if Instant::now() < patience => std::thread::sleep(DYING_LIMIT / 20),
-            claimed => return claimed.map_err(|error| refusal(path, error)),
-        }
-    }
-}
-
-fn refusal(path: &Path, error: PidFileError) -> u8 {
-    match error {
-        PidFileError::Taken => {
-            tracing::warn!("Another process has pid file {} locked", path.display());
-            tracing::warn!("daemon is already running");
-            0
-        }
-        PidFileError::Io(error) => {
-            tracing::error!("pidfile_write : Cannot open {} pidfile", path.display());
-            fatal(&format!("  {error}"))
-        }
-    }
 }
 
 fn send(pid: u32, signal: i32) {

@@ -10,6 +10,7 @@ mod bad_files;
 mod config;
 mod election;
 mod failover;
+mod globals;
 mod lifecycle;
 mod nginx;
 mod oracle;

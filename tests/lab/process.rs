@@ -17,7 +17,7 @@ use crate::net::space::Space;
 use crate::net::wait_for;
 use crate::world::{Kind, LabDir, lab_dir, need, tool, within, write_script};
 
-const CONFIG: &str = "vrrp_instance VI_1 {
+pub(crate) const CONFIG: &str = "vrrp_instance VI_1 {
     interface eth0
     virtual_router_id 51
     priority 150
@@ -28,17 +28,17 @@ const CONFIG: &str = "vrrp_instance VI_1 {
 ";
 
 /// For what takes a fraction of it: other tests flood their networks meanwhile.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// A machine on a LAN of its own, without a daemon.
-struct Machine {
-    space: Space,
+pub(crate) struct Machine {
+    pub(crate) space: Space,
     _lan: Lan,
     _dir: LabDir,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         need(&[]);
         let dir = lab_dir();
         let lan = Lan::new(dir.path()).expect("a LAN");
@@ -46,23 +46,23 @@ impl Machine {
         Self { space, _lan: lan, _dir: dir }
     }
 
-    fn start(&self, config: &str, options: &[&str]) -> Daemon {
+    pub(crate) fn start(&self, config: &str, options: &[&str]) -> Daemon {
         Daemon::start(&Kind::Vrrpd.program(), &self.space, config, options).expect("it starts")
     }
 
     /// Until the log has these words so many times.
     #[track_caller]
-    fn logged(&self, daemon: &Daemon, words: &str, times: usize) {
+    pub(crate) fn logged(&self, daemon: &Daemon, words: &str, times: usize) {
         let seen = wait_for(LIMIT, || (daemon.log().matches(words).count() >= times).then_some(()));
         assert!(seen.is_some(), "not {times} times {words:?} in:\n{}", daemon.log());
     }
 
-    fn run(&self, file: &str) -> PathBuf {
+    pub(crate) fn run(&self, file: &str) -> PathBuf {
         self.space.dir.join("run").join(file)
     }
 
     /// The process, as we number it, that a pid file names as the machine numbers it.
-    fn named_by(&self, daemon: &Daemon, file: &str) -> Option<u32> {
+    pub(crate) fn named_by(&self, daemon: &Daemon, file: &str) -> Option<u32> {
         let inner = fs::read_to_string(self.run(file)).ok()?;
         let all = descendants(daemon.tree.pid()).into_iter().chain([daemon.tree.pid()]);
         all.into_iter().find(|pid| inner_pid(*pid).as_deref() == Some(inner.trim()))
@@ -79,7 +79,7 @@ fn inner_pid(pid: u32) -> Option<String> {
     line.split_whitespace().next_back().map(str::to_owned)
 }
 
-fn kill(pid: u32, signal: Signal) {
+pub(crate) fn kill(pid: u32, signal: Signal) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.cast_signed()), signal).expect("it runs");
 }
 
@@ -368,7 +368,7 @@ fn a_script_runs_as_its_user_with_nothing_of_ours() {
     write_script(
         &script,
         &format!(
-            "#!/bin/sh\nfds=$(ls /proc/$$/fd | wc -l)\n{{ id -u; id -g; id -G; umask; echo $fds; env | grep -c -e NOTIFY_SOCKET -e LD_; \
+            "#!/bin/sh\nset -- /proc/$$/fd/*; fds=$#\n{{ id -u; id -g; id -G; umask; echo $fds; env | grep -c -e NOTIFY_SOCKET -e LD_; \
              grep -E '^(CapEff|SigIgn)' /proc/$$/status; cut -d' ' -f40-41 /proc/$$/stat; }} > {0}/new; mv {0}/new {0}/done\n",
             out.display()
         ),
@@ -381,7 +381,7 @@ fn a_script_runs_as_its_user_with_nothing_of_ours() {
     let lines: Vec<&str> = seen.lines().collect();
     let (uid, gid) = (nobody.uid.to_string(), nobody.gid.to_string());
     assert_eq!(lines[..4], [uid.as_str(), &gid, &gid, "0177"], "{seen}");
-    // 0, 1, 2, the script that the shell reads, and the pipe that it counts through.
+    // 0, 1, 2, the script that the shell reads, and the directory that it counts in.
     assert_eq!(lines[4].trim(), "5", "{seen}");
     assert_eq!(lines[5], "0", "{seen}");
     assert!(lines[6..].contains(&"CapEff:\t0000000000000000"), "{seen}");

@@ -44,12 +44,12 @@ pub(in crate::config) struct RootDraft {
 keywords! {
     /// Keywords of the top level.
     ROOT: RootDraft, "", None;
-    "net_namespace" Optional "NAME" "" "the caller's" => |d, n, cx| global::net_namespace(&mut d.global, n, cx), "network namespace in which everything runs", NotYet("it runs in the namespace that it was started in");
-    "net_namespace_ipvs" Optional "[NAME]" "" "`net_namespace`" => |d, n, cx| global::net_namespace_ipvs(&mut d.global, n, cx), "that of the virtual servers; without a name that of the caller";
+    "net_namespace" Optional "NAME" "" "the caller's" => |d, n, cx| global::net_namespace(&mut d.global, n, cx), "network namespace in which everything runs";
+    "net_namespace_ipvs" Optional "[NAME]" "" "`net_namespace`" => |d, n, cx| global::net_namespace_ipvs(&mut d.global, n, cx), "that of the virtual servers; without a name that of the caller", NotYet("no virtual server runs");
     "namespace_with_ipsets" Flag "" "" "off" => |d, n, cx| global::namespace_with_ipsets(&mut d.global, n, cx), "for kernels before 3.13: ipsets in a namespace";
-    "use_pid_dir" Flag "" "" "off" => |d, _, _| d.global.defs.daemon.use_pid_dir = true, "pid files are in /run/keepalived", NotYet("they are in /run");
-    "instance" Optional "NAME" "" "none" => |d, n, cx| global::instance(&mut d.global, n, cx), "a part of the names of pid files and in the log", NotYet("they have their usual names");
-    "child_wait_time" Required "SECS" "0 to 4294967295" "5" => |d, n, cx| global::child_wait_time(&mut d.global, n, cx), "how long the end of the other processes is waited for", NotYet("it is waited for 5 seconds");
+    "use_pid_dir" Flag "" "" "off" => |d, _, _| d.global.defs.daemon.use_pid_dir = true, "pid files are in /run/keepalived";
+    "instance" Optional "NAME" "" "none" => |d, n, cx| global::instance(&mut d.global, n, cx), "a part of the names of pid files and in the log";
+    "child_wait_time" Required "SECS" "0 to 4294967295" "5" => |d, n, cx| global::child_wait_time(&mut d.global, n, cx), "how long the end of the other processes is waited for";
     "linkbeat_use_polling" Flag "" "" "off" => |d, _, _| d.global.defs.daemon.linkbeat_use_polling = true, "ask interfaces for their carrier, instead of being told", Differs("the kernel tells, which is sooner");
     "global_defs" Block(&GLOBAL_DEFS) "{…}" "" "" => global_defs, "settings of the whole daemon; may appear several times";
     "vrrp_script" Block(&VRRP_SCRIPT) "NAME {…}" "" "" => vrrp_script, "a check that is run again and again and moves priorities";

@@ -14,6 +14,7 @@ mod weight;
 
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use names::parse_names;
+pub use number::whole_c_number;
 pub use route::{
     Encap, IpEncap, KEEPALIVED_PROTOCOL, MAIN_TABLE, Metric, Metrics, NextHop, Placement, Realms, Route,
     RouteType,

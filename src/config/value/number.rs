@@ -70,8 +70,9 @@ pub(super) fn c_number(text: &str) -> Option<(u64, &str)> {
     (count > 0).then(|| (u64::from_str_radix(number, base).unwrap_or(u64::MAX), rest))
 }
 
-/// The whole of a text as such a number.
-pub(super) fn whole_c_number(text: &str) -> Option<u64> {
+/// A number as C's `strtoul` reads it with base 0: `16`, `0x10`, `020`. One beyond 64 bits is the largest.
+#[must_use]
+pub fn whole_c_number(text: &str) -> Option<u64> {
     c_number(text).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number)
 }
 

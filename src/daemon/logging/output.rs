@@ -50,6 +50,15 @@ impl Outputs {
         Self(sinks.map(|sink| Output { sink, waiting: VecDeque::new(), dropped: 0 }).collect())
     }
 
+    /// Syslog gets what is still to be written under this name.
+    pub(super) fn rename(&mut self, ident: &str) {
+        for output in &mut self.0 {
+            if let Sink::Syslog(syslog) = &mut output.sink {
+                syslog.tag = tag(ident);
+            }
+        }
+    }
+
     /// Takes a line and writes what can be written at once.
     pub(super) fn write(&mut self, line: &Line) -> Backlog {
         self.0.iter_mut().map(|output| output.push(line)).max().unwrap_or(Backlog::None)
@@ -176,8 +185,7 @@ struct Syslog {
 
 impl Syslog {
     fn new(path: &Path, ident: &str, priority: u8) -> Self {
-        let tag = format!("{ident}[{}]", std::process::id());
-        Self { path: path.to_owned(), priority, tag, socket: None, next_attempt: None }
+        Self { path: path.to_owned(), priority, tag: tag(ident), socket: None, next_attempt: None }
     }
 
     fn write(&mut self, line: &Line) -> Backlog {
@@ -212,6 +220,10 @@ impl Syslog {
         }
         self.socket.as_ref()
     }
+}
+
+fn tag(ident: &str) -> String {
+    format!("{ident}[{}]", std::process::id())
 }
 
 fn connect(path: &Path) -> io::Result<UnixDatagram> {

@@ -22,7 +22,7 @@ mod sockets;
 mod task;
 
 use crate::config::Config;
-use crate::config::block::{VrrpInstance, VrrpScript};
+use crate::config::block::{ProcessDefs, VrrpInstance, VrrpScript};
 use crate::daemon::child::{ChildContext, exit_code};
 use crate::status::Snapshot;
 use crate::sys::deadlines::Deadlines;
@@ -131,19 +131,25 @@ pub fn run(context: ChildContext) -> u8 {
 }
 
 fn run_child(context: ChildContext) -> io::Result<u8> {
-    let ChildContext { options, config, log: _, signals, parent, runner, respawned } = context;
+    let ChildContext { options, identity, config, log: _, signals, parent, runner, respawned } = context;
     // A panic must not end the process: an instance that fails starts again beside the others.
     std::panic::set_hook(Box::new(|panic| tracing::error!("internal error: {panic}")));
     let (commands, receiver) = mpsc::channel(WAITING_COMMANDS);
     let (to_service, from_protocol) = mpsc::unbounded_channel();
     let detail = options.log.detail > 0;
-    let strict = config.global.enable_script_security;
+    let process = config.global.vrrp_process.clone();
     let keep_addresses = options.dont_release_vrrp;
-    let service =
-        service::start(service::Setup { options, signals, parent, runner, strict, from_protocol, commands })?;
-    if let Err(error) = sched::set_round_robin(1, REAL_TIME_LIMIT) {
-        tracing::debug!("no real-time class for the protocol: {error}");
-    }
+    let service = service::start(service::Setup {
+        options,
+        identity,
+        config: Arc::clone(&config),
+        signals,
+        parent,
+        runner,
+        from_protocol,
+        commands,
+    })?;
+    enter_real_time(&process);
     // The service thread ends once this has dropped its end of their connection.
     let end =
         run_protocol(Protocol { config, commands: receiver, service: to_service, respawned, keep_addresses });
@@ -158,6 +164,18 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
         End::InterfacesMissing => exit_code::CONFIG,
         End::Broken => exit_code::FATAL,
     })
+}
+
+/// Puts the protocol thread into the real-time class, as far as that is permitted.
+fn enter_real_time(process: &ProcessDefs) {
+    let (priority, limit) =
+        (process.rt_priority.unwrap_or(1), process.rlimit_rttime.unwrap_or(REAL_TIME_LIMIT));
+    if let Err(error) = sched::set_round_robin(priority, limit) {
+        match process.rt_priority {
+            Some(_) => tracing::warn!("no real-time priority {priority} for the protocol: {error}"),
+            None => tracing::debug!("no real-time class for the protocol: {error}"),
+        }
+    }
 }
 
 /// keepalived's account of CPU time in its last line.

@@ -1,9 +1,11 @@
 //! The service thread: everything that may take long, kept away from the protocol.
 
 use super::{Command, ToService};
+use crate::config::Config;
 use crate::daemon::child::{AsyncParentLink, FromChild, FromParent, ParentLink};
 use crate::daemon::configuration;
 use crate::daemon::dump_file;
+use crate::daemon::identity::Identity;
 use crate::daemon::options::Options;
 use crate::daemon::scripts::Scripts;
 use crate::daemon::signals::{Request, SignalStream, Signals};
@@ -20,11 +22,11 @@ use tokio::sync::{mpsc, oneshot};
 /// What the service thread starts from.
 pub(super) struct Setup {
     pub(super) options: Arc<Options>,
+    pub(super) identity: Arc<Identity>,
+    pub(super) config: Arc<Config>,
     pub(super) signals: Signals,
     pub(super) parent: ParentLink,
     pub(super) runner: SeqPacket,
-    /// `enable_script_security`.
-    pub(super) strict: bool,
     pub(super) from_protocol: mpsc::UnboundedReceiver<ToService>,
     pub(super) commands: mpsc::Sender<Command>,
 }
@@ -35,10 +37,13 @@ pub(super) fn start(setup: Setup) -> io::Result<std::thread::JoinHandle<()>> {
     let service = {
         let _inside = runtime.enter();
         Service {
+            scripts: Scripts::new(setup.runner, setup.config.global.enable_script_security)?,
             options: setup.options,
+            identity: setup.identity,
+            config: setup.config,
+            coming: None,
             signals: setup.signals.into_stream()?,
             parent: setup.parent.into_async()?,
-            scripts: Scripts::new(setup.runner, setup.strict)?,
             commands: setup.commands,
         }
     };
@@ -50,6 +55,10 @@ pub(super) fn start(setup: Setup) -> io::Result<std::thread::JoinHandle<()>> {
 
 struct Service {
     options: Arc<Options>,
+    identity: Arc<Identity>,
+    /// The configuration in force, and the one that a reload is bringing.
+    config: Arc<Config>,
+    coming: Option<Arc<Config>>,
     signals: SignalStream,
     parent: AsyncParentLink,
     scripts: Scripts,
@@ -95,8 +104,14 @@ impl Service {
     async fn on_message(&mut self, message: ToService) {
         match message {
             ToService::Ready => self.parent.tell(FromChild::Ready).await,
-            ToService::Reloaded(true) => self.parent.tell(FromChild::Reloaded).await,
-            ToService::Reloaded(false) => self.parent.tell(FromChild::ReloadFailed).await,
+            ToService::Reloaded(true) => {
+                self.config = self.coming.take().unwrap_or_else(|| Arc::clone(&self.config));
+                self.parent.tell(FromChild::Reloaded).await;
+            }
+            ToService::Reloaded(false) => {
+                self.coming = None;
+                self.parent.tell(FromChild::ReloadFailed).await;
+            }
             ToService::StartScript(run, script) => self.scripts.start_check(run, &script),
             ToService::SignalScript(run, signal) => self.scripts.signal_check(run, signal),
             ToService::Notify(notify) => self.scripts.notify(&notify.config, notify.notification),
@@ -118,15 +133,18 @@ impl Service {
             Request::Reload => self.reload().await,
             Request::Data => {
                 tracing::info!("Printing VRRP data for process({pid}) on signal");
-                self.dump("keepalived.data", |snapshot| status::data(snapshot, &wall_stamp)).await;
+                let global = &self.config.global;
+                let name = self.identity.data_file("keepalived", global);
+                let place = dump_file::place(global.files.state_dump_file.as_deref(), &name, "");
+                self.dump(&place, |snapshot| status::data(snapshot, &wall_stamp)).await;
             }
             Request::Stats => {
                 tracing::info!("Printing VRRP stats for process({pid}) on signal");
-                self.dump("keepalived.stats", status::stats).await;
+                self.dump_stats().await;
             }
             Request::StatsClear => {
                 tracing::info!("Printing and clearing VRRP stats for process({pid}) on signal");
-                self.dump("keepalived.stats", status::stats).await;
+                self.dump_stats().await;
                 self.tell(Command::ClearStats).await;
             }
             Request::Json => tracing::info!("keepalived.json is not written in this version"),
@@ -134,14 +152,17 @@ impl Service {
         }
     }
 
-    async fn dump(&self, name: &str, render: fn(&Snapshot) -> String) {
+    async fn dump_stats(&self) {
+        let template = self.config.global.files.stats_dump_file.as_deref();
+        self.dump(&dump_file::place(template, "keepalived.stats", ""), status::stats).await;
+    }
+
+    async fn dump(&self, place: &Path, render: fn(&Snapshot) -> String) {
         let (answer, snapshot) = oneshot::channel();
         self.tell(Command::Snapshot(answer)).await;
         let Ok(snapshot) = snapshot.await else { return };
-        let tmpdir = std::env::var_os("TMPDIR");
-        let directory = dump_file::directory(tmpdir.as_deref().map(Path::new));
-        if let Err(error) = dump_file::write(&directory, name, &render(&snapshot)) {
-            tracing::error!("Unable to write {}: {error}", directory.join(name).display());
+        if let Err(error) = dump_file::write(place, &render(&snapshot)) {
+            tracing::error!("Unable to write {}: {error}", place.display());
         }
     }
 
@@ -150,7 +171,9 @@ impl Service {
         match configuration::read(&self.options) {
             Ok(config) => {
                 self.scripts.reconfigure(config.global.enable_script_security);
-                self.tell(Command::Reload(Arc::new(config))).await;
+                let config = Arc::new(config);
+                self.coming = Some(Arc::clone(&config));
+                self.tell(Command::Reload(config)).await;
             }
             Err(_code) => {
                 tracing::error!("The new configuration cannot run; the old one stays in force");

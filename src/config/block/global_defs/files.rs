@@ -6,7 +6,7 @@ use crate::config::dump::{Out, object};
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
 use crate::config::tree::Node;
-use crate::config::value::{Junk, Otherwise};
+use crate::config::value::{Junk, Otherwise, whole_c_number};
 
 /// Files and how they come about. Paths are as they were written.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -117,22 +117,13 @@ pub(super) fn umask(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
         let text = "Extra parameter(s) to umask option".to_owned();
         return refused(cx, "extra-words", extra, "a mask is one number", text);
     }
-    match c_number(first.as_str()).filter(|mask| *mask <= 0o777) {
+    let mask = whole_c_number(first.as_str()).filter(|mask| *mask <= 0o777);
+    match mask.and_then(|mask| u32::try_from(mask).ok()) {
         Some(mask) => d.defs.files.umask = Some(mask),
         None => {
             let message = format!("`{first}` is no mask of 0 to 0777");
             refused(cx, "bad-number", first, message, format!("invalid umask value {first}"));
         }
-    }
-}
-
-/// Decimal, octal with a 0 in front, hexadecimal with 0x.
-fn c_number(text: &str) -> Option<u32> {
-    match (text.strip_prefix("0x").or(text.strip_prefix("0X")), text.strip_prefix('0')) {
-        (Some(digits), _) => u32::from_str_radix(digits, 16).ok(),
-        (None, Some("")) => Some(0),
-        (None, Some(digits)) => u32::from_str_radix(digits, 8).ok(),
-        (None, None) => text.parse().ok(),
     }
 }
 

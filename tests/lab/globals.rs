@@ -1,0 +1,230 @@
+//! Settings of the whole daemon, and that they do in vrrpd what they do in keepalived.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::net::daemon::Daemon;
+use crate::net::process::descendants;
+use crate::net::wait_for;
+use crate::process::{CONFIG, LIMIT, Machine, kill};
+use crate::world::{Kind, need, write_script};
+
+const BOTH: [Kind; 2] = [Kind::Keepalived, Kind::Vrrpd];
+
+fn start(machine: &Machine, kind: Kind, config: &str) -> Daemon {
+    Daemon::start(&kind.program(), &machine.space, config, &["-D", "-P"]).expect("it starts")
+}
+
+fn comm(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned()
+}
+
+/// The process of that name; it may not have it yet.
+#[track_caller]
+fn named(daemon: &Daemon, name: &str) -> u32 {
+    let find = || {
+        let mut all = descendants(daemon.tree.pid()).into_iter().chain([daemon.tree.pid()]);
+        all.find(|pid| comm(*pid) == name)
+    };
+    wait_for(LIMIT, find).unwrap_or_else(|| panic!("nobody is called {name}:\n{}", daemon.log()))
+}
+
+fn status(pid: u32, field: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.unwrap_or_default().trim().to_owned()
+}
+
+#[test]
+fn a_daemon_has_the_names_and_the_namespace_of_its_configuration() {
+    need(&["keepalived"]);
+    for kind in BOTH {
+        let machine = Machine::new();
+        let ip = |words: &str| {
+            machine.space.call(Command::new("ip").args(words.split(' '))).expect("iproute2 is needed")
+        };
+        ip("netns add blue");
+        ip("-n blue link add eth5 type veth peer name eth6");
+        ip("-n blue link set eth5 up");
+        ip("-n blue link set eth6 up");
+        ip("-n blue addr add 10.99.0.1/24 dev eth5");
+        let config = CONFIG.replace("eth0", "eth5").replace("priority 150", "priority 255");
+        let config = format!(
+            "instance inst1\nnet_namespace blue\nglobal_defs {{\n    process_name father\n    vrrp_process_name child\n    \
+             data_use_instance\n    umask 022\n}}\n{config}"
+        );
+        let mut daemon = start(&machine, kind, &config);
+        machine.logged(&daemon, "Entering MASTER STATE", 1);
+        machine.logged(&daemon, "Changing syslog ident to Keepalived_blue_inst1", 1);
+        let (father, child) = (daemon.tree.pid(), named(&daemon, "child"));
+        assert_eq!(comm(father), "father", "{kind:?}");
+        assert_eq!(
+            machine.named_by(&daemon, "keepalived/blue/keepalived_inst1.pid"),
+            Some(father),
+            "{kind:?}"
+        );
+        assert_eq!(machine.named_by(&daemon, "keepalived/blue/vrrp_inst1.pid"), Some(child), "{kind:?}");
+        assert_eq!(status(child, "Umask"), "0022", "{kind:?}");
+        let there = wait_for(LIMIT, || ip("-n blue addr show eth5").contains("10.99.0.100").then_some(()));
+        assert!(there.is_some(), "{kind:?}: the address is not in the namespace");
+        daemon.tree.signal(Signal::SIGUSR1).expect("it runs");
+        for name in ["keepalived.blue_inst1.data", "keepalived_parent.blue_inst1.data"] {
+            let dump = machine.space.dir.join("tmp").join(name);
+            let text = wait_for(LIMIT, || fs::read_to_string(&dump).ok().filter(|text| !text.is_empty()));
+            assert!(text.is_some_and(|text| text.contains(" Instance name = inst1\n")), "{kind:?} {name}");
+        }
+        assert!(daemon.stop().expect("an orderly end").success());
+        assert!(!machine.run("keepalived").exists(), "{kind:?}: the directory is left");
+    }
+}
+
+#[test]
+fn what_a_reload_cannot_change_is_refused_as_a_whole() {
+    need(&["keepalived"]);
+    for kind in BOTH {
+        let machine = Machine::new();
+        let mut daemon = start(&machine, kind, &format!("instance one\n{CONFIG}"));
+        machine.logged(&daemon, "Entering BACKUP STATE (init)", 1);
+        let file = machine.space.dir.join("keepalived.conf");
+        fs::write(&file, format!("instance two\n{}", CONFIG.replace("VI_1", "VI_2"))).expect("a file");
+        daemon.tree.signal(Signal::SIGHUP).expect("it runs");
+        machine.logged(&daemon, "Cannot change instance name at a reload - please restart keepalived", 1);
+        fs::write(&file, format!("instance one\n{}", CONFIG.replace("VI_1", "VI_3"))).expect("a file");
+        daemon.tree.signal(Signal::SIGHUP).expect("it runs");
+        machine.logged(&daemon, "Reload complete", 1);
+        assert!(!daemon.log().contains("VI_2"), "{}", daemon.log());
+        assert!(daemon.stop().expect("an orderly end").success());
+    }
+}
+
+#[test]
+fn the_scripts_of_its_life_run_before_and_after_everything_else() {
+    need(&["keepalived"]);
+    for kind in BOTH {
+        let machine = Machine::new();
+        let (script, out) = (machine.space.dir.join("life"), machine.space.dir.join("out"));
+        write_script(&script, &format!("#!/bin/sh\necho $1 >> {}\nexit $2\n", out.display()));
+        let slow = machine.space.dir.join("slow");
+        write_script(&slow, &format!("#!/bin/sh\necho slow >> {}\nsleep 60\n", out.display()));
+        let globals = |startup: &str, shutdown: &str| {
+            format!(
+                "global_defs {{\n    startup_script \"{startup}\"\n    startup_script_timeout 1\n    \
+                 shutdown_script \"{shutdown}\"\n    shutdown_script_timeout 1\n}}\n{CONFIG}"
+            )
+        };
+        let path = script.display();
+        let mut daemon =
+            start(&machine, kind, &globals(&format!("{path} begin 0"), &format!("{path} end 3")));
+        machine.logged(&daemon, "startup script script succeeded", 1);
+        machine.logged(&daemon, "Entering BACKUP STATE (init)", 1);
+        let log = daemon.log();
+        let at = |words: &str| log.find(words).unwrap_or_else(|| panic!("{kind:?}: no {words:?} in:\n{log}"));
+        assert!(at("startup script script succeeded") < at("Starting VRRP child process"), "{log}");
+        assert!(daemon.stop().expect("an orderly end").success());
+        let log = daemon.log();
+        let at = |words: &str| log.find(words).unwrap_or_else(|| panic!("{kind:?}: no {words:?} in:\n{log}"));
+        assert!(at("Stopped - used") < at("shutdown script script failed, status 3"), "{log}");
+        assert_eq!(fs::read_to_string(&out).expect("both ran"), "begin\nend\n");
+        // One that takes too long is not waited for.
+        let slow = slow.display().to_string();
+        let mut daemon = start(&machine, kind, &globals(&slow, &slow));
+        machine.logged(&daemon, "startup script timed out", 1);
+        machine.logged(&daemon, "Entering BACKUP STATE (init)", 2);
+        assert!(daemon.stop().expect("an orderly end").success());
+        machine.logged(&daemon, "shutdown script timed out", 1);
+    }
+}
+
+#[test]
+fn a_stop_does_not_wait_for_the_startup_script() {
+    let machine = Machine::new();
+    let slow = machine.space.dir.join("slow");
+    write_script(&slow, "#!/bin/sh\nexec sleep 60\n");
+    let config = format!(
+        "global_defs {{\n    startup_script {}\n    startup_script_timeout 600\n}}\n{CONFIG}",
+        slow.display()
+    );
+    let mut daemon = start(&machine, Kind::Vrrpd, &config);
+    machine.logged(&daemon, "Running startup script", 1);
+    assert!(daemon.stop().expect("an orderly end").success());
+}
+
+#[test]
+fn children_that_do_not_end_are_waited_for_as_long_as_configured() {
+    need(&["keepalived"]);
+    for kind in BOTH {
+        let machine = Machine::new();
+        let config = format!("child_wait_time 1\nglobal_defs {{\n    vrrp_process_name child\n}}\n{CONFIG}");
+        let mut daemon = start(&machine, kind, &config);
+        machine.logged(&daemon, "Entering BACKUP STATE (init)", 1);
+        kill(named(&daemon, "child"), Signal::SIGSTOP);
+        let begin = Instant::now();
+        daemon.stop().expect("it ends");
+        let took = begin.elapsed();
+        assert!(took > Duration::from_millis(900) && took < Duration::from_secs(4), "{kind:?}: {took:?}");
+        machine.logged(&daemon, "failed to die - forcing termination", 1);
+    }
+}
+
+#[test]
+fn the_vrrp_process_gets_its_share_of_the_machine() {
+    need(&["keepalived"]);
+    for kind in BOTH {
+        let machine = Machine::new();
+        let config = format!(
+            "global_defs {{\n    vrrp_process_name child\n    vrrp_cpu_affinity 0\n    vrrp_no_swap\n    \
+             vrrp_rt_priority 3\n    vrrp_rlimit_rttime 500000\n}}\n{CONFIG}"
+        );
+        let mut daemon = start(&machine, kind, &config);
+        machine.logged(&daemon, "Entering BACKUP STATE (init)", 1);
+        let child = named(&daemon, "child");
+        let limits = fs::read_to_string(format!("/proc/{child}/limits")).expect("it runs");
+        let realtime =
+            limits.lines().find(|line| line.starts_with("Max realtime timeout")).unwrap_or_default();
+        assert!(realtime.contains(" 500000 "), "{kind:?}: {realtime}");
+        assert_eq!(status(child, "Cpus_allowed_list"), "0", "{kind:?}");
+        assert_ne!(status(child, "VmLck"), "0 kB", "{kind:?}");
+        assert_eq!(scheduling(child)[1..], ["3", "2"], "{kind:?}");
+        assert!(daemon.stop().expect("an orderly end").success());
+        let config =
+            format!("global_defs {{\n    vrrp_process_name child\n    vrrp_priority -7\n}}\n{CONFIG}");
+        let mut daemon = start(&machine, kind, &config);
+        machine.logged(&daemon, "Entering BACKUP STATE (init)", 2);
+        assert_eq!(scheduling(named(&daemon, "child"))[0], "-7", "{kind:?}");
+        assert!(daemon.stop().expect("an orderly end").success());
+    }
+}
+
+/// Nice value, real-time priority and class of the first thread.
+fn scheduling(pid: u32) -> [String; 3] {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    // Fields 19, 40 and 41 of proc(5), counted from the third.
+    [16, 37, 38].map(|field| fields[field].to_owned())
+}
+
+#[test]
+fn the_state_goes_where_the_configuration_says() {
+    let machine = Machine::new();
+    let place = machine.space.dir.join("state.txt");
+    let config = format!(
+        "global_defs {{\n    state_dump_file {}\n    stats_dump_file {}/\n}}\n{CONFIG}",
+        place.display(),
+        machine.space.dir.display()
+    );
+    let mut daemon = start(&machine, Kind::Vrrpd, &config);
+    machine.logged(&daemon, "Entering BACKUP STATE (init)", 1);
+    let written = |path: &Path| {
+        wait_for(LIMIT, || fs::read_to_string(path).ok().filter(|text| !text.is_empty())).unwrap_or_default()
+    };
+    daemon.tree.signal(Signal::SIGUSR1).expect("it runs");
+    assert!(written(&place).contains("VRRP Instance = VI_1"));
+    assert!(written(&machine.space.dir.join("state_parent.txt")).contains("Global definitions"));
+    daemon.tree.signal(Signal::SIGUSR2).expect("it runs");
+    assert!(written(&machine.space.dir.join("keepalived.stats")).contains("VRRP Instance: VI_1"));
+    assert!(daemon.stop().expect("an orderly end").success());
+}
