@@ -359,6 +359,10 @@ fn settle_delivery(
     cx: &mut Context<'_>,
 ) -> Delivery {
     let peers = std::mem::take(&mut draft.peers);
+    let default = match family {
+        Family::V4 => IpAddr::V4(global.vrrp_mcast_group4),
+        Family::V6 => IpAddr::V6(global.vrrp_mcast_group6),
+    };
     if peers.is_empty() {
         if let Some((_, span)) = draft.ttl {
             let problem = Diagnostic::warning("unicast-without-peers", span, "`unicast_ttl` without `unicast_peer`")
@@ -375,10 +379,6 @@ fn settle_delivery(
             let classic = "A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This usage is deprecated - please update your configuration.";
             cx.report(about(draft, problem, classic));
         }
-        let default = match family {
-            Family::V4 => IpAddr::V4(global.vrrp_mcast_group4),
-            Family::V6 => IpAddr::V6(global.vrrp_mcast_group6),
-        };
         return Delivery::Multicast { group: draft.group.map_or(default, |(group, _)| group) };
     }
     if let Some((_, span)) = draft.group {
@@ -392,6 +392,7 @@ fn settle_delivery(
         ttl: draft.ttl.map(|(ttl, _)| ttl),
         check_source: draft.check_source,
         checksum: draft.unicast_checksum,
+        group: default,
     }
 }
 

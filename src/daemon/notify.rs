@@ -58,7 +58,9 @@ impl Notifier {
         if let Some(command) = state_script(scripts, notification.event) {
             let lane = match notification.event {
                 Event::MasterRxLowerPri => LaneKind::LowerPri,
-                Event::Master | Event::Backup | Event::Fault | Event::Stop => LaneKind::State,
+                Event::Master | Event::Backup | Event::Fault | Event::Stop | Event::Deleted => {
+                    LaneKind::State
+                }
             };
             self.queue(instance, lane, notification, command.clone(), Vec::new());
         }
@@ -133,6 +135,7 @@ fn state_script(scripts: &NotifyScripts, event: Event) -> Option<&ScriptCommand>
         Event::Backup => scripts.backup.as_ref(),
         Event::Fault => scripts.fault.as_ref(),
         Event::Stop => scripts.stop.as_ref(),
+        Event::Deleted => scripts.deleted.as_ref(),
         Event::MasterRxLowerPri => scripts.master_rx_lower_pri.as_ref(),
     }
 }

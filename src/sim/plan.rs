@@ -366,6 +366,7 @@ fn instance(
             ttl: None,
             check_source: random.chance(500),
             checksum: UnicastChecksum::default(),
+            group: router.family.vrrp_group(),
         },
         false => Delivery::Multicast { group: router.family.vrrp_group() },
     };

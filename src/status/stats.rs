@@ -34,6 +34,7 @@ fn write_instance(text: &mut String, instance: &InstanceStatus) -> fmt::Result {
         version_err: _,
         checksum_err: _,
         delivery_err: _,
+        ignored_as_owner: _,
     } = instance.stats;
     writeln!(text, "VRRP Instance: {}", instance.config.name)?;
     section(text, "Advertisements", &[("Received", advert_rcvd), ("Sent", advert_sent)])?;

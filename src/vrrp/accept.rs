@@ -4,9 +4,10 @@
 //! changes nothing else: in keepalived any packet of the right VRID re-arms the master's advert
 //! timer, so that three bad ones a second silence it.
 
+use super::checksum::ChecksumForm;
 use crate::config::block::{Auth, Delivery, VrrpInstance};
 use crate::types::{AdvertInt, Family, Priority, Secret, Version};
-use crate::wire::vrrp::{Coverage, HEADER_LEN, KIND_ADVERT, Packet, expected_len};
+use crate::wire::vrrp::{HEADER_LEN, KIND_ADVERT, Packet, expected_len};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -34,6 +35,8 @@ pub struct Accepted {
     pub interval: AdvertInt,
     /// The addresses it stands for.
     pub addresses: Vec<IpAddr>,
+    /// What its checksum covers, where that is new to us.
+    pub(super) checksum: ChecksumForm,
 }
 
 /// Why a packet is dropped; `Display` gives keepalived 2.4's words.
@@ -115,6 +118,11 @@ pub enum Discard {
         /// What it came by.
         multicast: bool,
     },
+    /// `owner_ignore_adverts`: nobody outbids the owner of the addresses.
+    WeOwn {
+        /// Sender.
+        from: IpAddr,
+    },
     /// `check_unicast_src`: from nobody we know.
     NotAPeer {
         /// Sender.
@@ -154,6 +162,8 @@ pub enum DiscardKind {
     Checksum,
     /// [`Discard::Delivery`] and [`Discard::NotAPeer`].
     Delivery,
+    /// [`Discard::WeOwn`].
+    WeOwn,
 }
 
 impl Discard {
@@ -171,6 +181,7 @@ impl Discard {
             Self::Type { .. } => DiscardKind::Type,
             Self::Checksum { .. } => DiscardKind::Checksum,
             Self::Delivery { .. } | Self::NotAPeer { .. } => DiscardKind::Delivery,
+            Self::WeOwn { .. } => DiscardKind::WeOwn,
         }
     }
 }
@@ -209,13 +220,18 @@ impl fmt::Display for Discard {
             Self::PeerTtl { from, ttl, range: (min, max) } => {
                 write!(f, "TTL/HL {ttl} from {from} not in range [{min}, {max}]")
             }
+            Self::WeOwn { from } => write!(f, "Dropping packet(s) from {from} since we are address owner"),
             Self::NotAPeer { from } => write!(f, "unicast source address {from} not a unicast peer"),
         }
     }
 }
 
 /// Checks a packet in keepalived's order (keepalived: vrrp_check_packet; RFC 9568 §7.1).
-pub(super) fn accept(config: &VrrpInstance, datagram: &Datagram) -> Result<Accepted, Discard> {
+pub(super) fn accept(
+    config: &VrrpInstance,
+    checksum: ChecksumForm,
+    datagram: &Datagram,
+) -> Result<Accepted, Discard> {
     let from = datagram.source;
     let message = datagram.message.as_slice();
     let Ok(packet) = Packet::new(message) else {
@@ -242,10 +258,13 @@ pub(super) fn accept(config: &VrrpInstance, datagram: &Datagram) -> Result<Accep
     if packet.kind() != KIND_ADVERT {
         return Err(Discard::Type { from, theirs: packet.kind() });
     }
-    if !packet.checksum_is_valid(Coverage::of(packet.version(), from, datagram.destination)) {
+    let Some(checksum) = checksum.judge(packet, from, datagram.destination) else {
         return Err(Discard::Checksum { from, version: config.version });
-    }
+    };
     check_delivery(config, from, multicast)?;
+    if config.owner_ignore_adverts {
+        return Err(Discard::WeOwn { from });
+    }
     if let Delivery::Unicast { peers, check_source: true, .. } = &config.delivery {
         let Some(peer) = peers.iter().find(|peer| peer.address == from) else {
             return Err(Discard::NotAPeer { from });
@@ -260,6 +279,7 @@ pub(super) fn accept(config: &VrrpInstance, datagram: &Datagram) -> Result<Accep
         priority: packet.priority(),
         interval,
         addresses: packet.addresses(config.family).collect(),
+        checksum,
     })
 }
 

@@ -73,6 +73,8 @@ pub enum Event {
     Fault,
     /// The daemon is stopping.
     Stop,
+    /// A reload no longer has it, and `notify_deleted` wants that to be told.
+    Deleted,
     /// As master, it heard a lower advert.
     MasterRxLowerPri,
 }
@@ -84,6 +86,7 @@ impl std::fmt::Display for Event {
             Self::Backup => "BACKUP",
             Self::Fault => "FAULT",
             Self::Stop => "STOP",
+            Self::Deleted => "DELETED",
             Self::MasterRxLowerPri => "MASTER_RX_LOWER_PRI",
         })
     }

@@ -12,6 +12,7 @@
 //! addresses are there before they are announced, scripts are told last.
 
 mod accept;
+mod checksum;
 mod effect;
 mod instance;
 mod notice;

@@ -37,6 +37,10 @@ pub enum Fault {
     },
     /// A BFD session without weight is down, or with `reverse` up.
     Session(String),
+    /// `track_src_ip`: the configured source is not on the link.
+    SourceMissing,
+    /// A mistake of the configuration, as reported when it was read.
+    Configuration,
 }
 
 impl Fault {
@@ -112,6 +116,22 @@ pub enum NoticeKind {
     EqualHeard(IpAddr, Priority),
     /// Our priority from our own address.
     OwnAddressHeard,
+    /// As master with 255: somebody else owns the addresses as well.
+    TwoOwners(IpAddr),
+    /// The other owner does not give way, so we do.
+    StandsBack(IpAddr),
+    /// The other owner has given way.
+    OtherOwnerSilent,
+    /// The other owner is no longer master: our priority is 255 again.
+    OwnerAgainLowerHeard,
+    /// There is no other owner any more: our priority is 255 again.
+    OwnerAgain,
+    /// Unicast: a peer sums as keepalived 1.3.6 did, and from now on so do we.
+    OldChecksum,
+    /// `timer_expired_backup`: the advert was due this long ago.
+    TimerExpired(Duration),
+    /// As backup: the wait for the master ended this long ago, and we were not there.
+    Overslept(Duration),
     /// Trackers moved the priority.
     PriorityChanged(Priority, Priority),
     /// A file no longer keeps the instance out of the election: this is its priority now.
@@ -183,13 +203,16 @@ impl fmt::Display for Notice {
                 write!(f, "({name}): tracked file {file} leaving FAULT state")
             }
             // keepalived puts a colon behind the name in just these.
-            NoticeKind::Faulted(fault @ (Fault::Link(_) | Fault::Script(_)))
+            NoticeKind::Faulted(fault @ (Fault::Link(_) | Fault::Script(_) | Fault::SourceMissing))
             | NoticeKind::StartsFaulted(fault @ (Fault::Link(_) | Fault::Script(_) | Fault::File(_))) => {
                 write!(f, "({name}): entering FAULT state {fault}")
             }
             NoticeKind::Faulted(fault) | NoticeKind::StartsFaulted(fault) => {
                 write!(f, "({name}) entering FAULT state {fault}")
             }
+            kind @ NoticeKind::OtherOwnerSilent => write!(f, "({name}): {kind}"),
+            // keepalived says this once for all instances.
+            kind @ NoticeKind::TimerExpired(_) => write!(f, "{kind}"),
             kind => write!(f, "({name}) {kind}"),
         }
     }
@@ -208,6 +231,8 @@ impl fmt::Display for Fault {
                 write!(f, "(tracked process {name} quorum {not}achieved)")
             }
             Self::Session(name) => write!(f, "(BFD session {name})"),
+            Self::SourceMissing => f.write_str("(src address not configured)"),
+            Self::Configuration => f.write_str("(configuration error)"),
         }
     }
 }
@@ -250,6 +275,34 @@ impl fmt::Display for NoticeKind {
             Self::OwnAddressHeard => {
                 f.write_str("WARNING - equal priority advert received from remote host with our IP address.")
             }
+            Self::TwoOwners(other) => write!(
+                f,
+                "CONFIGURATION ERROR: local instance and {other} are both configured as address owner, please resolve"
+            ),
+            Self::StandsBack(other) => write!(
+                f,
+                "{other} is still advertising as address owner, please resolve - reducing our priority"
+            ),
+            Self::OtherOwnerSilent => f.write_str("rogue address owner appears to have stopped advertising"),
+            Self::OwnerAgainLowerHeard => {
+                f.write_str("Restoring our priority to 255 since received advert with lower priority")
+            }
+            Self::OwnerAgain => {
+                f.write_str("Restoring our priority to 255 since other address owner has disappeared")
+            }
+            Self::OldChecksum => f.write_str("Setting unicast VRRPv3 checksum to old version"),
+            Self::TimerExpired(late) => write!(
+                f,
+                "VRRP thread timer expired {}.{:06} seconds ago",
+                late.as_secs(),
+                late.subsec_micros()
+            ),
+            Self::Overslept(late) => write!(
+                f,
+                "master down timer expired {}.{:06} seconds ago, listening first",
+                late.as_secs(),
+                late.subsec_micros()
+            ),
             Self::PrioritySet(priority) => write!(f, "Setting effective priority to {priority}"),
             Self::PriorityChanged(old, new) => write!(f, "Changing effective priority from {old} to {new}"),
             Self::PreemptDelayStarted(delay) => {

@@ -13,13 +13,14 @@ pub struct LinkAddress {
     pub tentative: bool,
 }
 
-/// The source of adverts: the configured one, else the first IPv4 address of the link, else its
+/// The source of adverts: the configured one (with `track_src_ip` only while the link has it), else the first IPv4 address of the link, else its
 /// link-local IPv6 address (RFC 9568 §5.1.2.1). Our own virtual addresses are never it, or a router
 /// that becomes master would compete under another address than as backup.
 #[must_use]
 pub fn primary_source(config: &VrrpInstance, addresses: &[LinkAddress]) -> Option<IpAddr> {
-    if config.source.is_some() {
-        return config.source;
+    if let Some(source) = config.source {
+        let there = !config.track_source || addresses.iter().any(|there| there.net.address == source);
+        return there.then_some(source);
     }
     let virtual_address = |address: IpAddr| {
         config.vips.iter().chain(&config.excluded_vips).any(|vip| vip.net.address == address)

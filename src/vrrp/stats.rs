@@ -39,6 +39,8 @@ pub struct Stats {
     pub checksum_err: u64,
     /// From an address that is no peer, or by the wrong kind of delivery.
     pub delivery_err: u64,
+    /// Heard by an owner that does not listen.
+    pub ignored_as_owner: u64,
 }
 
 impl Stats {
@@ -54,6 +56,7 @@ impl Stats {
             DiscardKind::Interval => &mut self.advert_interval_err,
             DiscardKind::Checksum => &mut self.checksum_err,
             DiscardKind::Delivery => &mut self.delivery_err,
+            DiscardKind::WeOwn => &mut self.ignored_as_owner,
         } += 1;
     }
 }

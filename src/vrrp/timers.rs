@@ -15,10 +15,13 @@ pub enum Timer {
     LowerBurst,
     /// The next refresh of announcements.
     Refresh,
+    /// Another owner of the addresses must be silent by then.
+    OtherOwner,
 }
 
 impl Timer {
-    const ALL: [Self; 5] = [Self::Advert, Self::MasterDown, Self::Burst, Self::LowerBurst, Self::Refresh];
+    const ALL: [Self; 6] =
+        [Self::Advert, Self::MasterDown, Self::Burst, Self::LowerBurst, Self::Refresh, Self::OtherOwner];
 }
 
 /// When each timer fires, if it is armed.

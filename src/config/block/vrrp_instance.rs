@@ -135,6 +135,8 @@ pub enum Delivery {
         check_source: bool,
         /// `old_unicast_checksum`.
         checksum: UnicastChecksum,
+        /// The group that it would use without peers: old checksums cover that.
+        group: IpAddr,
     },
 }
 
@@ -142,8 +144,15 @@ impl Delivery {
     /// A copy to each of these, and no further demands.
     #[must_use]
     pub fn to_peers(peers: impl IntoIterator<Item = IpAddr>) -> Self {
-        let peers = peers.into_iter().map(UnicastPeer::new).collect();
-        Self::Unicast { peers, ttl: None, check_source: false, checksum: UnicastChecksum::default() }
+        let peers: Vec<_> = peers.into_iter().map(UnicastPeer::new).collect();
+        let family = peers.first().map_or(Family::V4, |peer| Family::of(peer.address));
+        Self::Unicast {
+            peers,
+            ttl: None,
+            check_source: false,
+            checksum: UnicastChecksum::default(),
+            group: family.vrrp_group(),
+        }
     }
 }
 

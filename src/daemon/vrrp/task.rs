@@ -29,6 +29,9 @@ const RECHECK_DELAY: Duration = Duration::from_millis(5);
 /// A socket that could not be opened is tried again after this long.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
 
+/// An advert that is this late is not sent before what has arrived meanwhile was heard.
+const ASLEEP: Duration = Duration::from_millis(20);
+
 /// What the coordinator tells an instance.
 #[derive(Debug)]
 pub(super) enum Control {
@@ -199,8 +202,14 @@ impl Task {
 
     fn on_time(&mut self) {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= clock::now());
-        if matches!(self.machine.poll_timeout(), Some((_, Timer::MasterDown))) {
-            // The whole process may have been asleep: a master that has spoken meanwhile is heard first.
+        // The whole process may have been asleep: a master that has spoken meanwhile is heard first.
+        let asleep = |deadline: Instant| clock::now().since(deadline) >= ASLEEP;
+        let listen_first = match self.machine.poll_timeout() {
+            Some((_, Timer::MasterDown)) => true,
+            Some((deadline, Timer::Advert)) => asleep(deadline),
+            _ => false,
+        };
+        if listen_first {
             self.membership.iter().for_each(Membership::pump);
             self.take_packets();
         }
@@ -288,10 +297,10 @@ impl Task {
 
     fn notify(&self, mut notification: Notification) {
         // To scripts an instance that is no longer configured is one in FAULT (keepalived: clear_diff_vrrp).
-        if self.removed && notification.event == Event::Stop {
-            notification.event = Event::Fault;
-        }
         let config = Arc::clone(self.machine.config());
+        if self.removed && notification.event == Event::Stop {
+            notification.event = if config.notify_deleted { Event::Deleted } else { Event::Fault };
+        }
         self.shared.tell_service(ToService::Notify(Notify { config, notification }));
     }
 

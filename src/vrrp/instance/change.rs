@@ -1,5 +1,6 @@
 //! Changes from outside the protocol: a reload, an address that somebody else removes.
 
+use super::rival::Rival;
 use super::{Instance, TUG_LIMIT, TUG_WINDOW};
 use crate::config::block::VrrpInstance;
 use crate::config::value::VirtualAddress;
@@ -24,7 +25,11 @@ impl Instance {
             self.master_interval = config.advert_int;
         }
         let added = self.change_addresses(&old);
-        let priority = config.priority.effective(self.tracking.weight);
+        self.checksum = self.checksum.reconfigured(&config);
+        if !config.priority.is_owner() {
+            self.rival = Rival::default();
+        }
+        let priority = self.effective_priority();
         if priority != self.priority {
             self.notice(NoticeKind::PriorityChanged(self.priority, priority));
             self.priority = priority;

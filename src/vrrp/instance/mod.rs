@@ -18,6 +18,7 @@
 mod change;
 mod output;
 mod receive;
+mod rival;
 #[cfg(test)]
 pub(super) mod sample;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod tests;
 mod transition;
 
 use super::accept::{Datagram, DiscardKind};
+use super::checksum::ChecksumForm;
 use super::effect::Effect;
 use super::notice::{Fault, NoticeKind};
 use super::stats::Stats;
@@ -32,6 +34,7 @@ use super::switchboard::Tracking;
 use super::timers::{Timer, Timers};
 use crate::config::block::VrrpInstance;
 use crate::types::{AdvertInt, IfName, Instant, Priority, State};
+use rival::Rival;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -144,6 +147,11 @@ pub struct Instance {
     master_interval: AdvertInt,
     master: Option<Heard>,
     preempt_wait: PreemptWait,
+    checksum: ChecksumForm,
+    /// Another owner of the same addresses.
+    rival: Rival,
+    /// When the last advert left.
+    last_advert: Option<Instant>,
     /// Identification of the last IPv4 advert.
     ip_id: u16,
     addresses_set: bool,
@@ -182,6 +190,9 @@ impl Instance {
             master_interval: config.advert_int,
             master: None,
             preempt_wait: PreemptWait::Idle,
+            checksum: ChecksumForm::of(&config),
+            rival: Rival::default(),
+            last_advert: None,
             ip_id: 0,
             addresses_set: true,
             stopped: false,
@@ -220,10 +231,12 @@ impl Instance {
 
     /// Acts on every timer that is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.give_way_after_sleep(now);
         while let Some((deadline, timer)) = self.timers.pop_due(now) {
             match timer {
                 Timer::Advert => self.on_advert_timer(now, deadline),
-                Timer::MasterDown => self.on_master_down(now),
+                Timer::MasterDown => self.on_master_down(now, deadline),
+                Timer::OtherOwner => self.notice(NoticeKind::OtherOwnerSilent),
                 Timer::Burst => self.announce(self.config.garp.master_repeat),
                 Timer::LowerBurst => self.announce(self.config.garp.lower_prio_repeat),
                 Timer::Refresh => {
@@ -270,7 +283,10 @@ impl Instance {
             config: Arc::clone(&self.config),
             state: self.state,
             priority: self.priority,
-            total_priority: i64::from(self.config.priority.get()) + self.tracking.weight,
+            total_priority: match self.config.priority.is_owner() {
+                true => i64::from(self.priority.get()),
+                false => i64::from(self.config.priority.get()) + self.tracking.weight,
+            },
             master: self.master.filter(|_| self.state == State::Backup),
             master_interval: self.master_interval,
             master_down: self.master_down(),

@@ -16,6 +16,7 @@ impl Instance {
     /// Sends an advert and counts the next interval from now.
     pub(super) fn send_advert(&mut self, now: Instant) {
         self.send(self.priority);
+        self.last_advert = Some(now);
         self.timers.arm(Timer::Advert, now + self.config.advert_int.duration());
     }
 
@@ -68,7 +69,8 @@ impl Instance {
             interval: config.advert_int,
             addresses: config.vips.iter().map(|vip| vip.net.address).collect(),
         };
-        let message = advert.emit(source, destination);
+        let coverage = self.checksum.coverage(config.version, source, destination);
+        let message = advert.emit_covering(coverage, Family::of(source));
         let bytes = match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let header = ipv4::Repr { id: self.ip_id, ttl, protocol: PROTOCOL_VRRP, source, destination };

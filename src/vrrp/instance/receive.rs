@@ -17,7 +17,7 @@ impl Instance {
         if matches!(self.state, State::Init | State::Fault) {
             return;
         }
-        let advert = match accept(&self.config, datagram) {
+        let advert = match accept(&self.config, self.checksum, datagram) {
             Ok(advert) => advert,
             Err(discard) => {
                 self.stats.count(discard.kind());
@@ -26,6 +26,10 @@ impl Instance {
             }
         };
         self.stats.advert_rcvd += 1;
+        if advert.checksum != self.checksum {
+            self.checksum = advert.checksum;
+            self.notice(NoticeKind::OldChecksum);
+        }
         self.compare_with_ours(&advert);
         if advert.priority == Priority::STOP {
             self.stats.pri_zero_rcvd += 1;
@@ -42,6 +46,10 @@ impl Instance {
         if self.addresses_set {
             // Adopted from an earlier life, but somebody else is or was master.
             self.release_addresses();
+        }
+        let same_master = self.master.is_some_and(|master| master.address == advert.source);
+        if !same_master || !advert.priority.is_owner() {
+            self.return_from_standing_back(NoticeKind::OwnerAgainLowerHeard);
         }
         if advert.priority == Priority::STOP {
             self.notice(NoticeKind::MasterLeaves);
@@ -104,13 +112,17 @@ impl Instance {
             self.send_advert(now);
             return;
         }
-        let (from, theirs, ours) = (advert.source, advert.priority, self.priority);
+        let (from, theirs) = (advert.source, advert.priority);
         let by_address = self.source.map_or(Ordering::Equal, |own| from.cmp(&own));
+        if theirs == self.priority && theirs.is_owner() {
+            self.on_other_owner(from, advert.interval, by_address);
+        }
+        let ours = self.priority;
         match theirs.cmp(&ours).then(by_address) {
             Ordering::Less => self.on_lower_as_master(now, from, theirs),
             Ordering::Equal => self.tell_once(Told::OwnAddress, NoticeKind::OwnAddressHeard),
             Ordering::Greater => {
-                self.notice(if theirs > ours {
+                self.notice(if theirs > ours && !self.config.priority.is_owner() {
                     NoticeKind::HigherHeard { from, theirs, ours }
                 } else {
                     NoticeKind::EqualHeard(from, theirs)

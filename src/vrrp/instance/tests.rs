@@ -1,9 +1,9 @@
 use super::sample::{sample as config, vip};
 use super::*;
-use crate::config::block::{Delivery, Preempt};
-use crate::types::{Version, skew_time};
+use crate::config::block::{Delivery, Preempt, UnicastPeer};
+use crate::types::{Family, IpNet, Version, skew_time};
 use crate::vrrp::effect::{Event, Transmit};
-use crate::wire::vrrp::{Advert, AdvertAuth};
+use crate::wire::vrrp::{Advert, AdvertAuth, Coverage, Packet};
 use std::net::Ipv4Addr;
 
 const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 2));
@@ -551,4 +551,202 @@ fn every_state_answers_every_input() {
             }
         }
     });
+}
+
+/// An owner that is master, at the moment it became so.
+fn owner() -> Instance {
+    let mut instance = start(&VrrpInstance { priority: Priority::OWNER, ..config() });
+    assert_eq!(instance.state(), State::Master);
+    drain(&mut instance);
+    instance
+}
+
+/// oracle: keepalived 2.4.3, read in its source: the lower address gives way at once.
+#[test]
+fn of_two_owners_the_one_with_the_lower_address_gives_way() {
+    let mut instance = owner();
+    let effects = hear(&mut instance, ms(100), HIGHER, 255);
+    assert_eq!((instance.state(), priorities(&effects)), (State::Backup, vec![]));
+    assert_eq!(
+        notices(&effects)[..2],
+        [
+            "(VI_1) CONFIGURATION ERROR: local instance and 10.99.0.3 are both configured as address owner, please resolve",
+            "(VI_1) Master received advert from 10.99.0.3 with same priority 255 but higher IP address than ours",
+        ]
+    );
+    assert_eq!(instance.status().priority, Priority::OWNER);
+}
+
+/// Adverts on time up to `until`; what happens meanwhile.
+fn run(instance: &mut Instance, until: Instant) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    while let Some((at, _)) = instance.poll_timeout().filter(|(at, _)| *at <= until) {
+        instance.handle_timeout(at);
+        effects.extend(drain(instance));
+    }
+    effects
+}
+
+/// oracle: keepalived 2.4.3, read in its source: two adverts of ours, then 1.2 intervals.
+#[test]
+fn an_owner_steps_down_when_the_other_does_not_and_comes_back_when_it_is_gone() {
+    let mut instance = owner();
+    let conflict = "(VI_1) CONFIGURATION ERROR: local instance and 10.99.0.1 are both configured as address owner, please resolve";
+    let effects = hear(&mut instance, ms(100), LOWER, 255);
+    assert_eq!((instance.state(), priorities(&effects)), (State::Master, vec![255]));
+    assert!(notices(&effects).iter().any(|line| line == conflict));
+    // The advert was an answer; two on time follow, at 1.1 s and 2.1 s.
+    run(&mut instance, ms(2_100));
+    assert_eq!(instance.timers.get(Timer::OtherOwner), Some(ms(3_300)));
+    let effects = hear(&mut instance, ms(2_200), LOWER, 255);
+    assert_eq!((instance.state(), instance.status().priority.get()), (State::Backup, 254));
+    assert_eq!(
+        notices(&effects)[0],
+        "(VI_1) 10.99.0.1 is still advertising as address owner, please resolve - reducing our priority"
+    );
+    // A change of trackers is no reason to come back.
+    instance.handle(ms(2_300), Input::Tracking(Tracking { weight: 1, ..Tracking::default() }));
+    hear(&mut instance, ms(3_200), LOWER, 255);
+    assert_eq!(instance.status().priority.get(), 254);
+    let effects = run(&mut instance, ms(7_000));
+    assert_eq!((instance.state(), instance.status().priority.get()), (State::Master, 255));
+    assert_eq!(priorities(&effects)[0], 255);
+    let back = "(VI_1) Restoring our priority to 255 since other address owner has disappeared";
+    assert!(notices(&effects).iter().any(|line| line == back));
+}
+
+#[test]
+fn an_owner_that_is_heeded_goes_on_as_if_nothing_had_been() {
+    let mut instance = owner();
+    hear(&mut instance, ms(100), LOWER, 255);
+    let effects = run(&mut instance, ms(3_300));
+    let silent = "(VI_1): rogue address owner appears to have stopped advertising";
+    assert!(notices(&effects).iter().any(|line| line == silent));
+    assert_eq!(instance.state(), State::Master);
+    // And another time it begins anew.
+    hear(&mut instance, ms(9_000), LOWER, 255);
+    assert_eq!((instance.state(), instance.timers.get(Timer::OtherOwner)), (State::Master, None));
+}
+
+/// oracle: keepalived 2.4.3, read in its source.
+#[test]
+fn a_deaf_owner_hears_nobody() {
+    let config = VrrpInstance { priority: Priority::OWNER, owner_ignore_adverts: true, ..config() };
+    let mut instance = start(&config);
+    drain(&mut instance);
+    let effects = hear(&mut instance, ms(100), HIGHER, 255);
+    assert_eq!((instance.state(), priorities(&effects)), (State::Master, vec![]));
+    assert_eq!(notices(&effects), ["(VI_1) Dropping packet(s) from 10.99.0.3 since we are address owner"]);
+    assert_eq!((instance.stats.advert_rcvd, instance.stats.ignored_as_owner), (0, 1));
+    assert!(notices(&hear(&mut instance, ms(200), HIGHER, 255)).is_empty(), "told once");
+}
+
+/// oracle: keepalived 2.4.3, read in its source: three intervals and the skew of the priority given.
+#[test]
+fn a_master_that_slept_long_enough_for_another_listens_first() {
+    let other = Some(Priority::new(200));
+    let config = VrrpInstance { preempt: Preempt::Never, timer_expired_backup: other, ..config() };
+    let (mut instance, now) = master(&config);
+    let patience = Duration::from_micros(3_218_750);
+    let mut late = start(&config);
+    late.handle_timeout(now);
+    drain(&mut late);
+    instance.handle_timeout(now + patience - Duration::from_micros(1));
+    assert_eq!((instance.state(), priorities(&drain(&mut instance))), (State::Master, vec![150]));
+    late.handle_timeout(now + patience);
+    let effects = drain(&mut late);
+    assert_eq!((late.state(), priorities(&effects)), (State::Backup, vec![]));
+    assert_eq!(notices(&effects)[0], "VRRP thread timer expired 2.218750 seconds ago");
+    let (until, _) = late.poll_timeout().unwrap();
+    assert_eq!(until, now + patience + Duration::from_micros(3_414_062));
+}
+
+/// A receive buffer keeps the oldest packets: what a sleeper finds in it says nothing of now.
+#[test]
+fn a_backup_that_overslept_listens_for_an_interval_more() {
+    let mut instance = start(&config());
+    drain(&mut instance);
+    instance.handle_timeout(ms(60_000));
+    let effects = drain(&mut instance);
+    assert_eq!((instance.state(), priorities(&effects)), (State::Backup, vec![]));
+    assert_eq!(
+        notices(&effects),
+        ["(VI_1) master down timer expired 56.585938 seconds ago, listening first"]
+    );
+    assert_eq!(instance.poll_timeout(), Some((us(61_414_062), Timer::MasterDown)));
+    hear(&mut instance, ms(60_500), HIGHER, 200);
+    assert_eq!(instance.poll_timeout(), Some((us(63_914_062), Timer::MasterDown)));
+    // A hiccup is no sleep.
+    instance.handle_timeout(us(64_000_000));
+    assert_eq!(instance.state(), State::Master);
+}
+
+#[test]
+fn a_mistake_of_the_configuration_is_a_fault_until_it_is_gone() {
+    let mut instance = start(&VrrpInstance { config_faults: 1, ..config() });
+    assert_eq!(instance.state(), State::Fault);
+    let why = "(VI_1) entering FAULT state (configuration error)".to_owned();
+    assert!(notices(&drain(&mut instance)).contains(&why));
+    instance.handle(ms(10), Input::Reconfigure(Arc::new(config())));
+    assert_eq!(instance.state(), State::Backup);
+}
+
+/// oracle: keepalived 2.2.7, seen.
+#[test]
+fn a_source_that_is_tracked_and_missing_is_a_fault() {
+    let config = VrrpInstance { source: Some(OWN), track_source: true, ..config() };
+    let there = [crate::vrrp::LinkAddress { net: IpNet::host(OWN), tentative: false }];
+    assert_eq!(crate::vrrp::primary_source(&config, &there), Some(OWN));
+    assert_eq!(crate::vrrp::primary_source(&config, &[]), None);
+    let (mut instance, now) = master(&config);
+    instance.handle(now, Input::Source(None));
+    let effects = drain(&mut instance);
+    assert_eq!(instance.state(), State::Fault);
+    assert_eq!(notices(&effects)[0], "(VI_1): entering FAULT state (src address not configured)");
+}
+
+/// oracle: keepalived 2.2.7, seen: a peer that sums in the old way makes us do so.
+#[test]
+fn a_peer_with_the_old_checksum_is_answered_with_it() {
+    let delivery = Delivery::to_peers([LOWER]);
+    let config = VrrpInstance { version: Version::V3, source: Some(OWN), delivery, ..config() };
+    let (mut instance, now) = master(&config);
+    let (IpAddr::V4(lower), IpAddr::V4(group)) = (LOWER, Family::V4.vrrp_group()) else { panic!() };
+    let advert = Advert {
+        version: Version::V3,
+        vrid: config.vrid,
+        priority: Priority::new(100),
+        auth: AdvertAuth::None,
+        interval: config.advert_int,
+        addresses: vec![vip(100).net.address],
+    };
+    let message = advert.emit_covering(Coverage::old_unicast(lower, group), Family::V4);
+    let datagram = Datagram { source: LOWER, destination: OWN, ttl: 255, message };
+    instance.handle(now, Input::Packet(datagram));
+    let effects = drain(&mut instance);
+    assert_eq!(notices(&effects)[0], "(VI_1) Setting unicast VRRPv3 checksum to old version");
+    let answer = &sends(&effects)[0].bytes[20..];
+    let IpAddr::V4(own) = OWN else { panic!() };
+    let packet = Packet::new(answer).unwrap();
+    assert!(packet.checksum_is_valid(Coverage::old_unicast(own, group)));
+    assert!(!packet.checksum_is_valid(Coverage::of(3, OWN, LOWER)));
+}
+
+/// oracle: keepalived 2.2.7, seen, in the words of 2.4.
+#[test]
+fn peers_that_are_too_near_or_too_far_are_not_heard() {
+    let peers = vec![UnicastPeer { address: LOWER, min_ttl: 250, max_ttl: 254 }];
+    let Delivery::Unicast { ttl, checksum, group, .. } = Delivery::to_peers([LOWER]) else { panic!() };
+    let delivery = Delivery::Unicast { peers, ttl, check_source: true, checksum, group };
+    let config = VrrpInstance { source: Some(OWN), delivery, ..config() };
+    let mut instance = start(&config);
+    drain(&mut instance);
+    let mut heard = |ttl| {
+        let datagram = Datagram { ttl, destination: OWN, ..advert(&config, LOWER, 200) };
+        instance.handle(ms(100), Input::Packet(datagram));
+        notices(&drain(&mut instance))
+    };
+    assert_eq!(heard(255), ["(VI_1) TTL/HL 255 from 10.99.0.1 not in range [250, 254]"]);
+    assert_eq!(heard(252), ["(VI_1) master set to 10.99.0.1"]);
+    assert_eq!(instance.stats.ip_ttl_err, 1);
 }

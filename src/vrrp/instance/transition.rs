@@ -11,11 +11,14 @@ use std::collections::btree_set::Difference;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// What a router waits for that has missed us.
+const THREE_ADVERTS: u8 = 3;
+
 impl Instance {
     pub(super) fn on_tracking(&mut self, now: Instant, tracking: Tracking) {
         let before = self.faults();
         self.tracking = tracking;
-        let priority = self.config.priority.effective(self.tracking.weight);
+        let priority = self.effective_priority();
         let after = self.faults();
         let any_file =
             |mut faults: Difference<'_, Fault>| faults.any(|fault| matches!(fault, Fault::File(_)));
@@ -82,7 +85,13 @@ impl Instance {
         let mut faults = self.tracking.faults.clone();
         // A dead link is the better explanation of a missing address.
         if self.source.is_none() && faults.is_empty() {
-            faults.insert(Fault::NoAddress(self.config.family));
+            faults.insert(match self.config.track_source {
+                true => Fault::SourceMissing,
+                false => Fault::NoAddress(self.config.family),
+            });
+        }
+        if self.config.config_faults > 0 {
+            faults.insert(Fault::Configuration);
         }
         faults
     }
@@ -111,6 +120,7 @@ impl Instance {
             return;
         }
         self.send_advert(now);
+        self.warn_other_owner(now);
         // The rhythm is kept by counting from the deadline, unless a whole interval was slept through.
         let next = deadline + self.config.advert_int.duration();
         if next > now {
@@ -118,10 +128,35 @@ impl Instance {
         }
     }
 
-    pub(super) fn on_master_down(&mut self, now: Instant) {
-        if self.state == State::Backup {
-            self.become_master(now, Some(NoticeKind::AdvertTimeout));
+    pub(super) fn on_master_down(&mut self, now: Instant, deadline: Instant) {
+        if self.state != State::Backup {
+            return;
         }
+        let late = now.since(deadline);
+        if late >= self.master_interval.duration() {
+            // We were asleep, and of what was said meanwhile only the beginning may have been kept: a
+            // master that is there will speak within its interval.
+            self.notice(NoticeKind::Overslept(late));
+            self.timers.arm(Timer::MasterDown, now + self.master_interval.duration() + self.skew());
+            return;
+        }
+        self.become_master(now, Some(NoticeKind::AdvertTimeout));
+    }
+
+    /// `timer_expired_backup`: after so long a silence of ours another router may be master
+    /// (keepalived 2.4: vrrp_thread_timeout_handler).
+    pub(super) fn give_way_after_sleep(&mut self, now: Instant) {
+        let config = &self.config;
+        let Some(other) = config.timer_expired_backup.filter(|_| self.state == State::Master) else { return };
+        let patience = master_down_interval(config.version, other, config.advert_int, THREE_ADVERTS);
+        let Some(silence) = self.last_advert.map(|last| now.since(last)) else { return };
+        if silence < patience {
+            return;
+        }
+        let late = silence.saturating_sub(config.advert_int.duration());
+        self.notice(NoticeKind::TimerExpired(late));
+        self.become_backup(now, self.config.advert_int);
+        self.timers.arm(Timer::MasterDown, now + self.master_down());
     }
 
     pub(super) fn skew(&self) -> Duration {
@@ -154,6 +189,7 @@ impl Instance {
 
     /// Advert first: the old master must let go before the neighbours are told.
     pub(super) fn become_master(&mut self, now: Instant, why: Option<NoticeKind>) {
+        self.return_from_standing_back(NoticeKind::OwnerAgain);
         self.state = State::Master;
         let (learnt, own) = (self.master_interval, self.config.advert_int);
         self.master_interval = own;
@@ -228,6 +264,9 @@ impl Instance {
         if state != State::Backup {
             self.timers.disarm(Timer::MasterDown);
             self.master = None;
+        }
+        if state != State::Master {
+            self.forget_other_owner();
         }
         self.notice(NoticeKind::Entered { state, at_start });
     }

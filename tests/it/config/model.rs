@@ -133,8 +133,9 @@ fn unicast_needs_peers_and_keeps_their_order() {
         "unicast_src_ip 10.0.0.9\nunicast_ttl 7\ncheck_unicast_src\nunicast_peer {\n 10.0.0.3\n 10.0.0.2\n}";
     let file = loaded(instance(lines));
     let peers = ["10.0.0.3", "10.0.0.2"].map(|peer| UnicastPeer::new(ip(peer))).to_vec();
-    let checksum = UnicastChecksum::Automatic;
-    assert_eq!(only(&file).delivery, Delivery::Unicast { peers, ttl: Some(7), check_source: true, checksum });
+    let (checksum, group) = (UnicastChecksum::Automatic, ip("224.0.0.18"));
+    let expected = Delivery::Unicast { peers, ttl: Some(7), check_source: true, checksum, group };
+    assert_eq!(only(&file).delivery, expected);
     assert_eq!(only(&file).source, Some(ip("10.0.0.9")));
 }
 

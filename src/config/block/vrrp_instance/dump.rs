@@ -230,7 +230,9 @@ impl VrrpInstance {
     }
 
     fn dump_unicast(&self, out: &mut Out) {
-        let Delivery::Unicast { peers, ttl, check_source, checksum } = &self.delivery else { return };
+        let Delivery::Unicast { peers, ttl, check_source, checksum, group: _ } = &self.delivery else {
+            return;
+        };
         match (ttl, self.family) {
             (Some(ttl), _) => field!(out, "Unicast TTL = {ttl}"),
             (None, Family::V4) => field!(out, "Unicast TTL = 255"),
