@@ -22,9 +22,11 @@ pub enum Severity {
 /// keepalived's class of an error, from which `-t` makes its exit code.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Class {
-    /// No error to keepalived: exit code 0.
+    /// No error to keepalived, which says nothing of it under `-t`: exit code 0.
     #[default]
     Harmless,
+    /// No error to keepalived, and said under `-t` too: exit code 0.
+    Told,
     /// A file or an interface that is not there, a value that makes running impossible: 4.
     Unusable,
     /// Any ordinary error or warning: 5.
@@ -38,7 +40,7 @@ impl Class {
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
-            Self::Harmless => 0,
+            Self::Harmless | Self::Told => 0,
             Self::Unusable => 4,
             Self::Config => 5,
             Self::Security => 6,

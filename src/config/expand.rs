@@ -64,11 +64,19 @@ struct Unfinished {
 }
 
 /// What a line is to the text layer.
-pub(super) enum Meaning {
+pub(super) struct Meaning {
+    /// What it is itself.
+    pub(super) first: Outcome,
+    /// The lines that come with it, the last first.
+    pub(super) rest: Vec<Rest>,
+}
+
+/// What becomes of a line.
+pub(super) enum Outcome {
     /// Used up: a condition that does not hold, a definition.
     Nothing,
-    /// A line for the parser, and the lines that come with it.
-    Line(Text, Vec<Rest>),
+    /// A line for the parser.
+    Line(Text),
     /// A line to be read many times.
     Repeat(Repetition),
 }
@@ -212,33 +220,38 @@ impl<'e> Expander<'e> {
     }
 
     /// What a line is, once conditions and definitions are applied.
-    pub(super) fn meaning(&mut self, mut line: Text, place: &mut Place<'_>) -> Meaning {
+    pub(super) fn meaning(&mut self, line: Text, place: &mut Place<'_>) -> Meaning {
         let mut rest = Vec::new();
+        let first = self.outcome(line, &mut rest, place);
+        Meaning { first, rest }
+    }
+
+    fn outcome(&mut self, mut line: Text, rest: &mut Vec<Rest>, place: &mut Place<'_>) -> Outcome {
         let mut budget = MOST_REPLACEMENTS;
         loop {
             if line.as_str().starts_with('@') {
                 match self.condition(&line) {
                     Some(kept) => line = kept,
-                    None => return Meaning::Nothing,
+                    None => return Outcome::Nothing,
                 }
             }
             if self.define(&line, place) {
-                return Meaning::Nothing;
+                return Outcome::Nothing;
             }
             if line.as_str().starts_with("~SEQ") || line.as_str().starts_with("~LST") {
-                return self.repetition(&line, place).map_or(Meaning::Nothing, Meaning::Repeat);
+                return self.repetition(&line, place).map_or(Outcome::Nothing, Outcome::Repeat);
             }
             if line.as_str().starts_with('~') || !line.as_str().contains('$') {
-                return Meaning::Line(line, rest);
+                return Outcome::Line(line);
             }
             let before = budget;
-            let complete = self.substitute(&mut line, &mut rest, &mut budget, place);
+            let complete = self.substitute(&mut line, rest, &mut budget, place);
             if budget == before {
-                return Meaning::Line(line, rest);
+                return Outcome::Line(line);
             }
             line.strip();
             if !complete {
-                return Meaning::Line(line, rest);
+                return Outcome::Line(line);
             }
         }
     }

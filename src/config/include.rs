@@ -179,7 +179,7 @@ impl<'t> Include<'t> {
     fn problem(&self, kind: Demands, message: String, classic: String) -> Diagnostic {
         if !self.demands.demands(kind) {
             return Diagnostic::warning("include-missing", self.span, message)
-                .class(Class::Harmless)
+                .class(Class::Told)
                 .classic(classic)
                 .by_parent();
         }

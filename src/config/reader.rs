@@ -6,7 +6,7 @@
 
 use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
 use super::environment::Environment;
-use super::expand::{Expander, Meaning, Place, Repetition, Rest, Text, is_blank};
+use super::expand::{Expander, Meaning, Outcome, Place, Repetition, Rest, Text, is_blank};
 use super::include::{self, Demands, Include};
 use super::lexer::{self, Token, Word};
 use super::source::{FileId, FileSource, ReadError, SourceMap, Span, relative_to};
@@ -140,17 +140,16 @@ impl<'a> Reader<'a> {
             return;
         }
         let (expander, mut place) = self.place();
-        match expander.meaning(line, &mut place) {
-            Meaning::Nothing => {}
-            Meaning::Line(line, rest) => {
-                match include::parse(line.as_str()) {
-                    Some(found) => self.include(&Include::new(found, line.whole(), self.checks)),
-                    None => self.cut(&line),
-                }
-                rest.iter().rev().for_each(|rest| self.rest(rest));
-            }
-            Meaning::Repeat(repetition) => self.repeat(&repetition),
+        let Meaning { first, rest } = expander.meaning(line, &mut place);
+        match first {
+            Outcome::Nothing => {}
+            Outcome::Line(line) => match include::parse(line.as_str()) {
+                Some(found) => self.include(&Include::new(found, line.whole(), self.checks)),
+                None => self.cut(&line),
+            },
+            Outcome::Repeat(repetition) => self.repeat(&repetition),
         }
+        rest.iter().rev().for_each(|rest| self.rest(rest));
     }
 
     fn place(&mut self) -> (&mut Expander<'a>, Place<'_>) {
@@ -495,6 +494,14 @@ mod tests {
         assert_eq!(lines[..6], ["a$Xp", "{", "zp1", "zp2", "}", "a$Xq"]);
         assert_eq!(lines.len(), 21);
         assert_eq!(lines[20], "end2");
+    }
+
+    /// oracle: keepalived 2.2.7 under `-t`, each line an unknown keyword.
+    #[test]
+    fn a_definition_may_begin_with_a_line_that_the_text_layer_uses_up() {
+        let text = "$T=\\\n$A=1 \\\nx$A \\\n$A=2 \\\nx$A\n$T\n$C= \\\n@nobody y \\\nz\n$C\n\
+                    $R=\\\n~SEQ(N,1,2) r$N \\\ns\n$R\n";
+        assert_eq!(expanded(text), ["x1", "x2", "z", "r1", "r2", "s"]);
     }
 
     #[test]

@@ -334,6 +334,15 @@ impl Vetting<'_, '_> {
         }
         self.slot(&mut config.global.fifo.script);
         self.slot(&mut config.global.vrrp_fifo.script);
+        // keepalived asks about all of them, and keeps those that something follows.
+        let tracks = |entries: &[TrackEntry], name: &str| {
+            entries.iter().any(|entry| matches!(&entry.tracked, Tracked::Script(script) if script == name))
+        };
+        let Config { scripts, instances, sync_groups, .. } = config;
+        scripts.retain(|script| {
+            instances.iter().any(|instance| tracks(&instance.track, &script.name))
+                || sync_groups.iter().any(|group| tracks(&group.track, &script.name))
+        });
     }
 
     fn notify(&mut self, scripts: &mut NotifyScripts) {

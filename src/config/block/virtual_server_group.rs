@@ -117,15 +117,16 @@ impl VirtualServerGroup {
     fn add_address(&mut self, address: &Word, port: Option<&Word>, cx: &mut Context<'_>) {
         let shown = port.map_or(String::new(), |port| format!("/port/{port}"));
         let text = format!("Invalid virtual server group IP address {address} {shown} - skipping");
-        let read = match port.map_or(Ok((0, None)), read_port) {
-            Ok(port) => read_range(address, &text).map(|range| (port, range)),
-            Err(problem) => Err(problem.classic(text).into()),
-        };
-        let ((port, problem), (first, last)) = match read {
+        let read = port.map_or(Ok((0, None)), read_port).map_err(|problem| problem.classic(text.clone()));
+        let (port, problem) = match read {
             Ok(read) => read,
             Err(problem) => return cx.report(problem.label("this entry is ignored")),
         };
         problem.into_iter().for_each(|problem| cx.report(problem));
+        let (first, last) = match read_range(address, &text) {
+            Ok(range) => range,
+            Err(problem) => return cx.report(problem.label("this entry is ignored")),
+        };
         self.addresses.push(AddressRange { first, last, port });
     }
 

@@ -37,6 +37,16 @@ const DECLARED: &[Declared] = &[
         covers: |f| !is_dump(f) && f.reached == Reached::Crash,
     },
     Declared {
+        id: "looked-at-in-another-namespace",
+        documented: "| `-t` with a `net_namespace` that is not there | exits 0 and has looked at nothing else |",
+        covers: |f| !is_dump(f) && f.side == Side::Extra && f.reached == Reached::Namespace,
+    },
+    Declared {
+        id: "verdict-in-another-namespace",
+        documented: "| `-t` with a `net_namespace` that is not there | exits 0 and has looked at nothing else |",
+        covers: |f| !is_dump(f) && f.text.contains("of keepalived,") && f.reached == Reached::Namespace,
+    },
+    Declared {
         id: "backslash-behind-comment",
         documented: "| a backslash behind a comment | 2.2.7: an unknown keyword, unless in a definition | ignored, unless in a definition |",
         covers: |f| {

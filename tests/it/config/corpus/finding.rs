@@ -55,6 +55,8 @@ pub(crate) enum Reached {
     Line,
     /// It crashed.
     Crash,
+    /// It could not enter its network namespace, and ended without having looked at the rest.
+    Namespace,
 }
 
 impl Reached {
