@@ -230,6 +230,8 @@ pub(super) struct Context<'a> {
     pub(super) environment: &'a dyn Environment,
     /// Whether keepalived's parent reads the part being applied.
     pub(super) by_parent: bool,
+    /// `dynamic_interfaces`: an interface may come later.
+    pub(super) interfaces_may_come: bool,
     /// The first interface that had to be there and is not.
     missing_interface: Option<Span>,
     /// Where names of routing tables and the like are looked up.
@@ -247,16 +249,18 @@ impl<'a> Context<'a> {
             diagnostics,
             environment,
             by_parent: false,
+            interfaces_may_come: false,
             missing_interface: None,
             name_directories: NameDirectories::default(),
             preferences: Preferences::default(),
         }
     }
 
-    /// An interface without which keepalived does not run; `None` when it is not there, which is left to
-    /// the caller to say.
+    /// An interface without which keepalived does not run; `None` when it is not there and may not come
+    /// later, which is left to the caller to say.
     pub(super) fn interface(&mut self, word: &Word) -> Option<(IfName, Option<LinkFacts>)> {
         let found = IfName::new(word.as_str()).ok().and_then(|name| match self.environment.link(&name) {
+            Fact::Absent if self.interfaces_may_come => Some((name, None)),
             Fact::Absent => None,
             Fact::Unchecked => Some((name, None)),
             Fact::Known(facts) => Some((name, Some(facts))),

@@ -3,7 +3,6 @@
 use super::tracking::no_interface;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::dump::{Out, general, item, object};
-use crate::config::environment::Fact;
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::source::Span;
@@ -77,8 +76,7 @@ impl GarpGroupDraft {
     /// `said_at` is where keepalived's reader stands.
     fn add(&mut self, word: &Word, said_at: Option<Span>, cx: &mut Context<'_>) {
         let at = said_at.or(Some(word.span));
-        let name = IfName::new(word.as_str());
-        let Some(name) = name.ok().filter(|name| cx.environment.link(name) != Fact::Absent) else {
+        let Some((name, _)) = cx.interface(word) else {
             let text = format!("WARNING - interface {word} specified for garp_group doesn't exist");
             return cx.report(no_interface(word, text).said_at(at));
         };

@@ -9,8 +9,8 @@ use super::track_group::TRACK_GROUP;
 use super::track_process::{ReadProcess, TrackProcess, VRRP_TRACK_PROCESS, vrrp_track_process};
 use super::tracking::Trackable;
 use super::{
-    GLOBAL_DEFS, GlobalDraft, GroupDraft, InstanceDraft, ScriptDraft, StaticDraft, SyncDaemon, Trackables,
-    VRRP_INSTANCE, VRRP_SCRIPT, VRRP_SYNC_GROUP,
+    DynamicInterfaces, GLOBAL_DEFS, GlobalDraft, GroupDraft, InstanceDraft, ScriptDraft, StaticDraft,
+    SyncDaemon, Trackables, VRRP_INSTANCE, VRRP_SCRIPT, VRRP_SYNC_GROUP,
 };
 use crate::config::environment::NameDirectories;
 use crate::config::lexer::Word;
@@ -135,6 +135,7 @@ impl RootDraft {
             usr: files.iproute_usr_dir.as_ref().map(PathBuf::from),
             etc: files.iproute_etc_dir.as_ref().map(PathBuf::from),
         };
+        cx.interfaces_may_come = self.global.defs.dynamic_interfaces != DynamicInterfaces::Refused;
         ROOT.apply(self, nodes.iter().filter(|node| !parent_s(node)), cx);
     }
 }

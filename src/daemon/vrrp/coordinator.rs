@@ -9,7 +9,7 @@ use super::sockets::endpoint;
 use super::task::{Beginning, Control, Task};
 use super::{Command, Shared, ToService};
 use crate::config::Config;
-use crate::config::block::{Tracked, VrrpInstance};
+use crate::config::block::{DynamicInterfaces, Tracked, VrrpInstance};
 use crate::config::dump::SocketState;
 use crate::status::Snapshot;
 use crate::sys::clock;
@@ -374,6 +374,9 @@ impl Coordinator {
     }
 
     fn interfaces_missing(&self, config: &Config) -> bool {
+        if config.global.dynamic_interfaces != DynamicInterfaces::Refused {
+            return false;
+        }
         let links = self.shared.links.borrow();
         let missing = |instance: &&Arc<VrrpInstance>| links.get(&instance.interface).is_none();
         let mut any = false;

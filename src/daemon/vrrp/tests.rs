@@ -1,7 +1,7 @@
 //! Whole protocol threads against the kernel, each in a network namespace of its own.
 
 use super::*;
-use crate::config::block::Delivery;
+use crate::config::block::{Delivery, DynamicInterfaces};
 use crate::config::value::VirtualAddress;
 use crate::sys::testing::{in_namespace, ip};
 use crate::types::{AdvertInt, Family, IfName, IpNet, Priority, State, Version, Vrid};
@@ -443,5 +443,28 @@ fn the_end_removes_the_addresses_of_an_instance_that_has_failed() {
             assert!(Instant::now() < limit);
             std::thread::sleep(Duration::from_millis(5));
         }
+    });
+}
+
+/// oracle: keepalived 2.2.7 with `dynamic_interfaces`: FAULT until the interface comes, and again when it goes.
+#[test]
+fn an_interface_that_may_come_later_is_waited_for_and_may_go_and_come_again() {
+    in_namespace(|| {
+        let absent = instance("vc", 150, &["10.99.0.100"]);
+        let mut config = Config { instances: vec![Arc::new(absent)], ..Config::default() };
+        config.global.dynamic_interfaces = DynamicInterfaces::Allowed;
+        let mut node = start(&Arc::new(config), false);
+        for _ in 0..2 {
+            node.await_event(Event::Fault);
+            assert_eq!(node.snapshot().instances[0].state, State::Fault);
+            ip("link add vc type veth peer name vd");
+            ip("address add 192.0.2.3/24 dev vc");
+            ip("link set vc up");
+            ip("link set vd up");
+            node.await_event(Event::Master);
+            assert!(has("vc", "10.99.0.100"));
+            ip("link delete vc");
+        }
+        node.stop();
     });
 }

@@ -71,7 +71,7 @@ keywords! {
     "v3_checksum_as_v2" Flag "" "" "off" => |d, _, _| d.defs.v3_checksum_as_v2 = true, "default of `v3_checksum_as_v2`: VRRPv3 over IPv4 without the pseudo header in the checksum", NotYet("the pseudo header is always in the checksum");
     "vrrp_garp_extra_if" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "default of `garp_extra_if`: repeat gratuitous ARPs on further interfaces of the addresses", NotYet("nothing is repeated there");
     "vrrp_vmac_garp_intvl" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "deprecated spelling of `vrrp_garp_extra_if`", NotYet("nothing is repeated there");
-    "dynamic_interfaces" Optional "[allow_if_changes]" "" "off" => dynamic_interfaces, "interfaces need not exist when the file is read", NotYet("an interface that is not there is still refused");
+    "dynamic_interfaces" Optional "[allow_if_changes]" "" "off" => dynamic_interfaces, "interfaces need not exist when the file is read";
     "process_names" Flag "" "" "off" => process_names, "processes are called keepalived_vrrp, keepalived_lvs and keepalived_bfd";
     "process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.process_name, n, cx), "name of the parent";
     "vrrp_process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.vrrp_process.name, n, cx), "name of the VRRP process";

@@ -3,7 +3,6 @@
 use super::{InstanceDraft, bare_address};
 use crate::config::block::{UnicastChecksum, UnicastPeer};
 use crate::config::diagnostic::{Class, Diagnostic};
-use crate::config::environment::Fact;
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
 use crate::config::tree::Node;
@@ -157,16 +156,16 @@ pub(super) fn vrf(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
         let text = format!("({name}) VRF interface already specified as '{vrf}' - ignoring");
         refused("duplicate-value", "an instance is in one VRF".to_owned(), text).related(*span, "given here")
     } else {
-        match cx.environment.link(&link) {
-            Fact::Absent => {
+        match cx.interface(word) {
+            None => {
                 let text = format!("({name}) WARNING - VRF interface {word} doesn't exist");
                 refused("no-such-interface", format!("there is no interface `{word}`"), text)
             }
-            Fact::Known(facts) if facts.loopback => {
+            Some((_, Some(facts))) if facts.loopback => {
                 let text = format!("({name}) cannot use a loopback interface ({word}) for VRF - ignoring");
                 refused("loopback-interface", format!("`{word}` is not a VRF"), text)
             }
-            Fact::Known(_) | Fact::Unchecked => {
+            Some(_) => {
                 d.vrf = Some((link, node.span()));
                 return;
             }
