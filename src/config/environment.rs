@@ -132,6 +132,11 @@ pub trait Environment {
         None
     }
 
+    /// The name of the machine: what `router_id` is without the keyword.
+    fn host_name(&self) -> Option<&str> {
+        None
+    }
+
     /// What `@ID` lines are for and `${_INSTANCE}` is: `-i`, or the host name up to its first dot.
     fn config_id(&self) -> Option<&str> {
         None

@@ -74,6 +74,7 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     let mut up_down_delays = root.up_down_delays;
     settle_delays(&mut up_down_delays, &instances, cx);
     let instances: Vec<_> = instances.into_iter().map(Arc::new).collect();
+    settle_sync_daemon(&mut global, &instances);
     let statics = root.statics.complete(&instances, cx);
     let bfd_instances = root.bfd_instances.into_iter().map(Arc::new).collect();
     Config {
@@ -90,6 +91,13 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
         statics,
         lvs: Lvs::default(),
     }
+}
+
+/// A sync daemon that follows an instance has its VRID for an id, unless another is given.
+fn settle_sync_daemon(global: &mut GlobalDefs, instances: &[Arc<VrrpInstance>]) {
+    let Some(daemon) = &mut global.lvs.sync_daemon else { return };
+    let followed = instances.iter().find(|instance| Some(&instance.name) == daemon.instance.as_ref());
+    daemon.id = daemon.id.or(followed.map(|instance| instance.vrid.get()));
 }
 
 /// keepalived keeps the second of a name too, where nothing can refer to it.

@@ -18,6 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug)]
 pub struct Machine {
     config_id: String,
+    host_name: String,
     all_config: bool,
     working_directory: PathBuf,
     random_seed: u64,
@@ -31,6 +32,9 @@ impl Machine {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             config_id: options.config_id.clone(),
+            host_name: nix::unistd::gethostname()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
             all_config: options.all_config,
             working_directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             random_seed: now.as_secs() ^ (u64::from(now.subsec_nanos()) << 32),
@@ -71,6 +75,10 @@ impl Environment for Machine {
     fn cpus(&self) -> Option<u32> {
         let count = std::thread::available_parallelism().ok()?;
         u32::try_from(count.get()).ok()
+    }
+
+    fn host_name(&self) -> Option<&str> {
+        Some(self.host_name.as_str()).filter(|name| !name.is_empty())
     }
 
     fn config_id(&self) -> Option<&str> {

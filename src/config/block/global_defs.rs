@@ -90,7 +90,7 @@ pub struct GlobalDefs {
     pub vmac_prefix: Option<String>,
     /// `vmac_addr_prefix`: of those for addresses on further interfaces; `None`: as `vmac_prefix`.
     pub vmac_addr_prefix: Option<String>,
-    /// Name of this router in mails; `None`: the host name.
+    /// `router_id`: name of this router in mails, else the host name; `None`: that is not known.
     pub router_id: Option<String>,
     /// Recipients.
     pub notification_email: Vec<String>,
@@ -234,6 +234,9 @@ impl GlobalDraft {
 
     /// With `enable_script_security`, root is no default: only `script_user` or keepalived_script is.
     pub(in crate::config) fn complete(&mut self, cx: &mut Context<'_>) {
+        if self.defs.router_id.is_none() {
+            self.defs.router_id = cx.environment.host_name().map(str::to_owned);
+        }
         if self.defs.enable_script_security && self.defs.script_user.is_none() {
             self.script_account = cx.secure_account();
         }

@@ -190,7 +190,8 @@ impl SyncDaemon {
         Self {
             interface,
             instance: Some(instance),
-            id: None,
+            // keepalived gives the VRID to the other spelling only.
+            id: Some(0),
             maxlen: None,
             port: None,
             ttl: None,
@@ -253,12 +254,10 @@ impl SyncDaemon {
 
     fn dump(&self, out: &mut Out) {
         if let Some(name) = &self.instance {
-            object!(out, "LVS syncd vrrp name = {name}");
+            object!(out, "LVS syncd vrrp instance = {name}");
         }
         object!(out, "LVS syncd interface = {}", self.interface);
-        // Until the instance is known, keepalived keeps -1 for "its VRID".
-        let unset = if self.instance.is_some() { u32::MAX } else { 0 };
-        object!(out, "LVS syncd syncid = {}", self.id.map_or(unset, u32::from));
+        object!(out, "LVS syncd syncid = {}", self.id.unwrap_or(0));
         if let Some(maxlen) = self.maxlen {
             object!(out, "LVS syncd maxlen = {maxlen}");
         }

@@ -93,9 +93,7 @@ pub(super) fn smtp_alert_vrrp(d: &mut GlobalDraft, node: &Node, cx: &mut Context
 impl GlobalDefs {
     /// Behind the names of processes.
     pub(super) fn dump_mail(&self, out: &mut Out) {
-        if let Some(name) = &self.router_id {
-            object!(out, "Router ID = {name}");
-        }
+        object!(out, "Router ID = {}", self.router_id.as_deref().unwrap_or("[unknown]"));
         if let Some(server) = &self.smtp_server {
             object!(out, "Smtp server = {}", server.host);
             object!(out, "Smtp server port = {}", server.port);

@@ -20,6 +20,24 @@ const DECLARED: &[Declared] = &[
         covers: |f| is_dump(f) && f.text.trim_start().starts_with("Password"),
     },
     Declared {
+        id: "no-libnftnl",
+        documented: "| `libnftnl version` in dumps |",
+        covers: |f| f.surface == Surface::VrrpDump && f.text.starts_with(" libnftnl version"),
+    },
+    Declared {
+        id: "host-of-mail-is-asked-for-late",
+        documented: "| `smtp_server HOST` | looked up while the file is read",
+        covers: |f| {
+            let dumped = is_dump(f) && f.text.starts_with(" Smtp server");
+            dumped || (is_said(f) && f.text.contains("Invalid smtp server"))
+        },
+    },
+    Declared {
+        id: "no-number-of-a-link-before-the-start",
+        documented: "| number of the interface behind an IPv6 group in `-d` |",
+        covers: |f| is_dump(f) && f.text.starts_with("   Multicast address ff"),
+    },
+    Declared {
         id: "all-problems-are-told",
         documented: "| a keyword without its argument | the process ends with status 2 at once | the same status, but all problems are told first |",
         covers: |f| is_said(f) && f.side == Side::Extra && f.reached == Reached::Line,
