@@ -9,6 +9,7 @@
 pub mod child;
 pub mod configuration;
 pub mod dump_file;
+pub mod fifo;
 pub mod files;
 pub mod identity;
 pub mod logging;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::config::block::{VrrpInstance, VrrpScript};
 use crate::config::value::ScriptCommand;
+use crate::daemon::fifo::{Reader, Slot};
 use crate::daemon::notify::{Notifier, Ticket};
 use crate::daemon::runner::{Command, Order, Report};
 use crate::daemon::script_security;
@@ -49,6 +50,8 @@ type CommandKey = (Vec<String>, Option<u32>, Option<u32>);
 enum Purpose {
     Check(RunId),
     Notify(Ticket),
+    /// It reads a FIFO.
+    Reader(Slot),
 }
 
 impl Scripts {
@@ -110,6 +113,20 @@ impl Scripts {
     pub fn notify(&mut self, instance: &VrrpInstance, notification: Notification) {
         self.notifier.push(&instance.name, &instance.notify, notification);
         self.start_notifications();
+    }
+
+    /// Starts or ends what reads a FIFO.
+    pub fn reader(&mut self, reader: Reader) {
+        match reader {
+            Reader::Start(slot, command, path) => {
+                self.start(&command, &[path], Purpose::Reader(slot));
+            }
+            Reader::Stop(slot) => {
+                let runs = self.runs.iter().filter(|(_, purpose)| **purpose == Purpose::Reader(slot));
+                let orders = runs.map(|(id, _)| Order::Kill(*id, signal_hook::consts::SIGTERM).encode());
+                self.orders.extend(orders.flatten());
+            }
+        }
     }
 
     /// Carries orders out and waits for news of a check script. Dropping the future loses nothing.
@@ -197,7 +214,11 @@ impl Scripts {
                 Some(SwitchInput::ScriptEnded(run, status(exit)))
             }
             (Purpose::Check(run), Report::NotStarted(_)) => Some(SwitchInput::ScriptNotStarted(run)),
-            (Purpose::Notify(_), Report::Started(..)) => None,
+            (Purpose::Notify(_) | Purpose::Reader(_), Report::Started(..)) => None,
+            (Purpose::Reader(_), Report::Ended(..) | Report::NotStarted(_)) => {
+                tracing::info!("vrrp notify fifo script terminated");
+                None
+            }
             (Purpose::Notify(ticket), Report::Ended(..) | Report::NotStarted(_)) => {
                 self.notifier.ended(ticket);
                 self.start_notifications();
@@ -253,6 +274,7 @@ impl Scripts {
             match purpose {
                 Purpose::Check(run) => self.stillborn.push_back(run),
                 Purpose::Notify(ticket) => self.notifier.ended(ticket),
+                Purpose::Reader(_) => {}
             }
         }
     }

@@ -16,6 +16,12 @@ pub fn wall() -> Duration {
     read(ClockId::CLOCK_REALTIME).unwrap_or_default()
 }
 
+/// How long the machine has run, sleep included.
+#[must_use]
+pub fn since_boot() -> Duration {
+    read(ClockId::CLOCK_BOOTTIME).unwrap_or_default()
+}
+
 /// A stamp by the wall clock of a moment just past, as the kernel gives one to a packet, on the clock of
 /// [`now`]. A stamp that is in the future or more than a second old (the wall clock was set, or this
 /// process did not run) counts as now.

@@ -228,3 +228,91 @@ fn the_state_goes_where_the_configuration_says() {
     assert!(written(&machine.space.dir.join("keepalived.stats")).contains("VRRP Instance: VI_1"));
     assert!(daemon.stop().expect("an orderly end").success());
 }
+
+/// Lines of a FIFO, byte for byte, and the life of the program that reads it.
+#[test]
+fn fifos_get_a_line_for_each_event() {
+    need(&["keepalived"]);
+    let mut seen = Vec::new();
+    for kind in BOTH {
+        let machine = Machine::new();
+        let dir = machine.space.dir.clone();
+        let (reader, lines, check) = (dir.join("reader"), dir.join("lines"), dir.join("check"));
+        write_script(
+            &reader,
+            &format!("#!/bin/sh\necho \"$#\" >> {0}\nexec cat \"$2\" >> {0}\n", lines.display()),
+        );
+        write_script(&check, &format!("#!/bin/sh\ntest -e {}/flag\n", dir.display()));
+        let config = format!(
+            "global_defs {{\n    vrrp_notify_fifo {0}/fifo\n    vrrp_notify_fifo_script \"{1} a\"\n    \
+             vrrp_notify_priority_changes\n}}\nvrrp_script chk {{\n    script {2}\n    interval 1\n    weight 20\n}}\n{3}",
+            dir.display(),
+            reader.display(),
+            check.display(),
+            CONFIG.replace("priority 150", "priority 150\n    track_script {\n        chk\n    }")
+        );
+        let mut daemon = start(&machine, kind, &config);
+        let has = |words: &str| {
+            wait_for(LIMIT, || fs::read_to_string(&lines).ok().filter(|text| text.contains(words)))
+        };
+        assert!(has("MASTER 150\n").is_some(), "{kind:?}:\n{}", daemon.log());
+        fs::write(dir.join("flag"), "").expect("a file");
+        seen.push(has("MASTER_PRIORITY 170\n").unwrap_or_else(|| panic!("{kind:?}:\n{}", daemon.log())));
+        assert!(daemon.stop().expect("an orderly end").success());
+        assert!(!dir.join("fifo").exists(), "{kind:?}");
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[test]
+fn a_reload_leaves_a_fifo_alone_and_may_repeat_the_states() {
+    let machine = Machine::new();
+    let dir = machine.space.dir.clone();
+    let (reader, lines) = (dir.join("reader"), dir.join("lines"));
+    write_script(
+        &reader,
+        &format!("#!/bin/sh\necho begin >> {0}\nexec cat \"$1\" >> {0}\n", lines.display()),
+    );
+    let config = format!(
+        "global_defs {{\n    notify_fifo {}/fifo\n    notify_fifo_script {}\n    \
+         fifo_write_vrrp_states_on_reload\n}}\n{CONFIG}",
+        dir.display(),
+        reader.display()
+    );
+    let mut daemon = start(&machine, Kind::Vrrpd, &config);
+    machine.logged(&daemon, "Entering MASTER STATE", 1);
+    daemon.tree.signal(Signal::SIGHUP).expect("it runs");
+    machine.logged(&daemon, "Reload complete", 1);
+    assert!(daemon.stop().expect("an orderly end").success());
+    let expected = "begin\nINSTANCE \"VI_1\" BACKUP 150\nINSTANCE \"VI_1\" MASTER 150\n\
+                    INSTANCE \"VI_1\" MASTER 150\nINSTANCE \"VI_1\" STOP 150\n";
+    assert_eq!(fs::read_to_string(&lines).expect("the reader ran"), expected, "{}", daemon.log());
+}
+
+#[test]
+fn instances_start_when_the_delay_is_over() {
+    need(&["keepalived"]);
+    for kind in BOTH {
+        let machine = Machine::new();
+        let config = format!("global_defs {{\n    vrrp_startup_delay 1.5\n}}\n{CONFIG}");
+        let begin = Instant::now();
+        let mut daemon = start(&machine, kind, &config);
+        machine.logged(&daemon, "Delaying startup for 1.5 seconds", 1);
+        machine.logged(&daemon, "Entering MASTER STATE", 1);
+        // The delay, three intervals, and the skew of priority 150.
+        assert!(
+            begin.elapsed() > Duration::from_millis(1500 + 3000 + 400),
+            "{kind:?}: {:?}",
+            begin.elapsed()
+        );
+        assert!(daemon.stop().expect("an orderly end").success());
+    }
+    let machine = Machine::new();
+    let mut daemon =
+        start(&machine, Kind::Vrrpd, &format!("global_defs {{\n    vrrp_startup_delay 600\n}}\n{CONFIG}"));
+    machine.logged(&daemon, "Startup complete", 1);
+    daemon.tree.signal(Signal::SIGHUP).expect("it runs");
+    machine.logged(&daemon, "Reload complete", 1);
+    assert!(daemon.stop().expect("a stop does not wait either").success());
+    assert!(!daemon.log().contains("STATE"), "{}", daemon.log());
+}

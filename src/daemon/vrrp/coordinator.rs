@@ -10,7 +10,7 @@ use super::task::{Beginning, Control, Task};
 use super::{Command, Shared, ToService};
 use crate::config::Config;
 use crate::config::block::{DynamicInterfaces, Tracked, VrrpInstance};
-use crate::config::dump::SocketState;
+use crate::config::dump::{SocketState, general};
 use crate::status::Snapshot;
 use crate::sys::clock;
 use crate::sys::netlink::{Change, Event, PresentAddress};
@@ -56,6 +56,8 @@ pub(super) struct Coordinator {
     events: mpsc::Receiver<Event>,
     commands: mpsc::Receiver<Command>,
     respawned: bool,
+    /// `vrrp_startup_delay`: no instance starts before then.
+    starts_at: Option<Instant>,
     /// Leave addresses and sends no priority 0 at the end (`-V`).
     keep_addresses: bool,
 }
@@ -109,6 +111,7 @@ impl Coordinator {
             events,
             commands,
             respawned,
+            starts_at: None,
             keep_addresses,
         })
     }
@@ -120,15 +123,15 @@ impl Coordinator {
             return End::InterfacesMissing;
         }
         self.tell_sources();
-        for config in self.config.instances.clone() {
-            let handle = self.start(config, self.respawned);
-            self.instances.push(handle);
+        self.starts_at = self.startup_delay();
+        if self.starts_at.is_none() {
+            self.start_instances();
         }
         self.shared.tell_service(ToService::Ready);
         loop {
             self.carry_out_effects();
             let restart = self.instances.iter().filter_map(|handle| handle.restart).min();
-            let next = [self.switchboard.poll_timeout(), restart].into_iter().flatten().min();
+            let next = [self.switchboard.poll_timeout(), restart, self.starts_at].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
@@ -143,6 +146,25 @@ impl Coordinator {
                 () = self.shared.deadlines.sleep_until(next) => self.on_time(),
                 Some(ended) = self.tasks.join_next_with_id() => self.on_ended(ended),
             }
+        }
+    }
+
+    /// A child that takes the place of another starts at once, for the same reason.
+    fn startup_delay(&self) -> Option<Instant> {
+        let global = &self.config.global;
+        let after_boot = global.vrrp_delay_after_boot.saturating_sub(clock::since_boot());
+        let delay = global.vrrp_startup_delay.max(after_boot);
+        if delay.is_zero() || self.respawned {
+            return None;
+        }
+        tracing::info!("Delaying startup for {} seconds", general(delay.as_secs_f64()));
+        Some(clock::now() + delay)
+    }
+
+    fn start_instances(&mut self) {
+        for config in self.config.instances.clone() {
+            let handle = self.start(config, self.respawned);
+            self.instances.push(handle);
         }
     }
 
@@ -190,6 +212,11 @@ impl Coordinator {
     }
 
     fn on_time(&mut self) {
+        if self.starts_at.is_some_and(|at| at <= clock::now()) {
+            self.starts_at = None;
+            tracing::info!("Delayed start completed");
+            self.start_instances();
+        }
         let now = clock::now();
         self.switchboard.handle_timeout(now);
         for index in 0..self.instances.len() {
@@ -404,6 +431,11 @@ impl Coordinator {
         self.shared.ledger.borrow_mut().hold_removals();
         self.shared.announcer.set_pace(super::pace(&config));
         self.switchboard.handle(clock::now(), SwitchInput::Reconfigure(Arc::clone(&config)));
+        if self.starts_at.is_some() {
+            self.config = config;
+            drop(self.settle());
+            return self.shared.tell_service(ToService::Reloaded(true));
+        }
         let mut old = std::mem::take(&mut self.instances);
         for new in &config.instances {
             let kept = old.iter().position(|handle| same_router(&handle.config, new));

@@ -28,6 +28,7 @@ use crate::status::Snapshot;
 use crate::sys::deadlines::Deadlines;
 use crate::sys::{process, sched};
 use crate::track::Signal;
+use crate::types::{Priority, State};
 use crate::vrrp::{Notification, RunId, SwitchInput};
 use announcer::{Announcer, Pace};
 use coordinator::{Coordinator, End, Setup};
@@ -56,6 +57,8 @@ pub(super) enum ToService {
     SignalScript(RunId, Signal),
     /// Tell scripts and whoever else subscribes.
     Notify(Notify),
+    /// The priority of an instance has moved, and FIFOs shall know.
+    Priority(Arc<VrrpInstance>, State, Priority),
 }
 
 /// An instance has something to tell.

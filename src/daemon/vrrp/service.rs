@@ -1,10 +1,11 @@
 //! The service thread: everything that may take long, kept away from the protocol.
 
-use super::{Command, ToService};
+use super::{Command, Notify, ToService};
 use crate::config::Config;
 use crate::daemon::child::{AsyncParentLink, FromChild, FromParent, ParentLink};
 use crate::daemon::configuration;
 use crate::daemon::dump_file;
+use crate::daemon::fifo::{self, Fifos};
 use crate::daemon::identity::Identity;
 use crate::daemon::options::Options;
 use crate::daemon::scripts::Scripts;
@@ -42,6 +43,7 @@ pub(super) fn start(setup: Setup) -> io::Result<std::thread::JoinHandle<()>> {
             identity: setup.identity,
             config: setup.config,
             coming: None,
+            fifos: Fifos::default(),
             signals: setup.signals.into_stream()?,
             parent: setup.parent.into_async()?,
             commands: setup.commands,
@@ -59,6 +61,7 @@ struct Service {
     /// The configuration in force, and the one that a reload is bringing.
     config: Arc<Config>,
     coming: Option<Arc<Config>>,
+    fifos: Fifos,
     signals: SignalStream,
     parent: AsyncParentLink,
     scripts: Scripts,
@@ -68,6 +71,7 @@ struct Service {
 impl Service {
     async fn run(mut self, mut from_protocol: mpsc::UnboundedReceiver<ToService>) {
         let mut parent_is_there = true;
+        self.configure_fifos();
         loop {
             tokio::select! {
                 biased;
@@ -93,7 +97,25 @@ impl Service {
                 input = self.scripts.next() => self.tell(Command::Script(input)).await,
             }
         }
+        // A reader gets the rest of the lines, and TERM with the end of this process.
+        self.fifos.close();
         self.scripts.finish().await;
+    }
+
+    fn configure_fifos(&mut self) {
+        let readers = self.fifos.configure(&self.config.global);
+        readers.into_iter().for_each(|reader| self.scripts.reader(reader));
+    }
+
+    /// All states again, for readers that a reload has started anew.
+    async fn write_states(&mut self) {
+        let (answer, snapshot) = oneshot::channel();
+        self.tell(Command::Snapshot(answer)).await;
+        let Ok(snapshot) = snapshot.await else { return };
+        for status in &snapshot.instances {
+            let what = status.state.to_string();
+            self.fifos.write(&fifo::instance_line(&status.config.name, &what, status.priority.get()));
+        }
     }
 
     async fn tell(&self, command: Command) {
@@ -106,6 +128,10 @@ impl Service {
             ToService::Ready => self.parent.tell(FromChild::Ready).await,
             ToService::Reloaded(true) => {
                 self.config = self.coming.take().unwrap_or_else(|| Arc::clone(&self.config));
+                self.configure_fifos();
+                if self.config.global.fifo_write_vrrp_states_on_reload && !self.fifos.is_empty() {
+                    self.write_states().await;
+                }
                 self.parent.tell(FromChild::Reloaded).await;
             }
             ToService::Reloaded(false) => {
@@ -114,7 +140,15 @@ impl Service {
             }
             ToService::StartScript(run, script) => self.scripts.start_check(run, &script),
             ToService::SignalScript(run, signal) => self.scripts.signal_check(run, signal),
-            ToService::Notify(notify) => self.scripts.notify(&notify.config, notify.notification),
+            ToService::Notify(Notify { config, notification }) => {
+                self.scripts.notify(&config, notification);
+                let (what, priority) = (notification.event.to_string(), notification.priority.get());
+                self.fifos.write(&fifo::instance_line(&config.name, &what, priority));
+            }
+            ToService::Priority(config, state, priority) => {
+                let what = format!("{state}_PRIORITY");
+                self.fifos.write(&fifo::instance_line(&config.name, &what, priority.get()));
+            }
         }
     }
 
@@ -122,6 +156,7 @@ impl Service {
         if let Err(error) = self.scripts.use_runner(runner) {
             tracing::error!("cannot reach the new script runner: {error}");
         }
+        self.fifos.readers().into_iter().for_each(|reader| self.scripts.reader(reader));
     }
 
     async fn on_request(&mut self, request: Request) {

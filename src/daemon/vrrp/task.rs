@@ -13,8 +13,8 @@ use crate::sys::clock;
 use crate::sys::netlink::Change;
 use crate::types::{Instant, State};
 use crate::vrrp::{
-    AddressChange, Effect, Event, Input, Instance, InstanceStatus, Leftovers, Notification, Start, Timer,
-    Tracking, Transmit,
+    AddressChange, Effect, Event, Input, Instance, InstanceStatus, Leftovers, Notice, NoticeKind,
+    Notification, Start, Timer, Tracking, Transmit,
 };
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -257,8 +257,7 @@ impl Task {
         while let Some(effect) = self.machine.poll_effect() {
             match effect {
                 Effect::Send(transmit) => self.send(&transmit),
-                Effect::Notice(notice) if notice.is_detail() => tracing::debug!("{notice}"),
-                Effect::Notice(notice) => tracing::info!("{notice}"),
+                Effect::Notice(notice) => self.tell(&notice),
                 Effect::Addresses(change) => self.change_addresses(change),
                 Effect::Announce(_) | Effect::Notify(_) if self.answered < self.requested => {
                     self.waiting.push_back((self.requested, effect));
@@ -266,6 +265,20 @@ impl Task {
                 Effect::Announce(burst) => self.shared.announcer.announce(self.id, &burst),
                 Effect::Notify(notification) => self.notify(notification),
             }
+        }
+    }
+
+    fn tell(&self, notice: &Notice) {
+        match notice.is_detail() {
+            true => tracing::debug!("{notice}"),
+            false => tracing::info!("{notice}"),
+        }
+        let config = self.machine.config();
+        if let NoticeKind::PriorityChanged(_, new) = notice.kind
+            && config.notify_priority_changes
+        {
+            let config = Arc::clone(config);
+            self.shared.tell_service(ToService::Priority(config, self.machine.state(), new));
         }
     }
 

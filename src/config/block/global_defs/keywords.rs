@@ -67,7 +67,7 @@ keywords! {
     "vrrp_skip_check_adv_addr" Optional "[BOOL]" "" "off" => inherited::skip_check_adv_addr, "do not compare the addresses of further adverts of one master";
     "vrrp_strict" Optional "[BOOL]" "" "off" => inherited::strict, "default of `strict_mode`: what the RFC forbids is refused", NotYet("instances are not held to the letter of the RFC");
     "vrrp_owner_ignore_adverts" Optional "[BOOL]" "" "off" => inherited::owner_ignore_adverts, "default of `owner_ignore_adverts`: the owner of the addresses is master whatever it hears", NotYet("an owner answers the adverts of others");
-    "vrrp_notify_priority_changes" Optional "[BOOL]" "" "off" => inherited::notify_priority_changes, "default of `notify_priority_changes`: FIFOs are told of new priorities", NotYet("there are no FIFOs");
+    "vrrp_notify_priority_changes" Optional "[BOOL]" "" "off" => inherited::notify_priority_changes, "default of `notify_priority_changes`: FIFOs are told of new priorities";
     "v3_checksum_as_v2" Flag "" "" "off" => |d, _, _| d.defs.v3_checksum_as_v2 = true, "default of `v3_checksum_as_v2`: VRRPv3 over IPv4 without the pseudo header in the checksum", NotYet("the pseudo header is always in the checksum");
     "vrrp_garp_extra_if" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "default of `garp_extra_if`: repeat gratuitous ARPs on further interfaces of the addresses", NotYet("nothing is repeated there");
     "vrrp_vmac_garp_intvl" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "deprecated spelling of `vrrp_garp_extra_if`", NotYet("nothing is repeated there");
@@ -104,11 +104,11 @@ keywords! {
     "nftables" Optional "[TABLE]" "" "off; keepalived" => firewall::nftables, "filter with nftables what must not be accepted", NotYet("nothing is filtered");
     "nftables_priority" Required "N" "-2147483648 to 2147483647" "-1" => firewall::nftables_priority, "priority of the chains that filter", NotYet("nothing is filtered");
     "nftables_ifindex" Flag "" "" "off" => |d, _, _| d.defs.firewall.ifindex = true, "tell interfaces by number in them", NotYet("nothing is filtered");
-    "notify_fifo" Optional "PATH [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.fifo.set_fifo("", n, d.script_account, cx), "FIFO that gets all events", NotYet("there are no FIFOs");
-    "notify_fifo_script" Optional "COMMAND [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.fifo.set_script(n, d.script_account, cx), "reads that FIFO", NotYet("there are no FIFOs");
-    "vrrp_notify_fifo" Optional "PATH [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.vrrp_fifo.set_fifo("vrrp_", n, d.script_account, cx), "FIFO that gets the events of VRRP", NotYet("there are no FIFOs");
-    "vrrp_notify_fifo_script" Optional "COMMAND [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.vrrp_fifo.set_script(n, d.script_account, cx), "reads that FIFO", NotYet("there are no FIFOs");
-    "fifo_write_vrrp_states_on_reload" Flag "" "" "off" => |d, _, _| d.defs.fifo_write_vrrp_states_on_reload = true, "tell FIFOs every state again after a reload", NotYet("there are no FIFOs");
+    "notify_fifo" Optional "PATH [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.fifo.set_fifo("", n, d.script_account, cx), "FIFO that gets all events";
+    "notify_fifo_script" Optional "COMMAND [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.fifo.set_script(n, d.script_account, cx), "reads that FIFO";
+    "vrrp_notify_fifo" Optional "PATH [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.vrrp_fifo.set_fifo("vrrp_", n, d.script_account, cx), "FIFO that gets the events of VRRP";
+    "vrrp_notify_fifo_script" Optional "COMMAND [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.vrrp_fifo.set_script(n, d.script_account, cx), "reads that FIFO";
+    "fifo_write_vrrp_states_on_reload" Flag "" "" "off" => |d, _, _| d.defs.fifo_write_vrrp_states_on_reload = true, "tell FIFOs every state again after a reload";
     "snmp_socket" Optional "PATH" "" "unix:/var/agentx/master" => snmp::socket, "where the SNMP master agent listens", NotYet("nothing is served over SNMP");
     "enable_traps" Flag "" "" "off" => |d, _, _| d.defs.snmp.traps = true, "send SNMP traps", NotYet("nothing is served over SNMP");
     "enable_snmp_vrrp" Flag "" "" "off" => |d, _, _| d.defs.snmp.vrrp = true, "serve keepalived's own MIB over SNMP", NotYet("nothing is served over SNMP");
@@ -129,8 +129,8 @@ keywords! {
     "process_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.process.force, n), "beyond the system's limit", NotYet("no processes are tracked");
     "vrrp_rx_bufs_policy" Optional "MTU|ADVERT|BYTES" "0 to 4294967295" "the system's" => |d, n, cx| d.defs.buffers.set_policy(n, cx), "receive buffers for adverts: a size, or packets that must fit", NotYet("they have their usual size");
     "vrrp_rx_bufs_multiplier" Optional "N" "1 to 4294967295" "3" => |d, n, cx| d.defs.buffers.set_multiplier(n, cx), "packets that must fit", NotYet("they have their usual size");
-    "vrrp_startup_delay" Required "SECS" "0.001 to 4294.967295" "0" => startup_delay, "from the start of the daemon to that of its instances", NotYet("instances start at once");
-    "vrrp_delay_after_boot" Required "SECS" "0.001 to 4294.967295" "0" => delay_after_boot, "from the start of the machine to that of the instances; the later of both counts", NotYet("instances start at once");
+    "vrrp_startup_delay" Required "SECS" "0.001 to 4294.967295" "0" => startup_delay, "from the start of the daemon to that of its instances";
+    "vrrp_delay_after_boot" Required "SECS" "0.001 to 4294.967295" "0" => delay_after_boot, "from the start of the machine to that of the instances; the later of both counts";
     "log_unknown_vrids" Flag "" "" "off" => |d, _, _| d.defs.log_unknown_vrids = true, "log adverts of virtual routers that are not ours", NotYet("they are not logged");
     "vmac_prefix" Required "NAME" "" "vrrp" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_prefix, "vmac prefix", n, cx), "how names of virtual MAC interfaces begin", NotYet("there are no virtual MACs");
     "vmac_addr_prefix" Required "NAME" "" "`vmac_prefix`" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_addr_prefix, "vmac_addr prefix", n, cx), "those for addresses on further interfaces", NotYet("there are no virtual MACs");
