@@ -271,6 +271,7 @@ fn files() -> Vec<String> {
         "use_vmac\nvmac_xmit_base",
         "use_vmac\nunicast_peer {\n10.0.0.2\n}",
         "use_vmac\nvmac_xmit_base\nunicast_peer {\n10.0.0.2\n}",
+        "interface eth9\nuse_vmac\nunicast_peer {\n10.0.0.2\n}",
         "use_vmac\nstrict_mode",
         "use_vmac 02:00:00:00:01:02\nstrict_mode\nvmac_xmit_base",
         "use_vmac\nvirtual_ipaddress {\n10.0.0.2 use_vmac\n10.0.0.3 dev eth1 use_vmac\n}",

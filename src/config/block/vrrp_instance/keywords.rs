@@ -33,6 +33,8 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) interface: Option<(IfName, Span)>,
     /// An `interface` line was refused, as reported.
     pub(in crate::config) interface_refused: bool,
+    /// There is none of that name, as reported.
+    interface_absent: bool,
     pub(in crate::config) vrid: Option<(Vrid, Span)>,
     pub(in crate::config) priority: Option<Priority>,
     /// Microseconds, 10 ms to 255 s.
@@ -190,6 +192,7 @@ impl InstanceDraft {
             state: None,
             interface: None,
             interface_refused: false,
+            interface_absent: false,
             vrid: None,
             priority: None,
             advert_int: None,
@@ -266,7 +269,7 @@ impl InstanceDraft {
         let Some(span) = vmac.or(self.ipvlan.as_ref().map(|ipvlan| ipvlan.span)) else { return };
         let Some(unicast) = self.unicast else { return };
         let name = &self.name;
-        if self.interface.is_none() {
+        if self.interface.is_none() || self.interface_absent {
             let text =
                 format!("({name}): Cannot use VMAC/ipvlan with unicast and no interface - clearing use_vmac");
             let problem = Diagnostic::warning("virtual-link-without-base", span, "there is no `interface`")
@@ -349,7 +352,9 @@ fn interface(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
             return cx.report(problem);
         }
     };
-    match cx.interface(word) {
+    let found = cx.interface(word);
+    d.interface_absent = found.is_none();
+    match found {
         Some((_, Some(facts))) if facts.loopback => {
             let problem = Diagnostic::error(
                 "loopback-interface",
