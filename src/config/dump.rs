@@ -167,6 +167,8 @@ pub struct SocketState {
     pub unicast: Option<IpAddr>,
     /// IPv4 or IPv6.
     pub family: Family,
+    /// What its instances want of its receive buffer, in bytes; 0: as the system has it.
+    pub rx_buffer: u32,
     /// Names of the instances that use it.
     pub instances: Vec<String>,
 }
@@ -323,7 +325,7 @@ fn dump_socket(socket: &SocketState, config: &Config, out: &mut Out) {
     if let Some(address) = socket.unicast {
         field!(out, "Address = {address}");
     }
-    field!(out, "Rx buf size = 0");
+    field!(out, "Rx buf size = {}", socket.rx_buffer);
     field!(out, "VRRP instances");
     for instance in config.instances.iter().filter(|i| socket.instances.contains(&i.name)) {
         member!(out, "{} vrid {}", instance.name, instance.vrid);

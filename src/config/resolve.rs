@@ -3,6 +3,7 @@
 //! Everything here is said by keepalived when it has read the whole file, so it names no line; ours
 //! point at the lines that disagree.
 
+mod buffer;
 mod groups;
 mod strict;
 mod virtual_link;
@@ -19,6 +20,7 @@ use super::source::Span;
 use super::value::{AddressDraft, VirtualAddress};
 use super::{Config, Lvs};
 use crate::types::{AdvertInt, Family, IfName, Priority, State, Version, Vrid};
+use buffer::Demand;
 use groups::Groups;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -199,6 +201,15 @@ fn complete(
     if placed.vips.is_empty() && !allow_no_vips {
         no_vip(&draft, strict || version == Version::V3, cx);
     }
+    let demand = Demand {
+        given: draft.kernel_rx_buf_size,
+        mtu: mtu(&interface, cx),
+        version,
+        family,
+        auth: &auth,
+        vips: placed.vips.len(),
+    };
+    let rx_buffer = demand.bytes(global);
     let garp_extra = strict::settle_extra(&draft, global, &placed);
     want_firewall(&draft, !accept, link.own.as_ref(), global, cx);
     let weightless = match group {
@@ -255,6 +266,7 @@ fn complete(
             .or(group.and_then(|group| group.notify_priority_changes))
             .unwrap_or(global.vrrp_notify_priority_changes),
         kernel_rx_buf_size: Some(draft.kernel_rx_buf_size).filter(|size| *size > 0),
+        rx_buffer,
         config_faults,
         debug: draft.debug,
     })
@@ -578,6 +590,14 @@ fn no_vip(draft: &InstanceDraft, required: bool, cx: &mut Context<'_>) {
 }
 
 const ASSUMED_MTU: u32 = 1500;
+
+fn mtu(interface: &IfName, cx: &Context<'_>) -> u32 {
+    match cx.environment.link(interface) {
+        Fact::Known(facts) => facts.mtu.unwrap_or(ASSUMED_MTU),
+        Fact::Unchecked | Fact::Absent => ASSUMED_MTU,
+    }
+}
+
 /// The count of addresses is an octet of the packet.
 const MOST_VIPS: usize = 255;
 
@@ -590,10 +610,7 @@ fn surplus_vips(
     interface: &IfName,
     cx: &mut Context<'_>,
 ) -> Vec<AddressDraft> {
-    let mtu = match cx.environment.link(interface) {
-        Fact::Known(facts) => facts.mtu.unwrap_or(ASSUMED_MTU),
-        Fact::Unchecked | Fact::Absent => ASSUMED_MTU,
-    };
+    let mtu = mtu(interface, cx);
     let (ip_header, address) = match family {
         Family::V4 => (20, 4),
         Family::V6 => (40, 16),

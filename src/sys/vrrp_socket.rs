@@ -119,6 +119,15 @@ impl VrrpSocket {
         self.receive.get_ref().attach_filter(&vrid_filter(self.family, vrids))
     }
 
+    /// Asks for a receive buffer of this many bytes; the kernel keeps it within `net.core.rmem_max`, and
+    /// counts twice as much for its own book-keeping.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn set_receive_buffer(&self, bytes: u32) -> io::Result<()> {
+        self.receive.get_ref().set_recv_buffer_size(usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+
     /// Sends a complete IPv4 packet, header included (the kernel fills in the header checksum).
     ///
     /// # Errors
@@ -423,6 +432,17 @@ mod tests {
                 let (.., payload) = receive_one(&b, &mut buffer).await;
                 assert_eq!(payload, [0x21, 255]);
                 assert!(b.receive(&mut buffer).unwrap().is_none());
+            });
+        });
+    }
+
+    #[test]
+    fn the_receive_buffer_has_the_size_that_is_asked_for() {
+        in_namespace(|| {
+            block_on(async {
+                let socket = open("va", &Endpoint::Multicast { group: GROUP }, &[9]);
+                socket.set_receive_buffer(50_000).unwrap();
+                assert_eq!(socket.receive.get_ref().recv_buffer_size().unwrap(), 100_000);
             });
         });
     }

@@ -111,6 +111,8 @@ pub struct VrrpInstance {
     pub notify_priority_changes: bool,
     /// `kernel_rx_buf_size` in bytes; `None`: as `vrrp_rx_bufs_policy` says.
     pub kernel_rx_buf_size: Option<u32>,
+    /// What one or the other makes of it: its part of the receive buffer; `None`: the system's.
+    pub rx_buffer: Option<u32>,
     /// Mistakes of the configuration that hold it in FAULT.
     pub config_faults: u32,
     /// `debug`, 0 to 4: kept, without effect, as in keepalived.
@@ -284,6 +286,7 @@ impl VrrpInstance {
             notify_deleted: false,
             notify_priority_changes: false,
             kernel_rx_buf_size: None,
+            rx_buffer: None,
             config_faults: 0,
             debug: 0,
         }

@@ -5,6 +5,7 @@
 
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, place};
+use super::promotion::Promotion;
 use super::sockets::endpoint;
 use super::task::{Beginning, Control, Task};
 use super::{Command, Shared, ToService};
@@ -60,6 +61,7 @@ pub(super) struct Coordinator {
     starts_at: Option<Instant>,
     /// Leave addresses and sends no priority 0 at the end (`-V`).
     keep_addresses: bool,
+    promotion: Promotion,
 }
 
 /// An instance as the coordinator knows it.
@@ -113,6 +115,7 @@ impl Coordinator {
             respawned,
             starts_at: None,
             keep_addresses,
+            promotion: Promotion::default(),
         })
     }
 
@@ -123,6 +126,7 @@ impl Coordinator {
             return End::InterfacesMissing;
         }
         self.tell_sources();
+        self.promotion.follow(&self.config);
         self.starts_at = self.startup_delay();
         if self.starts_at.is_none() {
             self.start_instances();
@@ -286,6 +290,7 @@ impl Coordinator {
             };
             if let Some(known) = states.iter_mut().find(|state| state.fd_in == fd_in) {
                 known.instances.push(config.name.clone());
+                known.rx_buffer = known.rx_buffer.saturating_add(config.rx_buffer.unwrap_or(0));
                 continue;
             }
             states.push(SocketState {
@@ -297,6 +302,7 @@ impl Coordinator {
                     Endpoint::Multicast { .. } => None,
                 },
                 family: config.family,
+                rx_buffer: config.rx_buffer.unwrap_or(0),
                 instances: vec![config.name.clone()],
             });
         }
@@ -310,8 +316,12 @@ impl Coordinator {
     fn on_events(&mut self, first: Event) {
         let mut changed = BTreeSet::new();
         let mut bereft = BTreeSet::new();
+        let mut anew = BTreeSet::new();
         let mut next = Some(first);
         while let Some(event) = next {
+            if let Event::LinkAdded(link) = &event {
+                anew.insert(link.name.clone());
+            }
             match &event {
                 Event::LinkAdded(link) | Event::LinkChanged(link) => {
                     changed.insert(link.name.clone());
@@ -331,6 +341,9 @@ impl Coordinator {
             self.log_event(&event);
             self.shared.links.borrow_mut().apply(&event);
             next = self.events.try_recv().ok();
+        }
+        for name in &anew {
+            self.promotion.renew(name);
         }
         for name in &changed {
             let up = self.shared.links.borrow().get(name).is_some_and(|link| link.up);
@@ -445,6 +458,7 @@ impl Coordinator {
             };
             self.instances.push(handle);
         }
+        self.promotion.follow(&config);
         self.config = config;
         self.carry_out_effects();
         for handle in old {

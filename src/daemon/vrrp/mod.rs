@@ -17,6 +17,7 @@ mod inbox;
 mod kernel;
 mod ledger;
 mod links;
+mod promotion;
 mod service;
 mod sockets;
 mod task;

@@ -49,6 +49,8 @@ pub(super) struct Member {
     pub(super) vrid: Vrid,
     /// Whom it expects adverts from; empty: anybody.
     pub(super) peers: Vec<IpAddr>,
+    /// Its part of the receive buffer, in bytes; 0: none of its own.
+    pub(super) buffer: u32,
     pub(super) inbox: Rc<Inbox>,
 }
 
@@ -88,6 +90,7 @@ impl Sockets {
         shared.members.borrow_mut().push((number, member));
         let membership = Membership { shared, number, peers };
         membership.shared.refresh_filter()?;
+        membership.shared.refresh_buffer();
         Ok(membership)
     }
 
@@ -131,6 +134,17 @@ async fn receive(shared: Weak<Shared>) {
 impl Shared {
     fn refresh_filter(&self) -> io::Result<()> {
         self.socket.set_vrids(&self.members.borrow().iter().map(|(_, member)| member.vrid).collect())
+    }
+
+    /// The buffer is as large as all members together want it. A smaller one loses what it must hold.
+    fn refresh_buffer(&self) {
+        let wanted =
+            self.members.borrow().iter().fold(0u32, |sum, (_, member)| sum.saturating_add(member.buffer));
+        if wanted > 0
+            && let Err(error) = self.socket.set_receive_buffer(wanted)
+        {
+            tracing::warn!("vrrp set receive socket buffer size error {}", error.raw_os_error().unwrap_or(0));
+        }
     }
 
     /// Takes at most [`BATCH`] packets; how many there were.

@@ -241,7 +241,8 @@ impl Task {
         if self.membership.as_ref().is_some_and(fits) {
             return;
         }
-        let member = Member { vrid: config.vrid, peers, inbox: Rc::clone(&self.inbox) };
+        let buffer = config.rx_buffer.unwrap_or(0);
+        let member = Member { vrid: config.vrid, peers, buffer, inbox: Rc::clone(&self.inbox) };
         // The old socket is left only after the new one is open.
         match shared.sockets.join(link, &endpoint, member) {
             Ok(membership) => self.membership = Some(membership),

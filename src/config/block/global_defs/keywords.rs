@@ -65,10 +65,10 @@ keywords! {
     "vrrp_version" Required "N" "2 or 3" "2" => inherited::version, "version of IPv4 instances";
     "vrrp_check_unicast_src" Flag "" "" "off" => |d, _, _| d.defs.vrrp_check_unicast_src = true, "accept unicast adverts of configured peers only";
     "vrrp_skip_check_adv_addr" Optional "[BOOL]" "" "off" => inherited::skip_check_adv_addr, "do not compare the addresses of further adverts of one master";
-    "vrrp_strict" Optional "[BOOL]" "" "off" => inherited::strict, "default of `strict_mode`: what the RFC forbids is refused", NotYet("instances are not held to the letter of the RFC");
-    "vrrp_owner_ignore_adverts" Optional "[BOOL]" "" "off" => inherited::owner_ignore_adverts, "default of `owner_ignore_adverts`: the owner of the addresses is master whatever it hears", NotYet("an owner answers the adverts of others");
+    "vrrp_strict" Optional "[BOOL]" "" "off" => inherited::strict, "default of `strict_mode`: what the RFC forbids is refused", NotYet("packets to VIPs are accepted; all else holds");
+    "vrrp_owner_ignore_adverts" Optional "[BOOL]" "" "off" => inherited::owner_ignore_adverts, "default of `owner_ignore_adverts`: the owner of the addresses is master whatever it hears";
     "vrrp_notify_priority_changes" Optional "[BOOL]" "" "off" => inherited::notify_priority_changes, "default of `notify_priority_changes`: FIFOs are told of new priorities";
-    "v3_checksum_as_v2" Flag "" "" "off" => |d, _, _| d.defs.v3_checksum_as_v2 = true, "default of `v3_checksum_as_v2`: VRRPv3 over IPv4 without the pseudo header in the checksum", NotYet("the pseudo header is always in the checksum");
+    "v3_checksum_as_v2" Flag "" "" "off" => |d, _, _| d.defs.v3_checksum_as_v2 = true, "default of `v3_checksum_as_v2`: VRRPv3 over IPv4 without the pseudo header in the checksum", Differs("a checksum must be right with or without the pseudo header; keepalived then takes any");
     "vrrp_garp_extra_if" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "default of `garp_extra_if`: repeat gratuitous ARPs on further interfaces of the addresses", NotYet("nothing is repeated there");
     "vrrp_vmac_garp_intvl" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "deprecated spelling of `vrrp_garp_extra_if`", NotYet("nothing is repeated there");
     "dynamic_interfaces" Optional "[allow_if_changes]" "" "off" => dynamic_interfaces, "interfaces need not exist when the file is read";
@@ -127,8 +127,8 @@ keywords! {
     "vrrp_netlink_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.monitor.force, n), "beyond the system's limit", NotYet("it has its usual size");
     "process_monitor_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.process.set(n, cx), "receive buffer for what the kernel reports of processes", NotYet("no processes are tracked");
     "process_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.process.force, n), "beyond the system's limit", NotYet("no processes are tracked");
-    "vrrp_rx_bufs_policy" Optional "MTU|ADVERT|BYTES" "0 to 4294967295" "the system's" => |d, n, cx| d.defs.buffers.set_policy(n, cx), "receive buffers for adverts: a size, or packets that must fit", NotYet("they have their usual size");
-    "vrrp_rx_bufs_multiplier" Optional "N" "1 to 4294967295" "3" => |d, n, cx| d.defs.buffers.set_multiplier(n, cx), "packets that must fit", NotYet("they have their usual size");
+    "vrrp_rx_bufs_policy" Optional "MTU|ADVERT|BYTES" "0 to 4294967295" "the system's" => |d, n, cx| d.defs.buffers.set_policy(n, cx), "receive buffers for adverts: a size, or packets that must fit";
+    "vrrp_rx_bufs_multiplier" Optional "N" "1 to 4294967295" "3" => |d, n, cx| d.defs.buffers.set_multiplier(n, cx), "packets that must fit";
     "vrrp_startup_delay" Required "SECS" "0.001 to 4294.967295" "0" => startup_delay, "from the start of the daemon to that of its instances";
     "vrrp_delay_after_boot" Required "SECS" "0.001 to 4294.967295" "0" => delay_after_boot, "from the start of the machine to that of the instances; the later of both counts";
     "log_unknown_vrids" Flag "" "" "off" => |d, _, _| d.defs.log_unknown_vrids = true, "log adverts of virtual routers that are not ours", NotYet("they are not logged");
