@@ -163,6 +163,8 @@ pub struct SocketState {
     pub fd_out: i32,
     /// The link.
     pub interface: IfName,
+    /// Of IP protocol 51: its adverts have an authentication header.
+    pub ah: bool,
     /// The address that it is bound to, for unicast; `None`: multicast.
     pub unicast: Option<IpAddr>,
     /// IPv4 or IPv6.
@@ -320,7 +322,7 @@ fn dump_socket(socket: &SocketState, config: &Config, out: &mut Out) {
     object!(out, "fd_in {} fd_out = {}", socket.fd_in, socket.fd_out);
     field!(out, "Interface = {}", socket.interface);
     field!(out, "Family = {}", socket.family);
-    field!(out, "Protocol = VRRP");
+    field!(out, "Protocol = {}", if socket.ah { "AH" } else { "VRRP" });
     field!(out, "Type = {}", if socket.unicast.is_some() { "Unicast" } else { "Multicast" });
     if let Some(address) = socket.unicast {
         field!(out, "Address = {address}");

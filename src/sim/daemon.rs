@@ -31,7 +31,7 @@ impl World {
         if node.is_alive() {
             return;
         }
-        let now = node.local(self.now);
+        let (now, wall) = (node.local(self.now), node.time_of_day(self.now));
         node.remove_unknown_leftovers();
         let config = self.border.config(host, Arc::clone(&node.plan.config));
         let switchboard = Switchboard::new(now, &config, node.kernel.links());
@@ -47,7 +47,8 @@ impl World {
             let node = &mut self.nodes[host];
             let source = node.source(config);
             let Some(daemon) = &mut node.daemon else { return };
-            let start = Start { tracking: daemon.switchboard.tracking(&config.name), source, leftovers };
+            let tracking = daemon.switchboard.tracking(&config.name);
+            let start = Start { tracking, source, leftovers, wall };
             daemon.instances.push(Instance::new(now, Arc::clone(config), start));
             let machine = Machine { node: host, instance: index };
             self.carry_out(machine, State::Init, Cause::Started);
@@ -119,7 +120,7 @@ impl World {
     // Inputs.
 
     pub(super) fn receive(&mut self, host: Host, datagram: Datagram, genuine: bool) {
-        let vrid = datagram.message.get(1).copied();
+        let vrid = datagram.vrid();
         let v4 = datagram.source.is_ipv4();
         for machine in self.machines(host) {
             let config = self.nodes[host].config(machine.instance);
@@ -195,8 +196,10 @@ impl World {
     }
 
     fn instance(&mut self, machine: Machine, act: impl FnOnce(&mut Instance)) {
+        let wall = self.nodes[machine.node].time_of_day(self.now);
         let daemon = self.nodes[machine.node].daemon.as_mut();
         if let Some(instance) = daemon.and_then(|daemon| daemon.instances.get_mut(machine.instance)) {
+            instance.tell_time_of_day(wall);
             act(instance);
         }
     }

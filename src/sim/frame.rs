@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::types::MacAddr;
-use crate::vrrp::{Datagram, Transmit};
+use crate::vrrp::{Carrier, Datagram, Transmit};
 use crate::wire::{PROTOCOL_VRRP, ipv4, ipv6};
 
 const HEADER_LEN: usize = 14;
@@ -51,11 +51,14 @@ pub(super) fn decode(frame: &[u8], own: MacAddr) -> Option<Datagram> {
         let packet = ipv4::Packet::new(packet).ok()?;
         let payload_len = usize::from(packet.total_len()).checked_sub(packet.header_len())?;
         let message = packet.payload().get(..payload_len)?;
-        let intact = packet.header_checksum_is_valid() && packet.protocol() == PROTOCOL_VRRP;
-        return intact.then(|| Datagram {
+        if !packet.header_checksum_is_valid() || packet.protocol() != PROTOCOL_VRRP {
+            return None;
+        }
+        return Some(Datagram {
             source: packet.source().into(),
             destination: packet.destination().into(),
             ttl: packet.ttl(),
+            carrier: Carrier::Vrrp,
             message: message.to_vec(),
         });
     }
@@ -65,6 +68,7 @@ pub(super) fn decode(frame: &[u8], own: MacAddr) -> Option<Datagram> {
             source: packet.source.into(),
             destination: packet.destination.into(),
             ttl: packet.hop_limit,
+            carrier: Carrier::Vrrp,
             message: message.to_vec(),
         });
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::fault::{Behaviour, Numbering};
 use super::kernel::Kernel;
@@ -134,6 +135,14 @@ impl Node {
     #[must_use]
     pub fn local(&self, world: Instant) -> Instant {
         self.plan.clock.local(world)
+    }
+
+    /// The node's wall clock at a moment of the world: set by NTP, it may be off and does not drift.
+    #[must_use]
+    pub(super) fn time_of_day(&self, world: Instant) -> Duration {
+        /// 2027, or so.
+        const BEGINNING: Duration = Duration::from_secs(1_800_000_000);
+        BEGINNING + self.plan.wall_error + world.since(Instant::ZERO)
     }
 
     /// The address that an instance of this configuration sends from.

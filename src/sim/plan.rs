@@ -10,8 +10,8 @@ use super::lan::Weather;
 use super::random::Random;
 use crate::config::Config;
 use crate::config::block::{
-    Announcements, Auth, Delivery, Preempt, TrackEntry, Tracked, UnicastChecksum, UnicastPeer, VrrpInstance,
-    VrrpScript,
+    Announcements, Auth, AuthHmac, Delivery, Freshness, HmacKey, HmacMode, Preempt, TrackEntry, Tracked,
+    UnicastChecksum, UnicastPeer, VrrpInstance, VrrpScript,
 };
 use crate::config::value::{ScriptCommand, VirtualAddress, Weight};
 use crate::types::{
@@ -49,6 +49,8 @@ pub struct NodePlan {
     pub variants: Vec<Arc<Config>>,
     /// Its clock.
     pub clock: Clock,
+    /// By how much its wall clock is ahead of the others.
+    pub wall_error: Duration,
     /// Its network card.
     pub mac: MacAddr,
     /// Its own addresses on [`Names::lan`].
@@ -221,6 +223,10 @@ impl Router {
         let longest = intervals.iter().max().copied().unwrap_or(AdvertInt::DEFAULT).duration();
         let auth = if version == Version::V2 && family == Family::V4 && random.chance(500) {
             Auth::Pass(Secret::new(b"s3cr3t\0\0".to_vec()))
+        } else if random.chance(150) {
+            let key = HmacKey { id: 7, secret: Secret::new((0..32).collect()) };
+            let freshness = if random.chance(500) { Freshness::Time(5) } else { Freshness::Monotonic };
+            Auth::Hmac(AuthHmac { keys: vec![key.clone()], active: key, freshness, mode: HmacMode::Enforce })
         } else {
             Auth::None
         };
@@ -287,6 +293,7 @@ fn node(
         config: Arc::clone(&variants[0]),
         variants,
         clock: Clock::new(Instant::from_nanos(random.within(0..=1 << 50)), drift_ppm),
+        wall_error: random.duration(Duration::ZERO..=Duration::from_secs(2)),
         mac: MacAddr([0x02, 0, 0, 0, 0, 0x0a + n as u8]),
         addresses: vec![own(n, Family::V4), own(n, Family::V6), global_v6(n)],
         kernel_latency: random.duration(Duration::ZERO..=interval / 5),

@@ -76,7 +76,12 @@ mod tests {
     fn the_running_state_stands_among_the_configuration() {
         let config = Arc::new(crate::vrrp::sample());
         let source = Some("10.99.0.2".parse().unwrap());
-        let start = Start { tracking: Tracking::default(), source, leftovers: Leftovers::Adopt };
+        let start = Start {
+            tracking: Tracking::default(),
+            source,
+            leftovers: Leftovers::Adopt,
+            wall: std::time::Duration::ZERO,
+        };
         let mut instance = Instance::new(Instant::ZERO, Arc::clone(&config), start);
         instance.handle_timeout(Instant::from_nanos(4_000_000_000));
         let snapshot = Snapshot {

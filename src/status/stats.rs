@@ -1,6 +1,7 @@
 //! `keepalived.stats`, as exporters read it: sections at two blanks, integers at four.
 
 use super::Snapshot;
+use crate::config::block::Auth;
 use crate::vrrp::{InstanceStatus, Stats};
 use std::fmt::{self, Write};
 
@@ -29,6 +30,12 @@ fn write_instance(text: &mut String, instance: &InstanceStatus) -> fmt::Result {
         invalid_authtype,
         authtype_mismatch,
         auth_failure,
+        auth_ext_missing,
+        auth_ext_malformed,
+        auth_ext_unknown_key,
+        auth_ext_invalid_hmac,
+        auth_ext_stale,
+        auth_ext_replay,
         pri_zero_rcvd,
         pri_zero_sent,
         version_err: _,
@@ -60,6 +67,21 @@ fn write_instance(text: &mut String, instance: &InstanceStatus) -> fmt::Result {
             ("Failure", auth_failure),
         ],
     )?;
+    // Since keepalived 2.4; readers of the older form must not stumble over what they do not use.
+    if matches!(instance.config.auth, Auth::Hmac(_)) {
+        section(
+            text,
+            "Authentication Extension Errors",
+            &[
+                ("Missing", auth_ext_missing),
+                ("Malformed", auth_ext_malformed),
+                ("Unknown Key", auth_ext_unknown_key),
+                ("Invalid HMAC", auth_ext_invalid_hmac),
+                ("Stale", auth_ext_stale),
+                ("Replay", auth_ext_replay),
+            ],
+        )?;
+    }
     section(text, "Priority Zero", &[("Received", pri_zero_rcvd), ("Sent", pri_zero_sent)])
 }
 
@@ -80,7 +102,12 @@ mod tests {
     /// oracle: keepalived.stats of keepalived 2.2.7 after a takeover, eight adverts and nothing heard.
     #[test]
     fn stats_have_the_shape_that_exporters_read() {
-        let start = Start { tracking: Tracking::default(), source: None, leftovers: Leftovers::Adopt };
+        let start = Start {
+            tracking: Tracking::default(),
+            source: None,
+            leftovers: Leftovers::Adopt,
+            wall: std::time::Duration::ZERO,
+        };
         let config = Arc::new(crate::vrrp::sample());
         let instance = Instance::new(crate::types::Instant::ZERO, config, start);
         let mut status = instance.status();

@@ -1,4 +1,4 @@
-//! Raw sockets of IP protocol 112: one pair for sending and receiving per link, family and
+//! Raw sockets of IP protocol 112, or 51 where adverts have an authentication header: one pair for sending and receiving per link, family and
 //! multicast group or unicast source, shared by every instance that needs the same.
 //!
 //! Sends never block and never queue in user space. Receives are filtered in the kernel by the
@@ -10,7 +10,7 @@ use nix::sys::socket::sockopt::{Ipv6RecvPacketInfo, ReceiveTimestampns};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, sendmsg, setsockopt,
 };
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, Socket, Type};
+use socket2::{Domain, InterfaceIndexOrAddress, SockAddr, SockFilter, Socket, Type};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -19,7 +19,23 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
-const PROTOCOL: i32 = 112;
+/// What carries adverts.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Protocol {
+    /// VRRP itself.
+    Vrrp,
+    /// VRRP behind an IPsec authentication header of 24 bytes; IPv4 only.
+    Ah,
+}
+
+impl Protocol {
+    const fn number(self) -> i32 {
+        match self {
+            Self::Vrrp => 112,
+            Self::Ah => libc::IPPROTO_AH,
+        }
+    }
+}
 
 /// Internetwork control: what all routing protocols use.
 const TRAFFIC_CLASS: u32 = 0xc0;
@@ -60,6 +76,8 @@ pub struct Datagram<'a> {
     pub ttl: u8,
     /// When the kernel took it from the link.
     pub arrived: Instant,
+    /// The IPv4 header, its options included; empty for IPv6.
+    pub ip_header: &'a [u8],
     /// What follows the IP header; the kernel has cut it to the length that the header claims.
     pub payload: &'a [u8],
 }
@@ -71,15 +89,16 @@ pub struct VrrpSocket {
     receive: AsyncFd<Socket>,
     link: IfIndex,
     family: Family,
+    protocol: Protocol,
     endpoint: Endpoint,
 }
 
 impl fmt::Display for VrrpSocket {
     /// In the words of keepalived's log: `ifindex(  8), family(IPv4), proto(112), fd(13,14) multicast, address(224.0.0.18)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (link, family) = (self.link.get(), self.family);
+        let (link, family, protocol) = (self.link.get(), self.family, self.protocol.number());
         let (receive, send) = self.descriptors();
-        write!(f, "ifindex({link:3}), family({family}), proto({PROTOCOL}), fd({receive},{send})")?;
+        write!(f, "ifindex({link:3}), family({family}), proto({protocol}), fd({receive},{send})")?;
         match &self.endpoint {
             Endpoint::Multicast { group } => write!(f, " multicast, address({group})"),
             Endpoint::Unicast { source } => write!(f, " , unicast, address({source})"),
@@ -95,14 +114,15 @@ impl VrrpSocket {
     pub fn open(
         link: IfIndex,
         name: &IfName,
+        protocol: Protocol,
         endpoint: &Endpoint,
         vrids: &BTreeSet<Vrid>,
     ) -> io::Result<Self> {
-        let send = open_sender(link, name, endpoint)?;
-        let receive = open_receiver(link, name, endpoint, vrids)?;
+        let send = open_sender(link, name, protocol, endpoint)?;
+        let receive = open_receiver(link, name, protocol, endpoint, vrids)?;
         // SAFETY: the socket owns its descriptor and nothing replaces or closes it inside the AsyncFd.
         let receive = unsafe { AsyncFd::register(receive)? };
-        Ok(Self { send, receive, link, family: endpoint.family(), endpoint: endpoint.clone() })
+        Ok(Self { send, receive, link, family: endpoint.family(), protocol, endpoint: endpoint.clone() })
     }
 
     /// The numbers of the descriptors that receive and send, for dumps.
@@ -116,7 +136,7 @@ impl VrrpSocket {
     /// # Errors
     /// The kernel has no memory for the filter.
     pub fn set_vrids(&self, vrids: &BTreeSet<Vrid>) -> io::Result<()> {
-        self.receive.get_ref().attach_filter(&vrid_filter(self.family, vrids))
+        self.receive.get_ref().attach_filter(&vrid_filter(self.family, self.protocol, vrids))
     }
 
     /// Asks for a receive buffer of this many bytes; the kernel keeps it within `net.core.rmem_max`, and
@@ -189,20 +209,20 @@ impl VrrpSocket {
     }
 }
 
-fn open_raw(family: Family, name: &IfName) -> io::Result<Socket> {
+fn open_raw(family: Family, protocol: Protocol, name: &IfName) -> io::Result<Socket> {
     let domain = match family {
         Family::V4 => Domain::IPV4,
         Family::V6 => Domain::IPV6,
     };
-    let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(PROTOCOL)))?;
+    let socket = Socket::new(domain, Type::RAW, Some(protocol.number().into()))?;
     socket.set_nonblocking(true)?;
     socket.bind_device(Some(name.as_str().as_bytes()))?;
     Ok(socket)
 }
 
-fn open_sender(link: IfIndex, name: &IfName, endpoint: &Endpoint) -> io::Result<Socket> {
+fn open_sender(link: IfIndex, name: &IfName, protocol: Protocol, endpoint: &Endpoint) -> io::Result<Socket> {
     let family = endpoint.family();
-    let socket = open_raw(family, name)?;
+    let socket = open_raw(family, protocol, name)?;
     // A raw socket receives whatever its protocol number matches; this one must never fill up.
     socket.attach_filter(&[RETURN_NOTHING])?;
     match family {
@@ -223,12 +243,13 @@ fn open_sender(link: IfIndex, name: &IfName, endpoint: &Endpoint) -> io::Result<
 fn open_receiver(
     link: IfIndex,
     name: &IfName,
+    protocol: Protocol,
     endpoint: &Endpoint,
     vrids: &BTreeSet<Vrid>,
 ) -> io::Result<Socket> {
     let family = endpoint.family();
-    let socket = open_raw(family, name)?;
-    socket.attach_filter(&vrid_filter(family, vrids))?;
+    let socket = open_raw(family, protocol, name)?;
+    socket.attach_filter(&vrid_filter(family, protocol, vrids))?;
     setsockopt(&socket, ReceiveTimestampns, &true)?;
     match family {
         Family::V4 => socket.set_multicast_all_v4(false)?,
@@ -285,19 +306,29 @@ fn set_multicast_link_v4(socket: &Socket, link: IfIndex) -> io::Result<()> {
 
 const RETURN_NOTHING: SockFilter = SockFilter::new(RETURN, 0, 0, 0);
 const RETURN_ALL: SockFilter = SockFilter::new(RETURN, 0, 0, u32::MAX);
+/// Octets of an authentication header.
+const AH_LEN: u32 = 24;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
-/// Lets a packet through when the second octet of its IP payload is one of `vrids`.
+/// Lets a packet through when the second octet of its IP payload is one of `vrids`; behind an authentication
+/// header, when that is followed by VRRP and the 26th octet is one of them.
 ///
 /// IPv4 raw sockets filter from the IP header on, IPv6 ones from the payload on.
-fn vrid_filter(family: Family, vrids: &BTreeSet<Vrid>) -> Vec<SockFilter> {
+fn vrid_filter(family: Family, protocol: Protocol, vrids: &BTreeSet<Vrid>) -> Vec<SockFilter> {
     let load_header_length = SockFilter::new((libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH) as u16, 0, 0, 0);
-    let load = |mode: u32| SockFilter::new((libc::BPF_LD | libc::BPF_B | mode) as u16, 0, 0, 1);
-    let mut program = match family {
-        Family::V4 => vec![load_header_length, load(libc::BPF_IND)],
-        Family::V6 => vec![load(libc::BPF_ABS)],
-    };
+    let load = |mode: u32, at: u32| SockFilter::new((libc::BPF_LD | libc::BPF_B | mode) as u16, 0, 0, at);
     let unless_equal_skip = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    let mut program = match (family, protocol) {
+        (Family::V4, Protocol::Vrrp) => vec![load_header_length, load(libc::BPF_IND, 1)],
+        (Family::V4, Protocol::Ah) => vec![
+            load_header_length,
+            load(libc::BPF_IND, 0),
+            SockFilter::new(unless_equal_skip, 1, 0, Protocol::Vrrp.number() as u32),
+            RETURN_NOTHING,
+            load(libc::BPF_IND, AH_LEN + 1),
+        ],
+        (Family::V6, _) => vec![load(libc::BPF_ABS, 1)],
+    };
     for vrid in vrids {
         program.push(SockFilter::new(unless_equal_skip, 0, 1, vrid.get().into()));
         program.push(RETURN_ALL);
@@ -346,6 +377,7 @@ fn receive_ipv4<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Result<Datagra
         destination: Ipv4Addr::from(octets(16)).into(),
         ttl: header[8],
         arrived,
+        ip_header: packet.get(..header_length).ok_or_else(malformed)?,
         payload: packet.get(header_length..).ok_or_else(malformed)?,
     })
 }
@@ -354,7 +386,14 @@ fn receive_ipv6<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Result<Datagra
     let Received { length, from, destination, hop_limit, arrived } = receive_message(socket, buffer)?;
     let source = from.map_or(Ipv6Addr::UNSPECIFIED, |address| address.ip());
     let payload = &buffer[..length];
-    Ok(Datagram { source: source.into(), destination: destination.into(), ttl: hop_limit, arrived, payload })
+    Ok(Datagram {
+        source: source.into(),
+        destination: destination.into(),
+        ttl: hop_limit,
+        arrived,
+        ip_header: &[],
+        payload,
+    })
 }
 
 #[cfg(test)]
@@ -371,7 +410,7 @@ mod tests {
 
     fn open(name: &str, endpoint: &Endpoint, numbers: &[u8]) -> VrrpSocket {
         let (index, name) = link(name);
-        VrrpSocket::open(index, &name, endpoint, &vrids(numbers)).unwrap()
+        VrrpSocket::open(index, &name, Protocol::Vrrp, endpoint, &vrids(numbers)).unwrap()
     }
 
     /// oracle: by hand from RFC 791; TTL 255, TOS 0xc0, identification 0x0102.
@@ -412,6 +451,34 @@ mod tests {
                 }
                 assert!(b.receive(&mut buffer).unwrap().is_none());
                 assert!(a.receive(&mut buffer).unwrap().is_none(), "our own packets come back");
+            });
+        });
+    }
+
+    #[test]
+    fn behind_an_authentication_header_the_same_numbers_are_let_through_and_only_vrrp() {
+        in_namespace(|| {
+            block_on(async {
+                let endpoint = Endpoint::Multicast { group: GROUP };
+                let [a, b] = ["va", "vb"].map(|name| {
+                    let (index, name) = link(name);
+                    VrrpSocket::open(index, &name, Protocol::Ah, &endpoint, &vrids(&[51])).unwrap()
+                });
+                let mut buffer = [0xa5; 256];
+                let group = Ipv4Addr::new(224, 0, 0, 18);
+                for (next_header, vrid, protocol) in
+                    [(112, 52, 51), (89, 51, 51), (112, 51, 112), (112, 51, 51)]
+                {
+                    let mut payload = [0; 32];
+                    payload[0] = next_header;
+                    payload[24..26].copy_from_slice(&[0x21, vrid]);
+                    let mut packet = ipv4([192, 0, 2, 1], group.octets(), &payload);
+                    packet[9] = protocol;
+                    a.send_ipv4(&packet, group).unwrap();
+                }
+                let (.., payload) = receive_one(&b, &mut buffer).await;
+                assert_eq!((payload.len(), payload[0], payload[25]), (32, 112, 51));
+                assert!(b.receive(&mut buffer).unwrap().is_none());
             });
         });
     }

@@ -5,11 +5,15 @@
 //! timer, so that three bad ones a second silence it.
 
 use super::checksum::ChecksumForm;
-use crate::config::block::{Auth, Delivery, VrrpInstance};
+use super::sequences::{Sequences, is_fresh};
+use crate::config::block::{Auth, AuthHmac, Delivery, Freshness, HmacMode, VrrpInstance};
 use crate::types::{AdvertInt, Family, Priority, Secret, Version};
-use crate::wire::vrrp::{HEADER_LEN, KIND_ADVERT, Packet, expected_len};
+use crate::wire::PROTOCOL_VRRP;
+use crate::wire::auth::{ah, hmac};
+use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, HEADER_LEN, KIND_ADVERT, Packet, expected_len};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 /// A received packet, as the socket gives it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,8 +24,39 @@ pub struct Datagram {
     pub destination: IpAddr,
     /// TTL or hop limit on arrival.
     pub ttl: u8,
-    /// The VRRP message: the payload of the IP packet.
+    /// What carries the message.
+    pub carrier: Carrier,
+    /// The VRRP message: what follows the IP header, or the authentication header behind that.
     pub message: Vec<u8>,
+}
+
+/// The protocol of a received IP packet.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Carrier {
+    /// 112, VRRP itself.
+    Vrrp,
+    /// 51, an authentication header, over IPv4 only.
+    Ah {
+        /// The IPv4 header, its options included, as it arrived.
+        ip_header: Vec<u8>,
+        /// The 24 bytes behind it; fewer are no authentication header.
+        header: Vec<u8>,
+    },
+}
+
+impl Datagram {
+    /// Takes an IP packet of protocol 51 apart; `payload` is what follows the IP header.
+    #[must_use]
+    pub fn behind_ah(ip_header: &[u8], payload: &[u8]) -> (Carrier, Vec<u8>) {
+        let (header, message) = payload.split_at(payload.len().min(ah::HEADER_LEN));
+        (Carrier::Ah { ip_header: ip_header.to_vec(), header: header.to_vec() }, message.to_vec())
+    }
+
+    /// The virtual router that it is for; 0 is possible here.
+    #[must_use]
+    pub fn vrid(&self) -> Option<u8> {
+        self.message.get(1).copied()
+    }
 }
 
 /// What a good advert says.
@@ -37,6 +72,11 @@ pub struct Accepted {
     pub addresses: Vec<IpAddr>,
     /// What its checksum covers, where that is new to us.
     pub(super) checksum: ChecksumForm,
+    /// `auth_type AH`: its sequence number.
+    pub ah_sequence: Option<u32>,
+    /// `auth_hmac`: seconds by which our clock is ahead of the sender's, where that is more than half of
+    /// what is tolerated.
+    pub clock_skew: Option<i32>,
 }
 
 /// Why a packet is dropped; `Display` gives keepalived 2.4's words.
@@ -57,6 +97,75 @@ pub enum Discard {
         from: IpAddr,
         /// TTL or hop limit.
         ttl: u8,
+    },
+    /// With an authentication header and `auth_type` is not AH, or the other way round.
+    AhHeader {
+        /// Sender.
+        from: IpAddr,
+        /// Whether there is one.
+        found: bool,
+    },
+    /// An authentication header before something else than VRRP.
+    AhPayload {
+        /// Sender.
+        from: IpAddr,
+    },
+    /// The integrity check value is another: a change on the way or another password.
+    AhIcv {
+        /// Sender.
+        from: IpAddr,
+    },
+    /// The security parameters index is not the sender's address.
+    AhSpi {
+        /// Sender.
+        from: IpAddr,
+        /// The index.
+        spi: Ipv4Addr,
+    },
+    /// A sequence number that was there before.
+    AhSequence {
+        /// Sender.
+        from: IpAddr,
+        /// Its number.
+        theirs: u32,
+        /// The last one that counts.
+        ours: u32,
+    },
+    /// `auth_hmac`: no trailer.
+    TrailerMissing {
+        /// Sender.
+        from: IpAddr,
+    },
+    /// A trailer of another type, or with reserved bits.
+    TrailerMalformed {
+        /// Sender.
+        from: IpAddr,
+    },
+    /// A trailer signed with a key that we do not have.
+    TrailerUnknownKey {
+        /// Sender.
+        from: IpAddr,
+        /// The key's number.
+        key_id: u8,
+    },
+    /// A trailer that was not made for this message with that key.
+    TrailerInvalid {
+        /// Sender.
+        from: IpAddr,
+    },
+    /// A trailer from another time.
+    TrailerStale {
+        /// Sender.
+        from: IpAddr,
+        /// Seconds by which our clock is ahead of it.
+        skew: i32,
+        /// Seconds tolerated.
+        window: u32,
+    },
+    /// A trailer that is not later than the last one from there.
+    TrailerReplayed {
+        /// Sender.
+        from: IpAddr,
     },
     /// Another version.
     Version {
@@ -146,6 +255,28 @@ pub enum DiscardKind {
     Length,
     /// [`Discard::Ttl`] and [`Discard::PeerTtl`].
     Ttl,
+    /// [`Discard::AhHeader`].
+    AhHeader,
+    /// [`Discard::AhPayload`].
+    AhPayload,
+    /// [`Discard::AhIcv`].
+    AhIcv,
+    /// [`Discard::AhSpi`].
+    AhSpi,
+    /// [`Discard::AhSequence`].
+    AhSequence,
+    /// [`Discard::TrailerMissing`].
+    TrailerMissing,
+    /// [`Discard::TrailerMalformed`].
+    TrailerMalformed,
+    /// [`Discard::TrailerUnknownKey`].
+    TrailerUnknownKey,
+    /// [`Discard::TrailerInvalid`].
+    TrailerInvalid,
+    /// [`Discard::TrailerStale`].
+    TrailerStale,
+    /// [`Discard::TrailerReplayed`].
+    TrailerReplayed,
     /// [`Discard::Version`].
     Version,
     /// [`Discard::AuthTypeInvalid`].
@@ -173,6 +304,17 @@ impl Discard {
         match self {
             Self::Length { .. } => DiscardKind::Length,
             Self::Ttl { .. } | Self::PeerTtl { .. } => DiscardKind::Ttl,
+            Self::AhHeader { .. } => DiscardKind::AhHeader,
+            Self::AhPayload { .. } => DiscardKind::AhPayload,
+            Self::AhIcv { .. } => DiscardKind::AhIcv,
+            Self::AhSpi { .. } => DiscardKind::AhSpi,
+            Self::AhSequence { .. } => DiscardKind::AhSequence,
+            Self::TrailerMissing { .. } => DiscardKind::TrailerMissing,
+            Self::TrailerMalformed { .. } => DiscardKind::TrailerMalformed,
+            Self::TrailerUnknownKey { .. } => DiscardKind::TrailerUnknownKey,
+            Self::TrailerInvalid { .. } => DiscardKind::TrailerInvalid,
+            Self::TrailerStale { .. } => DiscardKind::TrailerStale,
+            Self::TrailerReplayed { .. } => DiscardKind::TrailerReplayed,
             Self::Version { .. } => DiscardKind::Version,
             Self::AuthTypeInvalid { .. } => DiscardKind::AuthTypeInvalid,
             Self::AuthTypeMismatch { .. } => DiscardKind::AuthTypeMismatch,
@@ -196,6 +338,36 @@ impl fmt::Display for Discard {
             Self::Ttl { from, ttl } => {
                 write!(f, "invalid TTL/HL from {from}. Received {ttl} and expect 255")
             }
+            Self::AhHeader { from, found: true } => {
+                write!(f, "Received AH header but auth type not AH from {from}")
+            }
+            Self::AhHeader { from, found: false } => {
+                write!(f, "No AH header but auth type is AH from {from}")
+            }
+            Self::AhPayload { from } => write!(f, "AH header before something else than VRRP from {from}"),
+            // keepalived does not say from whom; whatever greps for its words finds them.
+            Self::AhIcv { from } => write!(
+                f,
+                "IPSEC-AH : invalid IPSEC HMAC-MD5 value. Due to fields mutation or bad password ! (from {from})"
+            ),
+            Self::AhSpi { from, spi } => {
+                write!(f, "IPSEC AH : invalid IPSEC SPI value. {spi} and expect {from}")
+            }
+            Self::AhSequence { from, theirs, ours } => write!(
+                f,
+                "IPSEC-AH : sequence number {theirs} already processed. Packet dropped. Local({ours}) (from {from})"
+            ),
+            Self::TrailerMissing { from } => write!(f, "missing authentication trailer from {from}"),
+            Self::TrailerMalformed { from } => write!(f, "malformed authentication trailer from {from}"),
+            Self::TrailerUnknownKey { from, key_id } => {
+                write!(f, "unknown authentication key id {key_id} from {from}")
+            }
+            Self::TrailerInvalid { from } => write!(f, "invalid authentication HMAC from {from}"),
+            Self::TrailerStale { from, skew, window } => write!(
+                f,
+                "stale authentication trailer from {from}, clock skew {skew} sec exceeds window {window} sec"
+            ),
+            Self::TrailerReplayed { from } => write!(f, "replayed authentication trailer from {from}"),
             Self::Version { from, theirs, ours } => {
                 write!(f, "wrong VRRP version from {from}. Received {theirs} and expect {ours}")
             }
@@ -226,10 +398,13 @@ impl fmt::Display for Discard {
     }
 }
 
-/// Checks a packet in keepalived's order (keepalived: vrrp_check_packet; RFC 9568 §7.1).
+/// Checks a packet in keepalived's order (keepalived: vrrp_check_packet; RFC 9568 §7.1). An authentic one
+/// counts in `sequences`, whatever else may be wrong with it; `wall` is the time of day.
 pub(super) fn accept(
     config: &VrrpInstance,
     checksum: ChecksumForm,
+    sequences: &mut Sequences,
+    wall: Duration,
     datagram: &Datagram,
 ) -> Result<Accepted, Discard> {
     let from = datagram.source;
@@ -241,8 +416,16 @@ pub(super) fn accept(
     if config.family == Family::V6 {
         check_delivery(config, from, multicast)?;
     }
+    let behind_ah = matches!(datagram.carrier, Carrier::Ah { .. });
+    if behind_ah != matches!(config.auth, Auth::Ah(_)) {
+        return Err(Discard::AhHeader { from, found: behind_ah });
+    }
     let expected = expected_len(packet.version(), config.family, packet.count());
-    if message.len() != expected {
+    let trailer = match (&config.auth, message.split_at_checked(expected)) {
+        (Auth::Hmac(_), Some((_, trailer))) if trailer.len() == hmac::TRAILER_LEN => Some(trailer),
+        _ => None,
+    };
+    if message.len() != expected && trailer.is_none() {
         return Err(Discard::Length { from, length: message.len(), expected });
     }
     if multicast && datagram.ttl != 255 {
@@ -251,14 +434,24 @@ pub(super) fn accept(
     if packet.version() != config.version.number() {
         return Err(Discard::Version { from, theirs: packet.version(), ours: config.version });
     }
+    let clock_skew = match &config.auth {
+        Auth::Hmac(auth) => {
+            let received = Received { from, message: packet.truncated(expected), trailer, wall };
+            check_trailer(auth, &config.delivery, &received, sequences)?
+        }
+        Auth::None | Auth::Pass(_) | Auth::Ah(_) => None,
+    };
     if config.version == Version::V2 {
         check_auth(config, packet, from)?;
     }
+    let ah_sequence = check_ah(config, datagram, sequences)?;
     let interval = interval(config, packet, from)?;
     if packet.kind() != KIND_ADVERT {
         return Err(Discard::Type { from, theirs: packet.kind() });
     }
-    let Some(checksum) = checksum.judge(packet, from, datagram.destination) else {
+    // Over IPv6 the checksum covers the trailer, because it is part of the payload.
+    let covered = if config.family == Family::V6 { packet } else { packet.truncated(expected) };
+    let Some(checksum) = checksum.judge(covered, from, datagram.destination) else {
         return Err(Discard::Checksum { from, version: config.version });
     };
     check_delivery(config, from, multicast)?;
@@ -280,7 +473,89 @@ pub(super) fn accept(
         interval,
         addresses: packet.addresses(config.family).collect(),
         checksum,
+        ah_sequence,
+        clock_skew,
     })
+}
+
+/// What a trailer is judged by.
+struct Received<'a> {
+    from: IpAddr,
+    message: Packet<'a>,
+    trailer: Option<&'a [u8]>,
+    wall: Duration,
+}
+
+/// `auth_hmac`, in keepalived's order: what is stale costs no HMAC, and nothing is remembered of what is not
+/// authentic (keepalived: vrrp_auth_ext_verify). The clock skew, where it is worth telling.
+fn check_trailer(
+    auth: &AuthHmac,
+    delivery: &Delivery,
+    received: &Received<'_>,
+    sequences: &mut Sequences,
+) -> Result<Option<i32>, Discard> {
+    let Received { from, message, trailer, wall } = *received;
+    let Some(trailer) = trailer else {
+        return match auth.mode {
+            HmacMode::Enforce => Err(Discard::TrailerMissing { from }),
+            HmacMode::Permissive | HmacMode::ReceiveOnly => Ok(None),
+        };
+    };
+    let peers = match delivery {
+        Delivery::Multicast { .. } => 0,
+        Delivery::Unicast { peers, .. } if peers.iter().any(|peer| peer.address == from) => peers.len(),
+        Delivery::Unicast { .. } => return Err(Discard::NotAPeer { from }),
+    };
+    let trailer = hmac::Trailer::parse(trailer).map_err(|_| Discard::TrailerMalformed { from })?;
+    let skew = trailer.sequence.age(wall);
+    if let Freshness::Time(window) = auth.freshness
+        && !is_fresh(trailer.sequence, wall, auth.freshness)
+    {
+        return Err(Discard::TrailerStale { from, skew, window });
+    }
+    let key_id = trailer.key_id;
+    let Some(key) = auth.keys.iter().find(|key| key.id == key_id) else {
+        return Err(Discard::TrailerUnknownKey { from, key_id });
+    };
+    if !trailer.is_authentic(&key.secret, from, message) {
+        return Err(Discard::TrailerInvalid { from });
+    }
+    if !sequences.hear_signed(from, trailer.sequence, peers, wall, auth.freshness) {
+        return Err(Discard::TrailerReplayed { from });
+    }
+    Ok(match auth.freshness {
+        Freshness::Time(window) if skew.unsigned_abs() > window / 2 => Some(skew),
+        Freshness::Time(_) | Freshness::Monotonic => None,
+    })
+}
+
+/// `auth_type AH` (keepalived: vrrp_in_chk_ipsecah). Its sequence number.
+fn check_ah(
+    config: &VrrpInstance,
+    datagram: &Datagram,
+    sequences: &mut Sequences,
+) -> Result<Option<u32>, Discard> {
+    let (Auth::Ah(password), Carrier::Ah { ip_header, header }) = (&config.auth, &datagram.carrier) else {
+        return Ok(None);
+    };
+    let from = datagram.source;
+    let packet = [header.as_slice(), &datagram.message].concat();
+    let Ok(header) = ah::Packet::new(&packet) else {
+        return Err(Discard::Length { from, length: packet.len(), expected: ah::HEADER_LEN });
+    };
+    if header.next_header() != PROTOCOL_VRRP {
+        return Err(Discard::AhPayload { from });
+    }
+    let ttl = if datagram.destination.is_multicast() { ah::Ttl::Signed } else { ah::Ttl::Mutable };
+    if !header.is_authentic(password, ip_header, ttl) {
+        return Err(Discard::AhIcv { from });
+    }
+    if from != header.spi() {
+        return Err(Discard::AhSpi { from, spi: header.spi() });
+    }
+    let theirs = header.sequence();
+    sequences.hear_ah(theirs).map_err(|ours| Discard::AhSequence { from, theirs, ours })?;
+    Ok(Some(theirs))
 }
 
 fn check_delivery(config: &VrrpInstance, from: IpAddr, multicast: bool) -> Result<(), Discard> {
@@ -292,12 +567,13 @@ fn check_delivery(config: &VrrpInstance, from: IpAddr, multicast: bool) -> Resul
 
 fn check_auth(config: &VrrpInstance, packet: Packet<'_>, from: IpAddr) -> Result<(), Discard> {
     let theirs = packet.auth_type();
-    if theirs > 2 {
+    if theirs > AUTH_AH {
         return Err(Discard::AuthTypeInvalid { from, theirs });
     }
     let ours = match &config.auth {
-        Auth::None | Auth::Ah(_) | Auth::Hmac(_) => 0,
-        Auth::Pass(_) => 1,
+        Auth::None | Auth::Hmac(_) => AUTH_NONE,
+        Auth::Pass(_) => AUTH_PASS,
+        Auth::Ah(_) => AUTH_AH,
     };
     if theirs != ours {
         return Err(Discard::AuthTypeMismatch { from, theirs, ours });

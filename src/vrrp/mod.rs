@@ -16,12 +16,13 @@ mod checksum;
 mod effect;
 mod instance;
 mod notice;
+mod sequences;
 mod source;
 mod stats;
 mod switchboard;
 mod timers;
 
-pub use accept::{Accepted, Datagram, Discard, DiscardKind};
+pub use accept::{Accepted, Carrier, Datagram, Discard, DiscardKind};
 pub use effect::{AddressChange, Announce, Effect, Event, Notification, Transmit};
 pub use instance::{Heard, Input, Instance, InstanceStatus, Leftovers, Start};
 pub use notice::{Fault, Notice, NoticeKind};

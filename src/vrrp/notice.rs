@@ -148,6 +148,17 @@ pub enum NoticeKind {
     IntervalDiffers(AdvertInt, AdvertInt),
     /// Another master than before.
     MasterIs(Option<IpAddr>, IpAddr),
+    /// `auth_type AH`, as master: our sequence number follows that of a lower advert.
+    SequenceFollows,
+    /// `auth_hmac`: the clocks of the two nodes differ by more than half of what is tolerated.
+    ClockSkew {
+        /// Sender.
+        from: IpAddr,
+        /// Seconds by which our clock is ahead.
+        skew: i32,
+        /// Seconds tolerated.
+        window: u32,
+    },
     /// A packet was dropped.
     Discarded(Discard),
     /// The advert carries another number of addresses.
@@ -329,6 +340,10 @@ impl fmt::Display for NoticeKind {
             ),
             Self::MasterIs(None, new) => write!(f, "master set to {new}"),
             Self::MasterIs(Some(old), new) => write!(f, "master changed from {old} to {new}"),
+            Self::SequenceFollows => f.write_str("IPSEC-AH : Syncing seq_num - Increment seq"),
+            Self::ClockSkew { from, skew, window } => {
+                write!(f, "authentication clock skew {skew} sec from {from} approaching window {window} sec")
+            }
             Self::Discarded(discard) => discard.fmt(f),
             Self::AddressCount { ours, theirs, from } => {
                 write!(f, "expected {ours} VIPs but received {theirs} from {from}")

@@ -27,8 +27,20 @@ pub struct Stats {
     pub invalid_authtype: u64,
     /// Authentication type is not ours.
     pub authtype_mismatch: u64,
-    /// Wrong password.
+    /// Wrong password; with AH also a value, index or sequence number that is not right.
     pub auth_failure: u64,
+    /// `auth_hmac`: no trailer.
+    pub auth_ext_missing: u64,
+    /// `auth_hmac`: a trailer of another type.
+    pub auth_ext_malformed: u64,
+    /// `auth_hmac`: a key that we do not have.
+    pub auth_ext_unknown_key: u64,
+    /// `auth_hmac`: not made with that key for that message.
+    pub auth_ext_invalid_hmac: u64,
+    /// `auth_hmac`: from another time.
+    pub auth_ext_stale: u64,
+    /// `auth_hmac`: not later than the last one from there.
+    pub auth_ext_replay: u64,
     /// Adverts of a leaving master.
     pub pri_zero_rcvd: u64,
     /// Transitions that we announced with priority 0.
@@ -37,7 +49,7 @@ pub struct Stats {
     pub version_err: u64,
     /// Checksum is wrong.
     pub checksum_err: u64,
-    /// From an address that is no peer, or by the wrong kind of delivery.
+    /// From an address that is no peer, by the wrong kind of delivery, or something else than VRRP behind AH.
     pub delivery_err: u64,
     /// Heard by an owner that does not listen.
     pub ignored_as_owner: u64,
@@ -51,11 +63,19 @@ impl Stats {
             DiscardKind::Version => &mut self.version_err,
             DiscardKind::Type => &mut self.invalid_type_rcvd,
             DiscardKind::AuthTypeInvalid => &mut self.invalid_authtype,
-            DiscardKind::AuthTypeMismatch => &mut self.authtype_mismatch,
-            DiscardKind::AuthFailure => &mut self.auth_failure,
+            DiscardKind::AuthTypeMismatch | DiscardKind::AhHeader => &mut self.authtype_mismatch,
+            DiscardKind::AuthFailure | DiscardKind::AhIcv | DiscardKind::AhSpi | DiscardKind::AhSequence => {
+                &mut self.auth_failure
+            }
+            DiscardKind::TrailerMissing => &mut self.auth_ext_missing,
+            DiscardKind::TrailerMalformed => &mut self.auth_ext_malformed,
+            DiscardKind::TrailerUnknownKey => &mut self.auth_ext_unknown_key,
+            DiscardKind::TrailerInvalid => &mut self.auth_ext_invalid_hmac,
+            DiscardKind::TrailerStale => &mut self.auth_ext_stale,
+            DiscardKind::TrailerReplayed => &mut self.auth_ext_replay,
             DiscardKind::Interval => &mut self.advert_interval_err,
             DiscardKind::Checksum => &mut self.checksum_err,
-            DiscardKind::Delivery => &mut self.delivery_err,
+            DiscardKind::Delivery | DiscardKind::AhPayload => &mut self.delivery_err,
             DiscardKind::WeOwn => &mut self.ignored_as_owner,
         } += 1;
     }

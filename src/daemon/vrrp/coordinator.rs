@@ -6,7 +6,7 @@
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, place};
 use super::promotion::Promotion;
-use super::sockets::endpoint;
+use super::sockets::kind;
 use super::task::{Beginning, Control, Task};
 use super::{Command, Shared, ToService};
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::config::dump::{SocketState, general};
 use crate::status::Snapshot;
 use crate::sys::clock;
 use crate::sys::netlink::{Change, Event, PresentAddress};
-use crate::sys::vrrp_socket::Endpoint;
+use crate::sys::vrrp_socket::{Endpoint, Protocol};
 use crate::types::{IfName, Instant};
 use crate::vrrp::InstanceStatus;
 use crate::vrrp::{Input, SwitchEffect, SwitchInput, Switchboard, same_router};
@@ -284,8 +284,8 @@ impl Coordinator {
         let mut states: Vec<SocketState> = Vec::new();
         for InstanceStatus { config, source, .. } in instances {
             let link = links.get(&config.interface);
-            let Some((link, endpoint)) = link.zip(endpoint(config, *source)) else { continue };
-            let Some((fd_in, fd_out)) = self.shared.sockets.descriptors(link.index, &endpoint) else {
+            let Some((link, kind)) = link.zip(kind(config, *source)) else { continue };
+            let Some((fd_in, fd_out)) = self.shared.sockets.descriptors(link.index, &kind) else {
                 continue;
             };
             if let Some(known) = states.iter_mut().find(|state| state.fd_in == fd_in) {
@@ -297,7 +297,8 @@ impl Coordinator {
                 fd_in,
                 fd_out,
                 interface: config.interface.clone(),
-                unicast: match endpoint {
+                ah: kind.protocol == Protocol::Ah,
+                unicast: match kind.endpoint {
                     Endpoint::Unicast { source } => Some(source),
                     Endpoint::Multicast { .. } => None,
                 },

@@ -53,11 +53,18 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vrrp::Carrier;
     use std::net::IpAddr;
 
     fn from(last: u8, mark: u8) -> Datagram {
         let source = IpAddr::from([192, 0, 2, last]);
-        Datagram { source, destination: [224, 0, 0, 18].into(), ttl: 255, message: vec![mark] }
+        Datagram {
+            source,
+            destination: [224, 0, 0, 18].into(),
+            ttl: 255,
+            carrier: Carrier::Vrrp,
+            message: vec![mark],
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The raw sockets, shared by all instances that need the same one.
 
 use super::inbox::Inbox;
-use crate::config::block::{Delivery, VrrpInstance};
+use crate::config::block::{Auth, Delivery, VrrpInstance};
 use crate::sys::netlink::LinkState;
-use crate::sys::vrrp_socket::{self, Endpoint, VrrpSocket};
+use crate::sys::vrrp_socket::{self, Endpoint, Protocol, VrrpSocket};
 use crate::types::{IfIndex, Vrid};
-use crate::vrrp::{Datagram, Transmit};
+use crate::vrrp::{Carrier, Datagram, Transmit};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -20,8 +20,14 @@ const BATCH: usize = 32;
 /// header. Of a longer packet the rest is cut off, and its length is as wrong as before.
 const PACKET_MAX: usize = 8192;
 
-/// What makes a socket shareable.
-type Key = (IfIndex, Endpoint);
+/// What makes a socket shareable, beside the link.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Kind {
+    pub(super) protocol: Protocol,
+    pub(super) endpoint: Endpoint,
+}
+
+type Key = (IfIndex, Kind);
 
 /// All open sockets; clones are the same table.
 #[derive(Clone, Debug, Default)]
@@ -62,23 +68,20 @@ pub(super) struct Membership {
     peers: Vec<IpAddr>,
 }
 
-/// The endpoint that an instance uses; `None` as long as a unicast one has no source.
-pub(super) fn endpoint(config: &VrrpInstance, source: Option<IpAddr>) -> Option<Endpoint> {
-    match config.delivery {
-        Delivery::Multicast { group } => Some(Endpoint::Multicast { group }),
-        Delivery::Unicast { .. } => source.map(|source| Endpoint::Unicast { source }),
-    }
+/// The socket that an instance uses; `None` as long as a unicast one has no source.
+pub(super) fn kind(config: &VrrpInstance, source: Option<IpAddr>) -> Option<Kind> {
+    let endpoint = match config.delivery {
+        Delivery::Multicast { group } => Endpoint::Multicast { group },
+        Delivery::Unicast { .. } => Endpoint::Unicast { source: source? },
+    };
+    let protocol = if matches!(config.auth, Auth::Ah(_)) { Protocol::Ah } else { Protocol::Vrrp };
+    Some(Kind { protocol, endpoint })
 }
 
 impl Sockets {
-    /// Joins the socket of a link and endpoint, which is opened by the first to do so.
-    pub(super) fn join(
-        &self,
-        link: &LinkState,
-        endpoint: &Endpoint,
-        member: Member,
-    ) -> io::Result<Membership> {
-        let key = (link.index, endpoint.clone());
+    /// Joins the socket of a link and kind, which is opened by the first to do so.
+    pub(super) fn join(&self, link: &LinkState, kind: &Kind, member: Member) -> io::Result<Membership> {
+        let key = (link.index, kind.clone());
         let open = self.0.open.borrow().get(&key).and_then(Weak::upgrade);
         let shared = match open {
             Some(shared) => shared,
@@ -95,13 +98,15 @@ impl Sockets {
     }
 
     /// The descriptors that receive and send there, if anybody has that socket open.
-    pub(super) fn descriptors(&self, link: IfIndex, endpoint: &Endpoint) -> Option<(i32, i32)> {
-        let shared = self.0.open.borrow().get(&(link, endpoint.clone())).and_then(Weak::upgrade)?;
+    pub(super) fn descriptors(&self, link: IfIndex, kind: &Kind) -> Option<(i32, i32)> {
+        let shared = self.0.open.borrow().get(&(link, kind.clone())).and_then(Weak::upgrade)?;
         Some(shared.socket.descriptors())
     }
 
     fn open(&self, link: &LinkState, key: Key, vrid: Vrid) -> io::Result<Rc<Shared>> {
-        let socket = VrrpSocket::open(link.index, &link.name, &key.1, &BTreeSet::from([vrid]))?;
+        let Kind { protocol, endpoint } = &key.1;
+        let vrids = BTreeSet::from([vrid]);
+        let socket = VrrpSocket::open(link.index, &link.name, *protocol, endpoint, &vrids)?;
         let shared = Rc::new(Shared {
             key: key.clone(),
             socket,
@@ -161,27 +166,32 @@ impl Shared {
     }
 
     fn deliver(&self, datagram: &vrrp_socket::Datagram<'_>) {
-        let Some(vrid) = datagram.payload.get(1).copied() else { return };
+        let (carrier, message) = match self.key.1.protocol {
+            Protocol::Vrrp => (Carrier::Vrrp, datagram.payload.to_vec()),
+            Protocol::Ah => Datagram::behind_ah(datagram.ip_header, datagram.payload),
+        };
+        let received = Datagram {
+            source: datagram.source,
+            destination: datagram.destination,
+            ttl: datagram.ttl,
+            carrier,
+            message,
+        };
+        let Some(vrid) = received.vrid() else { return };
         let members = self.members.borrow();
         let same = || members.iter().map(|(_, member)| member).filter(|member| member.vrid.get() == vrid);
         // Two unicast instances may share address and VRID if their peers differ.
         let expecting = same().find(|member| member.peers.contains(&datagram.source));
         if let Some(member) = expecting.or_else(|| same().next()) {
-            let received = Datagram {
-                source: datagram.source,
-                destination: datagram.destination,
-                ttl: datagram.ttl,
-                message: datagram.payload.to_vec(),
-            };
             member.inbox.push(datagram.arrived, received);
         }
     }
 }
 
 impl Membership {
-    /// Whether this is what an instance with that link, endpoint and peers needs.
-    pub(super) fn is_for(&self, link: IfIndex, endpoint: &Endpoint, peers: &[IpAddr]) -> bool {
-        (self.shared.key.0, &self.shared.key.1, self.peers.as_slice()) == (link, endpoint, peers)
+    /// Whether this is what an instance with that link, socket and peers needs.
+    pub(super) fn is_for(&self, link: IfIndex, kind: &Kind, peers: &[IpAddr]) -> bool {
+        (self.shared.key.0, &self.shared.key.1, self.peers.as_slice()) == (link, kind, peers)
     }
 
     /// Sends an advert. Never blocks.

@@ -6,7 +6,7 @@
 use super::inbox::Inbox;
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, Place, place};
-use super::sockets::{Member, Membership, endpoint};
+use super::sockets::{Member, Membership, kind};
 use super::{Notify, Shared, ToService};
 use crate::config::block::{Delivery, VrrpInstance};
 use crate::sys::clock;
@@ -97,7 +97,7 @@ impl Task {
         let Beginning { id, config, tracking, adopt } = beginning;
         let source = shared.source_of(&config);
         let leftovers = if adopt && shared.adopt(id, &config) { Leftovers::Adopt } else { Leftovers::Remove };
-        let start = Start { tracking, source, leftovers };
+        let start = Start { tracking, source, leftovers, wall: clock::wall() };
         let mut task = Self {
             id,
             machine: Instance::new(clock::now(), config, start),
@@ -169,17 +169,22 @@ impl Task {
     fn handle(&mut self, input: Input) {
         self.stopping |= input == Input::Stop;
         let reconfigured = matches!(input, Input::Reconfigure(_));
-        self.machine.handle(clock::now(), input);
+        self.feed(clock::now(), input);
         if reconfigured {
             self.on_link_changed();
         }
+    }
+
+    fn feed(&mut self, at: Instant, input: Input) {
+        self.machine.tell_time_of_day(clock::wall());
+        self.machine.handle(at, input);
     }
 
     fn on_link_changed(&mut self) {
         let source = self.shared.source_of(self.machine.config());
         if source != self.source {
             self.source = source;
-            self.machine.handle(clock::now(), Input::Source(source));
+            self.feed(clock::now(), Input::Source(source));
             // A farewell leaves by the socket that is about to be closed.
             self.carry_out_effects();
         }
@@ -189,7 +194,7 @@ impl Task {
     fn take_packets(&mut self) {
         // Waiting times count from the arrival, not from when this task had its turn.
         while let Some((arrived, datagram)) = self.inbox.pop() {
-            self.machine.handle(arrived, Input::Packet(datagram));
+            self.feed(arrived, Input::Packet(datagram));
         }
         let dropped = self.inbox.take_dropped();
         if dropped > 0 {
@@ -213,6 +218,7 @@ impl Task {
             self.membership.iter().for_each(Membership::pump);
             self.take_packets();
         }
+        self.machine.tell_time_of_day(clock::wall());
         self.machine.handle_timeout(clock::now());
         if due(self.recheck) {
             self.look_for_lost_addresses();
@@ -228,8 +234,8 @@ impl Task {
         let shared = Rc::clone(&self.shared);
         let links = shared.links.borrow();
         let config = Arc::clone(self.machine.config());
-        let wanted = links.get(&config.interface).zip(endpoint(&config, self.source));
-        let Some((link, endpoint)) = wanted else {
+        let wanted = links.get(&config.interface).zip(kind(&config, self.source));
+        let Some((link, kind)) = wanted else {
             self.membership = None;
             return;
         };
@@ -237,14 +243,14 @@ impl Task {
             Delivery::Unicast { peers, .. } => peers.iter().map(|peer| peer.address).collect(),
             Delivery::Multicast { .. } => Vec::new(),
         };
-        let fits = |membership: &Membership| membership.is_for(link.index, &endpoint, &peers);
+        let fits = |membership: &Membership| membership.is_for(link.index, &kind, &peers);
         if self.membership.as_ref().is_some_and(fits) {
             return;
         }
         let buffer = config.rx_buffer.unwrap_or(0);
         let member = Member { vrid: config.vrid, peers, buffer, inbox: Rc::clone(&self.inbox) };
         // The old socket is left only after the new one is open.
-        match shared.sockets.join(link, &endpoint, member) {
+        match shared.sockets.join(link, &kind, member) {
             Ok(membership) => self.membership = Some(membership),
             Err(error) => {
                 tracing::error!("({}) cannot open a socket on {}: {error}", config.name, config.interface);
@@ -389,7 +395,7 @@ impl Task {
             ledger.wanted_by(self.id).filter(is_lost).cloned().collect()
         };
         for (name, net) in lost {
-            self.machine.handle(clock::now(), Input::AddressLost(net.address, name));
+            self.feed(clock::now(), Input::AddressLost(net.address, name));
         }
     }
 }

@@ -15,6 +15,8 @@
 //! An owner (priority 255) goes to Master wherever another would go to Backup. RFC 9568 §6.4, RFC
 //! 3768 §6.4; deviations are keepalived's and named where they are made.
 
+#[cfg(test)]
+mod auth_tests;
 mod change;
 mod output;
 mod receive;
@@ -29,6 +31,7 @@ use super::accept::{Datagram, DiscardKind};
 use super::checksum::ChecksumForm;
 use super::effect::Effect;
 use super::notice::{Fault, NoticeKind};
+use super::sequences::Sequences;
 use super::stats::Stats;
 use super::switchboard::Tracking;
 use super::timers::{Timer, Timers};
@@ -79,6 +82,8 @@ pub struct Start {
     pub source: Option<IpAddr>,
     /// What becomes of addresses in the kernel.
     pub leftovers: Leftovers,
+    /// The time of day; see [`Instance::tell_time_of_day`].
+    pub wall: Duration,
 }
 
 /// The last router that was heard as master.
@@ -154,6 +159,9 @@ pub struct Instance {
     last_advert: Option<Instant>,
     /// Identification of the last IPv4 advert.
     ip_id: u16,
+    sequences: Sequences,
+    /// The time of day, as last told.
+    wall: Duration,
     addresses_set: bool,
     stopped: bool,
     last_transition: Instant,
@@ -172,6 +180,7 @@ enum Told {
     Interval,
     Addresses,
     OwnAddress,
+    ClockSkew,
 }
 
 impl Instance {
@@ -194,6 +203,8 @@ impl Instance {
             rival: Rival::default(),
             last_advert: None,
             ip_id: 0,
+            sequences: Sequences::default(),
+            wall: start.wall,
             addresses_set: true,
             stopped: false,
             last_transition: now,
@@ -212,6 +223,12 @@ impl Instance {
         }
         instance.leave_init(now, true);
         instance
+    }
+
+    /// The time since 1970-01-01 UTC, by a clock that may be set at any moment. Told before an input or a
+    /// timeout wherever `auth_hmac` is configured; nothing else in here knows what day it is.
+    pub fn tell_time_of_day(&mut self, wall: Duration) {
+        self.wall = wall;
     }
 
     /// Takes one input. Total: every state has an answer to every input.

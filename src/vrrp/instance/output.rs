@@ -7,10 +7,19 @@ use crate::types::{Family, Instant, Priority, State};
 use crate::vrrp::effect::{AddressChange, Announce, Effect, Event, Notification, Transmit};
 use crate::vrrp::notice::{Notice, NoticeKind};
 use crate::vrrp::timers::Timer;
-use crate::wire::vrrp::{Advert, AdvertAuth};
+use crate::wire::auth::{ah, hmac};
+use crate::wire::vrrp::{Advert, AdvertAuth, Packet, append_trailer};
 use crate::wire::{PROTOCOL_VRRP, ipv4};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+
+/// What shows that an advert is a new one.
+#[derive(Clone, Copy)]
+enum Proof {
+    None,
+    Ah(u32),
+    Hmac(hmac::Sequence),
+}
 
 impl Instance {
     /// Sends an advert and counts the next interval from now.
@@ -38,21 +47,47 @@ impl Instance {
         let config = Arc::clone(&self.config);
         self.ip_id = self.ip_id.checked_add(1).unwrap_or(1);
         self.stats.advert_sent += 1;
+        let proof = self.next_proof();
         match &config.delivery {
-            Delivery::Multicast { group } => self.transmit(priority, source, *group, 255),
+            Delivery::Multicast { group } => self.transmit(priority, proof, source, *group, 255),
             Delivery::Unicast { peers, ttl, .. } => {
                 let default = if config.family == Family::V4 { 255 } else { 64 };
                 for peer in peers.iter().map(|peer| peer.address).filter(|peer| *peer != source) {
-                    self.transmit(priority, source, peer, ttl.unwrap_or(default));
+                    self.transmit(priority, proof, source, peer, ttl.unwrap_or(default));
                 }
             }
         }
     }
 
-    pub(super) fn transmit(&mut self, priority: Priority, source: IpAddr, destination: IpAddr, ttl: u8) {
+    /// The numbers of the next advert, which all its copies have in common.
+    fn next_proof(&mut self) -> Proof {
+        match &self.config.auth {
+            Auth::None | Auth::Pass(_) => Proof::None,
+            Auth::Ah(_) => Proof::Ah(self.sequences.next_ah()),
+            Auth::Hmac(auth) if auth.signs() => {
+                Proof::Hmac(self.sequences.next_signed(self.wall, auth.freshness))
+            }
+            Auth::Hmac(_) => Proof::None,
+        }
+    }
+
+    fn transmit(&mut self, priority: Priority, proof: Proof, source: IpAddr, destination: IpAddr, ttl: u8) {
+        let message = self.message(priority, proof, source, destination);
+        let bytes = match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                self.ipv4_packet(proof, (source, destination), ttl, &message)
+            }
+            _ => message,
+        };
+        let family = self.config.family;
+        self.push(Effect::Send(Transmit { family, source, destination, ttl, bytes }));
+    }
+
+    /// The VRRP message, with its trailer where there is one.
+    fn message(&self, priority: Priority, proof: Proof, source: IpAddr, destination: IpAddr) -> Vec<u8> {
         let config = &self.config;
         let auth = match &config.auth {
-            Auth::None | Auth::Ah(_) | Auth::Hmac(_) => AdvertAuth::None,
+            Auth::None | Auth::Hmac(_) => AdvertAuth::None,
             Auth::Pass(password) => {
                 let mut bytes = [0; 8];
                 for (to, from) in bytes.iter_mut().zip(password.expose()) {
@@ -60,6 +95,7 @@ impl Instance {
                 }
                 AdvertAuth::Pass(bytes)
             }
+            Auth::Ah(_) => AdvertAuth::Ah,
         };
         let advert = Advert {
             version: config.version,
@@ -70,15 +106,32 @@ impl Instance {
             addresses: config.vips.iter().map(|vip| vip.net.address).collect(),
         };
         let coverage = self.checksum.coverage(config.version, source, destination);
-        let message = advert.emit_covering(coverage, Family::of(source));
-        let bytes = match (source, destination) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                let header = ipv4::Repr { id: self.ip_id, ttl, protocol: PROTOCOL_VRRP, source, destination };
-                [header.emit(message.len()).as_slice(), &message].concat()
-            }
-            _ => message,
+        let mut message = advert.emit_covering(coverage, Family::of(source));
+        if let (Auth::Hmac(auth), Proof::Hmac(sequence), Ok(signed)) =
+            (&config.auth, proof, Packet::new(&message))
+        {
+            let trailer = hmac::sign(&auth.active.secret, auth.active.id, sequence, source, signed);
+            append_trailer(&mut message, &trailer, source, destination);
+        }
+        message
+    }
+
+    fn ipv4_packet(
+        &self,
+        proof: Proof,
+        (source, destination): (Ipv4Addr, Ipv4Addr),
+        ttl: u8,
+        message: &[u8],
+    ) -> Vec<u8> {
+        let header = |protocol| ipv4::Repr { id: self.ip_id, ttl, protocol, source, destination };
+        let (Auth::Ah(password), Proof::Ah(sequence)) = (&self.config.auth, proof) else {
+            return [header(PROTOCOL_VRRP).emit(message.len()).as_slice(), message].concat();
         };
-        self.push(Effect::Send(Transmit { family: config.family, source, destination, ttl, bytes }));
+        let ip_header = header(ah::PROTOCOL_AH).emit(ah::HEADER_LEN + message.len());
+        let covered = if destination.is_multicast() { ah::Ttl::Signed } else { ah::Ttl::Mutable };
+        let repr = ah::Repr { spi: source, sequence };
+        let ah_header = repr.emit(password, &ip_header, message, covered);
+        [ip_header.as_slice(), &ah_header, message].concat()
     }
 
     pub(super) fn install_addresses(&mut self) {

@@ -1,14 +1,13 @@
 //! What an advert does to a backup and to a master.
 
 use super::{Heard, Instance, PreemptWait, Told};
-use crate::config::block::Preempt;
+use crate::config::block::{Auth, AuthHmac, Freshness, Preempt};
 use crate::types::{Instant, Priority, State, Version};
 use crate::vrrp::accept::{Accepted, Datagram, accept};
 use crate::vrrp::effect::Event;
 use crate::vrrp::notice::NoticeKind;
 use crate::vrrp::timers::Timer;
 use std::cmp::Ordering;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ impl Instance {
         if matches!(self.state, State::Init | State::Fault) {
             return;
         }
-        let advert = match accept(&self.config, self.checksum, datagram) {
+        let advert = match accept(&self.config, self.checksum, &mut self.sequences, self.wall, datagram) {
             Ok(advert) => advert,
             Err(discard) => {
                 self.stats.count(discard.kind());
@@ -30,6 +29,7 @@ impl Instance {
             self.checksum = advert.checksum;
             self.notice(NoticeKind::OldChecksum);
         }
+        self.tell_clock_skew(&advert);
         self.compare_with_ours(&advert);
         if advert.priority == Priority::STOP {
             self.stats.pri_zero_rcvd += 1;
@@ -119,7 +119,7 @@ impl Instance {
         }
         let ours = self.priority;
         match theirs.cmp(&ours).then(by_address) {
-            Ordering::Less => self.on_lower_as_master(now, from, theirs),
+            Ordering::Less => self.on_lower_as_master(now, advert),
             Ordering::Equal => self.tell_once(Told::OwnAddress, NoticeKind::OwnAddressHeard),
             Ordering::Greater => {
                 self.notice(if theirs > ours && !self.config.priority.is_owner() {
@@ -138,9 +138,14 @@ impl Instance {
     }
 
     /// Somebody else thinks that it is master: tell it, and repair the caches that it has spoilt.
-    pub(super) fn on_lower_as_master(&mut self, now: Instant, from: IpAddr, theirs: Priority) {
+    pub(super) fn on_lower_as_master(&mut self, now: Instant, advert: &Accepted) {
         let answered = !self.config.lower_prio_no_advert;
+        let (from, theirs) = (advert.source, advert.priority);
         self.notice(NoticeKind::LowerHeard { from, theirs, ours: self.priority, answered });
+        if let Some(theirs) = advert.ah_sequence {
+            self.notice(NoticeKind::SequenceFollows);
+            self.sequences.outbid_ah(theirs);
+        }
         if answered {
             self.send_advert(now);
         }
@@ -150,6 +155,16 @@ impl Instance {
             self.timers.arm(Timer::LowerBurst, now + garp.lower_prio_delay);
         }
         self.notify(Event::MasterRxLowerPri);
+    }
+
+    /// Clocks that drift apart are told of before they are so far apart that nobody believes anybody.
+    pub(super) fn tell_clock_skew(&mut self, advert: &Accepted) {
+        if let (Some(skew), Auth::Hmac(AuthHmac { freshness: Freshness::Time(window), .. })) =
+            (advert.clock_skew, &self.config.auth)
+        {
+            let (from, window) = (advert.source, *window);
+            self.tell_once(Told::ClockSkew, NoticeKind::ClockSkew { from, skew, window });
+        }
     }
 
     /// Differences that keepalived 2.2 drops an advert for and 2.4 only reports: dropping gives two

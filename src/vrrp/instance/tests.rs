@@ -2,6 +2,7 @@ use super::sample::{sample as config, vip};
 use super::*;
 use crate::config::block::{Delivery, Preempt, UnicastPeer};
 use crate::types::{Family, IpNet, Version, skew_time};
+use crate::vrrp::accept::Carrier;
 use crate::vrrp::effect::{Event, Transmit};
 use crate::wire::vrrp::{Advert, AdvertAuth, Coverage, Packet};
 use std::net::Ipv4Addr;
@@ -19,7 +20,12 @@ fn us(micros: u64) -> Instant {
 }
 
 fn start(config: &VrrpInstance) -> Instance {
-    let start = Start { tracking: Tracking::default(), source: Some(OWN), leftovers: Leftovers::Remove };
+    let start = Start {
+        tracking: Tracking::default(),
+        source: Some(OWN),
+        leftovers: Leftovers::Remove,
+        wall: Duration::ZERO,
+    };
     Instance::new(ms(0), Arc::new(config.clone()), start)
 }
 
@@ -71,7 +77,13 @@ fn advert(config: &VrrpInstance, from: IpAddr, priority: u8) -> Datagram {
         interval: config.advert_int,
         addresses: config.vips.iter().map(|vip| vip.net.address).collect(),
     };
-    Datagram { source: from, destination: group, ttl: 255, message: advert.emit(from, group) }
+    Datagram {
+        source: from,
+        destination: group,
+        ttl: 255,
+        carrier: Carrier::Vrrp,
+        message: advert.emit(from, group),
+    }
 }
 
 fn hear(instance: &mut Instance, now: Instant, from: IpAddr, priority: u8) -> Vec<Effect> {
@@ -122,7 +134,8 @@ fn the_first_advert_is_the_one_that_keepalived_sends() {
     config.priority = Priority::new(100);
     config.vips = vec![vip(100), vip(101)];
     let source = Some(LOWER);
-    let begin = Start { tracking: Tracking::default(), source, leftovers: Leftovers::Remove };
+    let begin =
+        Start { tracking: Tracking::default(), source, leftovers: Leftovers::Remove, wall: Duration::ZERO };
     let mut instance = Instance::new(ms(0), Arc::new(config), begin);
     drain(&mut instance);
     instance.handle_timeout(us(3_609_375));
@@ -300,7 +313,8 @@ fn the_last_fault_gone_leads_back_to_backup_with_a_whole_wait() {
 #[test]
 fn a_script_without_verdict_holds_the_instance_in_init() {
     let pending = Tracking { pending: 1, ..Tracking::default() };
-    let begin = Start { tracking: pending, source: Some(OWN), leftovers: Leftovers::Remove };
+    let begin =
+        Start { tracking: pending, source: Some(OWN), leftovers: Leftovers::Remove, wall: Duration::ZERO };
     let mut instance = Instance::new(ms(0), Arc::new(config()), begin);
     assert_eq!((instance.state(), events(&drain(&mut instance))), (State::Init, vec![]));
     assert_eq!(instance.poll_timeout(), None);
@@ -397,7 +411,7 @@ fn another_interval_is_told_once() {
 #[test]
 fn weights_that_count_from_the_start_are_told() {
     let tracking = Tracking { weight: 50, ..Tracking::default() };
-    let start = Start { tracking, source: Some(OWN), leftovers: Leftovers::Remove };
+    let start = Start { tracking, source: Some(OWN), leftovers: Leftovers::Remove, wall: Duration::ZERO };
     let mut instance = Instance::new(ms(0), Arc::new(config()), start);
     let said = notices(&drain(&mut instance));
     assert_eq!(said[0], "(VI_1) Changing effective priority from 150 to 200");
@@ -420,7 +434,12 @@ fn stopping_says_so_and_leaves_nothing_behind() {
 }
 
 fn adopted() -> Instance {
-    let begin = Start { tracking: Tracking::default(), source: Some(OWN), leftovers: Leftovers::Adopt };
+    let begin = Start {
+        tracking: Tracking::default(),
+        source: Some(OWN),
+        leftovers: Leftovers::Adopt,
+        wall: Duration::ZERO,
+    };
     let mut instance = Instance::new(ms(0), Arc::new(config()), begin);
     assert!(!drain(&mut instance).iter().any(|effect| matches!(effect, Effect::Addresses(_))));
     instance
@@ -721,7 +740,7 @@ fn a_peer_with_the_old_checksum_is_answered_with_it() {
         addresses: vec![vip(100).net.address],
     };
     let message = advert.emit_covering(Coverage::old_unicast(lower, group), Family::V4);
-    let datagram = Datagram { source: LOWER, destination: OWN, ttl: 255, message };
+    let datagram = Datagram { source: LOWER, destination: OWN, ttl: 255, carrier: Carrier::Vrrp, message };
     instance.handle(now, Input::Packet(datagram));
     let effects = drain(&mut instance);
     assert_eq!(notices(&effects)[0], "(VI_1) Setting unicast VRRPv3 checksum to old version");
