@@ -41,6 +41,7 @@ impl World {
             switchboard,
             instances: Vec::new(),
             runs: Default::default(),
+            trailers: Default::default(),
         });
         let leftovers = if adopt { Leftovers::Adopt } else { Leftovers::Remove };
         for (index, config) in config.instances.iter().enumerate() {
@@ -129,7 +130,10 @@ impl World {
             }
             let now = self.nodes[host].local(self.now);
             if let Some(passed_on) = self.border.packet(machine, now, datagram.clone()) {
-                let cause = Cause::Packet { datagram: datagram.clone(), genuine };
+                let daemon = self.nodes[host].daemon.as_mut();
+                let is_new =
+                    daemon.is_none_or(|daemon| !genuine || daemon.is_new(machine.instance, &datagram));
+                let cause = Cause::Packet { datagram: datagram.clone(), genuine: genuine && is_new };
                 self.handle(machine, Input::Packet(passed_on), cause);
             }
         }

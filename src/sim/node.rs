@@ -10,9 +10,10 @@ use super::kernel::Kernel;
 use super::plan::{Names, NodePlan};
 use super::queue::Ticket;
 use crate::config::Config;
-use crate::config::block::VrrpInstance;
+use crate::config::block::{Auth, VrrpInstance};
 use crate::types::{Instant, IpNet, State};
-use crate::vrrp::{Instance, LinkAddress, RunId, Switchboard, primary_source};
+use crate::vrrp::{Datagram, Instance, LinkAddress, RunId, Switchboard, primary_source};
+use crate::wire::auth::hmac::{Sequence, TRAILER_LEN, Trailer};
 
 /// One node of the world.
 #[derive(Debug)]
@@ -41,6 +42,28 @@ pub(super) struct Daemon {
     pub(super) instances: Vec<Instance>,
     /// Runs of scripts that have not ended, with the script's number and what the run does.
     pub(super) runs: BTreeMap<RunId, (usize, Behaviour)>,
+    /// The last trailer that came to an instance from each sender.
+    pub(super) trailers: BTreeMap<(usize, IpAddr), Sequence>,
+}
+
+impl Daemon {
+    /// Whether an advert that an instance listens to is no replay: frames may come twice, and overtake each
+    /// other.
+    pub(super) fn is_new(&mut self, instance: usize, datagram: &Datagram) -> bool {
+        let Some(machine) = self.instances.get(instance) else { return true };
+        let listens = matches!(machine.state(), State::Backup | State::Master);
+        let signed = matches!(machine.config().auth, Auth::Hmac(_)) && listens;
+        let trailer = datagram.message.len().checked_sub(TRAILER_LEN).filter(|_| signed);
+        let Some(Ok(trailer)) = trailer.map(|at| Trailer::parse(&datagram.message[at..])) else {
+            return true;
+        };
+        let last = self.trailers.insert((instance, datagram.source), trailer.sequence);
+        let is_new = last.is_none_or(|last| trailer.sequence.is_after(last));
+        if let Some(last) = last.filter(|_| !is_new) {
+            self.trailers.insert((instance, datagram.source), last);
+        }
+        is_new
+    }
 }
 
 impl Node {

@@ -3,6 +3,8 @@
 
 #[path = "../../fuzz/bodies/config_text.rs"]
 mod config_text;
+#[path = "../../fuzz/bodies/wire_auth.rs"]
+mod wire_auth;
 #[path = "../../fuzz/bodies/wire_vrrp.rs"]
 mod wire_vrrp;
 
@@ -145,19 +147,36 @@ const PACKETS: &[&[u8]] = &[
         0x45, 0xc0, 0, 32, 0, 1, 0, 0, 255, 112, 0, 0, 192, 0, 2, 1, 224, 0, 0, 18, 0x31, 51, 150, 1, 0, 100,
         0, 0, 192, 0, 2, 7,
     ],
+    // Behind an authentication header, and with a trailer.
+    &[
+        0x45, 0xc0, 0, 64, 0, 1, 0, 0, 255, 51, 0, 0, 192, 0, 2, 1, 224, 0, 0, 18, 112, 4, 0, 0, 192, 0, 2,
+        1, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x21, 51, 150, 1, 2, 1, 0, 0, 192, 0, 2, 7, 0,
+        0, 0, 0, 0, 0, 0, 0,
+    ],
+    &[
+        0x31, 51, 150, 1, 0, 100, 0, 0, 192, 0, 2, 7, 1, 7, 0, 0, 107, 0, 251, 55, 109, 243, 0, 0, 1, 2, 3,
+        4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+    ],
 ];
+
+/// Some packet, with a few bytes changed, a few less or a few more.
+fn packet(random: &mut Random) -> Vec<u8> {
+    let mut bytes = random.choose(PACKETS).to_vec();
+    for _ in 0..random.below(4) {
+        let at = random.below(bytes.len());
+        bytes[at] = random.below(256) as u8;
+    }
+    bytes.truncate(bytes.len() - random.below(3) * random.below(bytes.len() / 2));
+    bytes.extend((0..random.below(2) * random.below(40)).map(|n| n as u8));
+    bytes
+}
 
 #[test]
 fn any_bytes_are_a_packet() {
-    let one = |random: &mut Random| {
-        let mut bytes = random.choose(PACKETS).to_vec();
-        for _ in 0..random.below(4) {
-            let at = random.below(bytes.len());
-            bytes[at] = random.below(256) as u8;
-        }
-        bytes.truncate(bytes.len() - random.below(3) * random.below(bytes.len() / 2));
-        bytes.extend((0..random.below(2) * random.below(40)).map(|n| n as u8));
-        bytes
-    };
-    run(one, wire_vrrp::run);
+    run(packet, wire_vrrp::run);
+}
+
+#[test]
+fn any_bytes_may_claim_to_be_authentic() {
+    run(packet, wire_auth::run);
 }

@@ -6,6 +6,7 @@
 mod net;
 mod world;
 
+mod auth;
 mod bad_files;
 mod config;
 mod election;

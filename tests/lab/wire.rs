@@ -45,6 +45,19 @@ fn v2_pass() {
 }
 
 #[test]
+fn v2_ah() {
+    same_frames("authentication {\n auth_type AH\n auth_pass s3cr3t\n }", IPV4);
+}
+
+#[test]
+fn v2_ah_unicast() {
+    same_frames(
+        "authentication {\n auth_type AH\n auth_pass s3cr3t\n }\n unicast_src_ip 10.99.0.1\n unicast_peer {\n 10.99.0.2\n 10.99.0.3\n }",
+        IPV4,
+    );
+}
+
+#[test]
 fn v2_unicast() {
     same_frames("unicast_src_ip 10.99.0.1\n unicast_peer {\n 10.99.0.2\n 10.99.0.3\n }", IPV4);
 }

@@ -92,8 +92,8 @@ pub(in crate::config) struct HmacDraft {
 keywords! {
     /// `auth_hmac`.
     AUTH_HMAC: HmacDraft, "auth_hmac", None;
-    "key" Optional "ID STRING|hex:HEX|file:PATH" "ID 1 to 255; 32 to 64 bytes" "none" => key, "a shared secret; several may be given, so that one can follow the other";
-    "active_key" Required "ID" "1 to 255" "required" => active_key, "the key that signs";
+    "key" Optional "N PASSWORD|hex:HEX|file:PATH" "N 1 to 255; 32 to 64 bytes" "none" => key, "a shared secret; several may be given, so that one can follow the other";
+    "active_key" Required "N" "1 to 255" "required" => active_key, "the key that signs";
     "time_window" Required "SECS" "1 to 300" "3 `advert_int`, at least 5" => time_window, "how far the clocks of two nodes may differ";
     "anti_replay" Required "time|monotonic" "" "time" => anti_replay, "what keeps old adverts from being played again";
     "mode" Required "enforce|permissive|receive-only" "" "enforce" => mode, "what is signed, and whether adverts without a trailer are accepted";

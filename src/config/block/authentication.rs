@@ -174,14 +174,7 @@ impl InstanceDraft {
             }
             _ if version == Version::V3 => Auth::None,
             (AuthType::Pass, _) => Auth::Pass(password.clone()),
-            (AuthType::Ah, Family::V4) => {
-                let message = "`auth_type AH` is known, but not yet in this version";
-                let problem = Diagnostic::error("not-yet-supported", span, message)
-                    .class(Class::Harmless)
-                    .label("adverts carry no authentication: routers that use AH will not accept them");
-                cx.report(problem.at_completion());
-                Auth::Ah(password.clone())
-            }
+            (AuthType::Ah, Family::V4) => Auth::Ah(password.clone()),
         }
     }
 }

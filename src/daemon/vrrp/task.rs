@@ -176,7 +176,8 @@ impl Task {
     }
 
     fn feed(&mut self, at: Instant, input: Input) {
-        self.machine.tell_time_of_day(clock::wall());
+        // What the clock showed at that moment: a packet that has waited for us is no older for it.
+        self.machine.tell_time_of_day(clock::wall().saturating_sub(clock::now().since(at)));
         self.machine.handle(at, input);
     }
 

@@ -29,12 +29,16 @@ pub(crate) struct Advert {
 }
 
 impl Advert {
-    /// `None` for frames that are not IP protocol 112.
+    /// `None` for frames that are not IP protocol 112, nor that behind an authentication header (51).
     pub(crate) fn parse(frame: &Frame) -> Option<Self> {
         let bytes = &frame.bytes;
         let (from, to, body): (IpAddr, IpAddr, &[u8]) = match bytes.get(12..14)? {
             [0x08, 0x00] if *bytes.get(23)? == 112 => {
                 let header = usize::from(bytes[14] & 15) * 4;
+                (v4(bytes.get(26..30)?)?, v4(bytes.get(30..34)?)?, bytes.get(14 + header..)?)
+            }
+            [0x08, 0x00] if *bytes.get(23)? == 51 => {
+                let header = usize::from(bytes[14] & 15) * 4 + 24;
                 (v4(bytes.get(26..30)?)?, v4(bytes.get(30..34)?)?, bytes.get(14 + header..)?)
             }
             [0x86, 0xdd] if *bytes.get(20)? == 112 => {

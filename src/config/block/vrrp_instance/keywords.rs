@@ -110,7 +110,7 @@ keywords! {
     "version" Required "N" "2 or 3" "3 for IPv6, else `vrrp_version`" => version, "protocol version", Differs("in an IPv6 instance 2 means 3; keepalived obeys it or not by the order of the lines");
     "native_ipv6" Flag "" "" "off" => native_ipv6, "deprecated: the family is that of the first address";
     "authentication" Block(&AUTHENTICATION) "{…}" "" "none" => |d, node, cx| AUTHENTICATION.apply(&mut d.auth, node.children(), cx), "authentication of VRRPv2";
-    "auth_hmac" Block(&AUTH_HMAC) "{…}" "" "none" => |d, node, cx| auth_hmac(&mut d.auth, node, cx), "sign every advert, in any version of the protocol", NotYet("adverts are sent and accepted without it");
+    "auth_hmac" Block(&AUTH_HMAC) "{…}" "" "none" => |d, node, cx| auth_hmac(&mut d.auth, node, cx), "sign every advert, in any version of the protocol";
     "virtual_ipaddress" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "one family" "" => virtual_ipaddress, "addresses of the virtual router, advertised in this order";
     "virtual_ipaddress_excluded" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "any family" "none" => virtual_ipaddress_excluded, "addresses that move along and are not advertised";
     "virtual_routes" Entries "{ [TYPE] DESTINATION [OPTION…] }" "any family" "none" => |d, n, cx| d.routes.extend(n.entries().iter().filter_map(|entry| cx.route_line(entry, None))), "routes of the master", NotYet("none of its entries is installed");
