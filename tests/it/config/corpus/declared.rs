@@ -72,6 +72,18 @@ const DECLARED: &[Declared] = &[
         },
     },
     Declared {
+        id: "track-file-in-no-directory",
+        documented: "| a `track_file` in a directory that is not there | left out | kept |",
+        covers: |f| {
+            let text = f.text.trim_start();
+            is_dump(f)
+                && f.side == Side::Extra
+                && (f.place == "VRRP Track files"
+                    || f.text == "   Tracked files :"
+                    || text.starts_with("offset_instance_"))
+        },
+    },
+    Declared {
         id: "regex-options-as-given",
         documented: "| `Regex options`, timeouts of UDP checks, `(null)` in dumps and messages |",
         covers: |f| f.surface == Surface::LvsDump && f.text.starts_with("     Regex options:"),
