@@ -5,12 +5,17 @@
 pub mod account;
 pub mod clock;
 pub mod deadlines;
+pub mod filesystem;
+pub mod inotify;
 pub mod link_info;
 pub mod local_time;
 pub mod netlink;
 pub mod packet;
+pub mod pidfd;
 pub mod pidfile;
+pub mod proc_connector;
 pub mod process;
+pub mod procfs;
 pub mod sched;
 pub mod sd_notify;
 pub mod seqpacket;
