@@ -251,7 +251,7 @@ impl World {
             match effect {
                 SwitchEffect::StartScript(run, script) => self.start_script(host, run, &script),
                 SwitchEffect::SignalScript(run, signal) => self.signal_script(host, run, signal),
-                SwitchEffect::Follow(_) => {}
+                SwitchEffect::Follow(followed) => self.follow(host, &followed),
                 SwitchEffect::Tracking(name, tracking) => {
                     self.record(format_args!("n{host} {name} tracking {tracking:?}"));
                     let named = |machine: &Machine| self.nodes[host].config(machine.instance).name == name;

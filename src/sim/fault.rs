@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::lan::Host;
 use super::plan::{Names, Plan};
 use super::random::Random;
+use super::things;
+use crate::track::Because;
 use crate::types::{IfName, Instant};
 
 /// Something that happens to the world.
@@ -34,6 +36,10 @@ pub enum Fault {
     Renumber(Host, Numbering),
     /// Check scripts of that number behave like this from now on.
     Script(Host, usize, Behaviour),
+    /// The tracked file says this from now on.
+    File(Host, i32),
+    /// There are so many of the tracked processes from now on.
+    Processes(Host, usize, Because),
     /// The node does nothing for a while.
     Pause(Host, Duration),
     /// Somebody removes one of the virtual addresses that a node has.
@@ -99,7 +105,7 @@ fn breakdown(
 ) -> Vec<(Instant, Fault)> {
     let names = Names::default();
     let scripts = plan.nodes[host].config.scripts.len();
-    match random.within(0..=14) {
+    match random.within(0..=16) {
         0 => {
             let other = random.index(plan.nodes.len());
             vec![(now, Fault::Cut(host, other)), (later, Fault::Heal)]
@@ -131,6 +137,10 @@ fn breakdown(
         13 => {
             let numbering = random.pick(&[Numbering::Gone, Numbering::Away]);
             vec![(now, Fault::Renumber(host, numbering)), (later, Fault::Renumber(host, Numbering::Home))]
+        }
+        14 | 15 => {
+            let (change, mended) = things::change(random, host);
+            vec![(now, change), (later, mended)]
         }
         _ => {
             let packets = random.within(1..=30) as u32;

@@ -30,6 +30,7 @@ mod plan;
 mod queue;
 mod random;
 mod stranger;
+mod things;
 mod world;
 
 pub use border::{Border, Faithful, Machine};

@@ -9,6 +9,7 @@ use super::fault::{Behaviour, Numbering};
 use super::kernel::Kernel;
 use super::plan::{Names, NodePlan};
 use super::queue::Ticket;
+use super::things::Things;
 use crate::config::Config;
 use crate::config::block::{Auth, VrrpInstance};
 use crate::types::{Instant, IpNet, State};
@@ -25,6 +26,8 @@ pub struct Node {
     pub(super) daemon: Option<Daemon>,
     /// How each check script behaves now.
     pub(super) behaviours: Vec<Behaviour>,
+    /// What it tracks, as it is now.
+    pub things: Things,
     pub(super) paused_until: Option<Instant>,
     pub(super) kernel_trouble: bool,
     /// Whether the kernel's next piece of work is in the queue of events.
@@ -75,6 +78,7 @@ impl Node {
             kernel: Kernel::default(),
             daemon: None,
             behaviours,
+            things: Things::default(),
             paused_until: None,
             kernel_trouble: false,
             kernel_scheduled: false,

@@ -8,10 +8,11 @@ use super::clock::Clock;
 use super::fault::{Fault, storm};
 use super::lan::Weather;
 use super::random::Random;
+use super::things::{self, Things};
 use crate::config::Config;
 use crate::config::block::{
-    Announcements, Auth, AuthHmac, Delivery, Freshness, HmacKey, HmacMode, Preempt, TrackEntry, Tracked,
-    UnicastChecksum, UnicastPeer, VrrpInstance, VrrpScript,
+    Announcements, Auth, AuthHmac, Delivery, Freshness, HmacKey, HmacMode, Preempt, TrackEntry, TrackProcess,
+    Tracked, UnicastChecksum, UnicastPeer, VrrpInstance, VrrpScript,
 };
 use crate::config::value::{ScriptCommand, VirtualAddress, Weight};
 use crate::types::{
@@ -59,6 +60,8 @@ pub struct NodePlan {
     pub kernel_latency: Duration,
     /// Whether each script succeeds once faults have stopped.
     pub scripts_end_good: Vec<bool>,
+    /// How what is tracked is once faults have stopped.
+    pub things_at_end: Things,
 }
 
 /// The links of every node.
@@ -161,6 +164,9 @@ fn settling_time(nodes: &[NodePlan], interval: Duration, calm: Weather) -> Durat
     let scripts = configs().flat_map(|config| &config.scripts);
     let verdict = |script: &Arc<VrrpScript>| script.interval * (script.rise.max(script.fall) + 2);
     let scripts = scripts.map(verdict).max().unwrap_or_default();
+    let processes = configs().flat_map(|config| &config.track_processes);
+    let doubt = |process: &Arc<TrackProcess>| process.fork_delay.max(process.terminate_delay);
+    let doubts = processes.map(doubt).max().unwrap_or_default();
     let instances = configs().flat_map(|config| &config.instances);
     let delay = |instance: &Arc<VrrpInstance>| match instance.preempt {
         Preempt::After(delay) => delay,
@@ -170,7 +176,7 @@ fn settling_time(nodes: &[NodePlan], interval: Duration, calm: Weather) -> Durat
     let count = nodes.first().map_or(0, |node| node.config.instances.len());
     let down = (0..count).map(|i| longest_master_down(nodes, i)).max().unwrap_or_default();
     let kernel = nodes.iter().map(|node| node.kernel_latency).max().unwrap_or_default();
-    scripts + delays + down * 3 + kernel * 10 + (calm.latency + calm.jitter) * 4 + interval
+    scripts + doubts + delays + down * 3 + kernel * 10 + (calm.latency + calm.jitter) * 4 + interval
 }
 
 /// How long advertisement intervals are. Those of one plan are alike, or one virtual router's adverts
@@ -281,11 +287,13 @@ fn node(
         let scripts: Vec<_> = (0..scripts).map(|i| Arc::new(script(random, i, interval))).collect();
         let mut instances: Vec<_> =
             routers.iter().map(|router| instance(random, router, n, nodes, &scripts)).collect();
+        let track_files = vec![Arc::new(things::file(random))];
+        let track_processes = vec![Arc::new(things::process(random, interval))];
         if i > 0 {
             instances.iter_mut().for_each(|instance| change_addresses(random, instance));
         }
         let instances = instances.into_iter().map(Arc::new).collect();
-        Arc::new(Config { scripts, instances, ..Config::default() })
+        Arc::new(Config { scripts, track_files, track_processes, instances, ..Config::default() })
     };
     let variants: Vec<_> = (0..3).map(&mut variant).collect();
     let scripts_end_good = (0..scripts).map(|_| random.chance(800)).collect();
@@ -299,6 +307,7 @@ fn node(
         addresses: vec![own(n, Family::V4), own(n, Family::V6), global_v6(n)],
         kernel_latency: random.duration(Duration::ZERO..=interval / 5),
         scripts_end_good,
+        things_at_end: Things::at_rest(random),
     }
 }
 
@@ -386,7 +395,12 @@ fn instance(
     let links = (0..random.within(0..=1))
         .filter(|_| !owner)
         .map(|_| TrackEntry { tracked: Tracked::Interface(names.uplink.clone()), weight: weight(random) });
-    let track = links.chain(scripts).collect();
+    let mut track: Vec<TrackEntry> = links.chain(scripts).collect();
+    for tracked in [Tracked::File("file".to_owned()), Tracked::Process("process".to_owned())] {
+        if !owner && random.chance(400) {
+            track.push(TrackEntry { tracked, weight: things::weight(random) });
+        }
+    }
     let virtual_address = |address: &IpAddr| virtual_address(*address, &names.lan);
     VrrpInstance {
         wanted_state: if n == 0 { State::Master } else { State::Backup },

@@ -17,7 +17,7 @@ use super::plan::{Names, Plan};
 use super::queue::Queue;
 use super::random::Random;
 use super::stranger;
-use crate::track::ExitStatus;
+use crate::track::{Because, ExitStatus};
 use crate::types::{IfName, Instant, MacAddr, State};
 use crate::vrrp::{Announce, RunId, SwitchInput, Transmit};
 use crate::wire::arp::GratuitousArp;
@@ -41,6 +41,8 @@ pub(super) enum Event {
     KernelWork { host: Host, life: u32 },
     /// A run of a script ends.
     ScriptEnded { host: Host, life: u32, run: RunId, status: ExitStatus },
+    /// The tracker thread has found something.
+    Found { host: Host, life: u32, input: SwitchInput },
     /// Somebody has removed an address.
     AddressLost { host: Host, life: u32, address: std::net::IpAddr, link: IfName },
     /// The next bad packet of a stranger.
@@ -245,6 +247,11 @@ impl World {
                         self.end_script(host, run, status);
                     }
                 }
+                Event::Found { host, life, input } => {
+                    if self.nodes[host].life == life {
+                        self.deliver_switch_input(host, input);
+                    }
+                }
                 Event::AddressLost { host, life, address, link } => {
                     if self.nodes[host].life == life {
                         self.lose_address(host, address, &link);
@@ -267,6 +274,7 @@ impl World {
             | Event::Wake(host)
             | Event::KernelWork { host, .. }
             | Event::ScriptEnded { host, .. }
+            | Event::Found { host, .. }
             | Event::AddressLost { host, .. }
             | Event::Fault(
                 Fault::Stop(host)
@@ -448,6 +456,8 @@ impl World {
                 self.review_sources(host);
             }
             Fault::Script(host, script, behaviour) => self.nodes[host].behaviours[script] = behaviour,
+            Fault::File(host, number) => self.set_number(host, number),
+            Fault::Processes(host, count, because) => self.set_count(host, count, because),
             Fault::Pause(host, _) if !self.nodes[host].is_alive() => {}
             Fault::Pause(host, time) => {
                 let until = (self.now + time).min(self.plan.calm_at);
@@ -479,6 +489,9 @@ impl World {
             self.set_link(host, names.uplink.clone(), true);
             self.review_sources(host);
             self.end_hanging_scripts(host);
+            let things = self.nodes[host].plan.things_at_end;
+            self.set_number(host, things.number);
+            self.set_count(host, things.count, Because::Found);
             self.start(host, true);
         }
         self.calm_since = Some(self.now);

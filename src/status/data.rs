@@ -1,7 +1,7 @@
 //! `keepalived.data`: the configuration as it is dumped, with the running state in its places.
 
 use super::Snapshot;
-use crate::config::dump::{RunState, Runtime, ScriptInit, ScriptRunState, dump};
+use crate::config::dump::{ProcessRunState, RunState, Runtime, ScriptInit, ScriptRunState, dump};
 use crate::track::Verdict;
 use crate::types::{Instant, State, Version};
 use crate::vrrp::{InstanceStatus, ScriptStatus};
@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
     let instance = |status: &InstanceStatus| (status.config.name.clone(), run_state(status, snapshot, stamp));
     let script = |status: &ScriptStatus| (status.config.name.clone(), script_run_state(status));
+    let process = |(name, (current, verdict)): (&String, &(usize, Verdict))| {
+        let quorum = *verdict == Verdict::Good;
+        (name.clone(), ProcessRunState { current: *current, quorum })
+    };
     let source = |status: &InstanceStatus| {
         Some(((status.config.interface.clone(), status.config.family), status.source?))
     };
@@ -23,7 +27,8 @@ pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
         groups: BTreeMap::new(),
         sockets: snapshot.sockets.clone(),
         sources: snapshot.instances.iter().filter_map(source).collect(),
-        ..Runtime::default()
+        files: snapshot.files.clone(),
+        processes: snapshot.processes.iter().map(process).collect(),
     };
     dump(&snapshot.config, &runtime)
 }

@@ -8,7 +8,9 @@ pub use stats::stats;
 
 use crate::config::Config;
 use crate::config::dump::SocketState;
+use crate::track::Verdict;
 use crate::vrrp::{InstanceStatus, ScriptStatus};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The daemon at one moment.
@@ -20,6 +22,10 @@ pub struct Snapshot {
     pub instances: Vec<InstanceStatus>,
     /// Scripts, in the order of the configuration.
     pub scripts: Vec<ScriptStatus>,
+    /// The number in each `track_file`, by its name.
+    pub files: BTreeMap<String, i32>,
+    /// How many there are of each `vrrp_track_process`, by its name, and whether that is a quorum.
+    pub processes: BTreeMap<String, (usize, Verdict)>,
     /// Open sockets.
     pub sockets: Vec<SocketState>,
 }

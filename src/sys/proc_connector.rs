@@ -4,6 +4,7 @@
 //! kernel refuses, or says nothing at all (Linux `drivers/connector/cn_proc.c`).
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_CONNECTOR};
+use nix::sys::socket::{setsockopt, sockopt};
 use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
@@ -32,9 +33,6 @@ pub struct ProcConnector {
     events: VecDeque<ProcEvent>,
 }
 
-/// Room for thousands of forks while the process is busy.
-const RECEIVE_BUFFER: i32 = 4 << 20;
-
 /// The kernel answers a subscription at once, or never.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
@@ -46,16 +44,22 @@ const LISTEN: u32 = 1;
 const DONE: u16 = 3;
 
 impl ProcConnector {
-    /// Subscribes, and waits until the kernel has agreed. To be called inside a tokio runtime with time.
+    /// Subscribes with a receive buffer of so many bytes, and waits until the kernel has agreed. To be called
+    /// inside a tokio runtime with time.
+    ///
+    /// `force`: beyond `net.core.rmem_max`, where that is permitted.
     ///
     /// # Errors
     /// The kernel does not have it, refuses it here ([`io::ErrorKind::ConnectionRefused`] in other network
     /// namespaces), or does not answer ([`io::ErrorKind::TimedOut`], in other process namespaces).
-    pub async fn open() -> io::Result<Self> {
+    pub async fn open(buffer: usize, force: bool) -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_CONNECTOR)?;
         socket.set_non_blocking(true)?;
         socket.bind(&SocketAddr::new(0, PROCESS_EVENTS))?;
-        socket.set_rx_buf_sz(RECEIVE_BUFFER)?;
+        match force {
+            true => setsockopt(&socket, sockopt::RcvBufForce, &buffer)?,
+            false => setsockopt(&socket, sockopt::RcvBuf, &buffer)?,
+        }
         socket.send_to(&subscription(), &SocketAddr::new(0, 0), 0)?;
         // SAFETY: the socket owns its descriptor and never changes it.
         let socket = unsafe { AsyncFd::register(socket)? };
@@ -253,7 +257,7 @@ mod tests {
     #[test]
     fn a_child_is_followed_from_its_birth_to_its_end() {
         block_on(async {
-            let mut connector = match ProcConnector::open().await {
+            let mut connector = match ProcConnector::open(1 << 20, true).await {
                 Ok(connector) => connector,
                 Err(error) => {
                     eprintln!("not run: the kernel tells nothing of processes here ({error})");
@@ -280,7 +284,7 @@ mod tests {
     #[test]
     fn another_network_namespace_hears_nothing_and_is_told_so() {
         crate::sys::testing::in_namespace(|| {
-            let error = block_on(ProcConnector::open()).unwrap_err();
+            let error = block_on(ProcConnector::open(4096, false)).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         });
     }

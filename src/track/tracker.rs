@@ -30,9 +30,12 @@ pub enum Definition {
 }
 
 impl Definition {
-    /// All of a configuration that runs: scripts.
+    /// All that a configuration defines.
     pub fn all(config: &Config) -> impl Iterator<Item = Self> {
-        config.scripts.iter().map(|script| Self::Script(Arc::clone(script)))
+        let scripts = config.scripts.iter().map(|script| Self::Script(Arc::clone(script)));
+        let files = config.track_files.iter().map(|file| Self::File(Arc::clone(file)));
+        let processes = config.track_processes.iter().map(|process| Self::Process(Arc::clone(process)));
+        scripts.chain(files).chain(processes)
     }
 
     /// What it defines.

@@ -124,6 +124,16 @@ impl Switchboard {
         switchboard
     }
 
+    /// Whether every file has been read and all processes have been counted.
+    #[must_use]
+    pub fn has_looked(&self) -> bool {
+        self.trackers.values().all(|tracker| match tracker {
+            Tracker::Script(_) => true,
+            Tracker::File(tracker) => tracker.number().is_some(),
+            Tracker::Process(tracker) => tracker.verdict() != Verdict::Pending,
+        })
+    }
+
     /// What trackers say to the instance of that name now; nothing at all to one it does not know.
     #[must_use]
     pub fn tracking(&self, instance: &str) -> Tracking {
@@ -392,6 +402,7 @@ mod tests {
     use super::*;
     use crate::config::block::TrackEntry;
     use crate::config::value::ScriptCommand;
+    use crate::track::Because;
     use crate::vrrp::instance::sample::sample;
     use std::time::Duration;
 
@@ -481,6 +492,65 @@ mod tests {
         assert_eq!(told(&drain(&mut board)), [("B", -30, 0, 0)]);
         board.handle(ms(0), SwitchInput::Link(link("eth0"), false));
         assert_eq!(told(&drain(&mut board)), [("A", 0, 1, 1), ("B", -30, 1, 0)]);
+    }
+
+    /// `C` with a file at weight 2 and processes without weight.
+    fn followed() -> Config {
+        let file = TrackFile { name: "f".into(), path: "/run/f".into(), ..TrackFile::default() };
+        let track = vec![tracked(Tracked::File("f".into()), 2), tracked(Tracked::Process("p".into()), 0)];
+        let c = VrrpInstance { name: "C".into(), track, ..sample() };
+        Config {
+            track_files: vec![Arc::new(file)],
+            track_processes: vec![Arc::new(crate::track::sample::process("p"))],
+            instances: vec![Arc::new(c)],
+            ..Config::default()
+        }
+    }
+
+    fn file(number: i32) -> SwitchInput {
+        SwitchInput::File("f".into(), Reading::Number(number))
+    }
+
+    fn processes(count: usize) -> SwitchInput {
+        SwitchInput::Processes(Census { process: "p".into(), count, because: Because::Found })
+    }
+
+    #[test]
+    fn files_and_processes_are_asked_for_and_waited_for() {
+        let mut board = board(&followed());
+        let wanted = Followed { files: followed().track_files, processes: followed().track_processes };
+        assert_eq!(drain(&mut board), [SwitchEffect::Follow(wanted)]);
+        assert_eq!(board.tracking("C").pending, 2);
+        board.handle(ms(1), file(10));
+        assert_eq!(told(&drain(&mut board)), [("C", 20, 0, 1)]);
+        board.handle(ms(2), processes(1));
+        assert_eq!(told(&drain(&mut board)), [("C", 20, 0, 0)]);
+        board.handle(ms(3), processes(0));
+        let lost = Fault::Process { name: "p".into(), quorum: false };
+        assert_eq!(
+            (told(&drain(&mut board)), board.tracking("C").faults),
+            (vec![("C", 20, 1, 0)], [lost].into())
+        );
+        board.handle(ms(4), file(-127));
+        assert!(board.tracking("C").faults.contains(&Fault::File("f".into())));
+        assert_eq!((board.files()["f"], board.processes()["p"]), (-127, (0, Verdict::Bad)));
+        assert_eq!(board.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_reload_asks_again_only_for_what_has_changed_and_moves_nothing_by_itself() {
+        let mut board = board(&followed());
+        board.handle(ms(1), file(10));
+        board.handle(ms(1), processes(1));
+        drain(&mut board);
+        board.handle(ms(2), SwitchInput::Reconfigure(Arc::new(followed())));
+        assert_eq!(drain(&mut board), []);
+        let mut config = followed();
+        config.track_files =
+            vec![Arc::new(TrackFile { path: "/run/g".into(), ..(*config.track_files[0]).clone() })];
+        board.handle(ms(3), SwitchInput::Reconfigure(Arc::new(config)));
+        assert!(matches!(drain(&mut board)[..], [SwitchEffect::Follow(_)]));
+        assert_eq!((board.tracking("C").weight, board.tracking("C").pending), (20, 0));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod lifecycle;
 mod nginx;
 mod oracle;
 mod process;
+mod processes;
 mod sim;
 mod strangers;
 mod takeover;

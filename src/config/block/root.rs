@@ -53,9 +53,9 @@ keywords! {
     "linkbeat_use_polling" Flag "" "" "off" => |d, _, _| d.global.defs.daemon.linkbeat_use_polling = true, "ask interfaces for their carrier, instead of being told", Differs("the kernel tells, which is sooner");
     "global_defs" Block(&GLOBAL_DEFS) "{…}" "" "" => global_defs, "settings of the whole daemon; may appear several times";
     "vrrp_script" Block(&VRRP_SCRIPT) "NAME {…}" "" "" => vrrp_script, "a check that is run again and again and moves priorities";
-    "track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(track_file(n, cx)), "a file whose number moves priorities", NotYet("no file moves a priority or causes FAULT");
-    "vrrp_track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(vrrp_track_file(n, cx)), "deprecated spelling of `track_file`", NotYet("no file moves a priority or causes FAULT");
-    "vrrp_track_process" Block(&VRRP_TRACK_PROCESS) "NAME {…}" "" "" => |d, n, cx| d.add_process(vrrp_track_process(n, cx)), "processes that must run, or that move priorities", NotYet("no process moves a priority or causes FAULT");
+    "track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(track_file(n, cx)), "a file whose number moves priorities";
+    "vrrp_track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(vrrp_track_file(n, cx)), "deprecated spelling of `track_file`";
+    "vrrp_track_process" Block(&VRRP_TRACK_PROCESS) "NAME {…}" "" "" => |d, n, cx| d.add_process(vrrp_track_process(n, cx)), "processes that must run, or that move priorities";
     "bfd_instance" Block(&BFD_INSTANCE) "NAME {…}" "one name of at most 31 bytes, used once" "" => session, "a BFD session with a neighbour", NotYet("no session runs, and nothing is tracked by it");
     "virtual_server" Foreign "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => |_, _, _| {}, "a service and the machines behind it";
     "virtual_server_group" Foreign "NAME {…}" "" "" => |_, _, _| {}, "addresses and firewall marks that one virtual server stands for";

@@ -2,7 +2,7 @@
 
 use super::tracking::{Trackable, Tracked, dump_tracking};
 use crate::config::Config;
-use crate::config::diagnostic::Diagnostic;
+use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::dump::{Out, ProcessRunState, field, object};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
@@ -44,6 +44,9 @@ pub struct ProcessPattern {
     pub full_command: bool,
 }
 
+/// Bytes of the name that the kernel keeps of a process (`TASK_COMM_LEN`, without its NUL).
+const LONGEST_NAME: usize = 15;
+
 /// How the parameters of a process are compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ParamMatch {
@@ -58,7 +61,7 @@ pub enum ParamMatch {
 /// Processes while their block is read.
 pub(in crate::config) struct ProcessDraft {
     name: Word,
-    words: Vec<String>,
+    words: Vec<Word>,
     param_match: Option<ParamMatch>,
     full_command: bool,
     weight: Weight,
@@ -111,13 +114,33 @@ pub(in crate::config) fn vrrp_track_process(node: &Node, cx: &mut Context<'_>) -
                 .label("nothing can follow it");
         cx.report(problem);
     }
+    draft.check_name(cx);
     let trackable = Trackable { name: name.clone(), weight: draft.weight, usable: !draft.words.is_empty() };
     Some(ReadProcess { process: draft.finish(), trackable })
 }
 
 impl ProcessDraft {
+    /// Says so when nothing can have such a name.
+    fn check_name(&self, cx: &mut Context<'_>) {
+        let [word] = &self.words[..] else { return };
+        let by_name = self.param_match.is_none() && !self.full_command;
+        if !by_name || (word.text.len() <= LONGEST_NAME && !word.text.starts_with('/')) {
+            return;
+        }
+        let message = match word.text.starts_with('/') {
+            true => "the name that the kernel keeps of a process has no path",
+            false => "the name that the kernel keeps of a process is at most 15 bytes",
+        };
+        let problem = Diagnostic::warning("process-never-found", word.span, message)
+            .class(Class::Harmless)
+            .label("no process has this name")
+            .help("add `full_command` to look for it in the command lines")
+            .keepalived("finds none either: there is never a quorum, and says nothing");
+        cx.report(problem);
+    }
+
     fn finish(self) -> Option<TrackProcess> {
-        let mut words = self.words.into_iter();
+        let mut words = self.words.into_iter().map(|word| word.text);
         let command = words.next()?;
         let params: Vec<String> = words.collect();
         let param_match = self.param_match.or((!params.is_empty()).then_some(ParamMatch::Exact));
@@ -145,7 +168,7 @@ fn process(d: &mut ProcessDraft, node: &Node, cx: &mut Context<'_>) {
         let problem = Diagnostic::error("duplicate-value", word.span, "there is a `process` already");
         return cx.report(problem.classic(text).label("this line is ignored"));
     }
-    d.words = node.args.iter().map(|word| word.text.clone()).collect();
+    d.words = node.args.clone();
 }
 
 fn param_match(d: &mut ProcessDraft, node: &Node, cx: &mut Context<'_>) {

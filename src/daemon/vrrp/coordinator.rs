@@ -127,6 +127,7 @@ impl Coordinator {
         }
         self.tell_sources();
         self.promotion.follow(&self.config);
+        let mut early = self.await_trackers().await;
         self.starts_at = self.startup_delay();
         if self.starts_at.is_none() {
             self.start_instances();
@@ -138,7 +139,7 @@ impl Coordinator {
             let next = [self.switchboard.poll_timeout(), restart, self.starts_at].into_iter().flatten().min();
             tokio::select! {
                 biased;
-                command = self.commands.recv() => match command {
+                command = next_command(&mut early, &mut self.commands) => match command {
                     Some(Command::Stop) => return self.stop().await,
                     Some(command) => self.on_command(command).await,
                     None => return End::Broken,
@@ -149,6 +150,26 @@ impl Coordinator {
                 },
                 () = self.shared.deadlines.sleep_until(next) => self.on_time(),
                 Some(ended) = self.tasks.join_next_with_id() => self.on_ended(ended),
+            }
+        }
+    }
+
+    /// Waits until it is known what files say and how many processes there are, so that instances start
+    /// from that; the trackers end it after a moment. Gives back the command that ended it, if one did.
+    async fn await_trackers(&mut self) -> Option<Command> {
+        loop {
+            self.carry_out_effects();
+            if self.switchboard.has_looked() {
+                return None;
+            }
+            let next = self.switchboard.poll_timeout();
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(Command::Tracked(input)) => self.switchboard.handle(clock::now(), input),
+                    other => return other,
+                },
+                () = self.shared.deadlines.sleep_until(next) => self.switchboard.handle_timeout(clock::now()),
             }
         }
     }
@@ -242,7 +263,10 @@ impl Coordinator {
                 SwitchEffect::SignalScript(run, signal) => {
                     self.shared.tell_service(ToService::SignalScript(run, signal));
                 }
-                SwitchEffect::Follow(_) => {}
+                SwitchEffect::Follow(followed) => {
+                    // Without its thread nothing is found, and that is what the trackers then say.
+                    let _ = self.shared.trackers.send(followed);
+                }
                 SwitchEffect::Tracking(name, tracking) => {
                     if let Some(handle) = self.instances.iter().find(|handle| handle.config.name == name) {
                         handle.tell(Control::Input(Input::Tracking(tracking)));
@@ -255,7 +279,7 @@ impl Coordinator {
 
     async fn on_command(&mut self, command: Command) {
         match command {
-            Command::Script(input) => self.switchboard.handle(clock::now(), input),
+            Command::Tracked(input) => self.switchboard.handle(clock::now(), input),
             Command::Reload(config) => self.reload(config).await,
             Command::Snapshot(answer) => drop(answer.send(self.snapshot().await)),
             Command::ClearStats => self.instances.iter().for_each(|handle| handle.tell(Control::ClearStats)),
@@ -275,7 +299,14 @@ impl Coordinator {
             instances.extend(status.await);
         }
         let sockets = self.socket_states(&instances);
-        Snapshot { config: Arc::clone(&self.config), instances, scripts: self.switchboard.scripts(), sockets }
+        Snapshot {
+            config: Arc::clone(&self.config),
+            instances,
+            scripts: self.switchboard.scripts(),
+            files: self.switchboard.files(),
+            processes: self.switchboard.processes(),
+            sockets,
+        }
     }
 
     /// Each open socket with the instances that share it, in the order of the configuration.
@@ -528,6 +559,17 @@ impl Coordinator {
             () = limit => tracing::error!("the kernel has not let go of all addresses in time"),
         }
         End::Stopped
+    }
+}
+
+/// What came before everything was ready is first.
+async fn next_command(
+    early: &mut Option<Command>,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Option<Command> {
+    match early.take() {
+        Some(command) => Some(command),
+        None => commands.recv().await,
     }
 }
 

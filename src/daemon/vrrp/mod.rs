@@ -8,7 +8,8 @@
 //!  └─ announcer, deadline queue
 //! writer thread   ── address changes, blocking
 //! monitor thread  ── links and addresses
-//! service thread  ── scripts, notifications, files: all that is slow
+//! service thread  ── scripts, notifications, dumps: all that is slow
+//! tracker thread  ── files and processes that are tracked
 //! ```
 
 mod announcer;
@@ -21,6 +22,7 @@ mod promotion;
 mod service;
 mod sockets;
 mod task;
+mod trackers;
 
 use crate::config::Config;
 use crate::config::block::{ProcessDefs, VrrpInstance, VrrpScript};
@@ -30,7 +32,7 @@ use crate::sys::deadlines::Deadlines;
 use crate::sys::{process, sched};
 use crate::track::Signal;
 use crate::types::{Priority, State};
-use crate::vrrp::{Notification, RunId, SwitchInput};
+use crate::vrrp::{Followed, Notification, RunId, SwitchInput};
 use announcer::{Announcer, Pace};
 use coordinator::{Coordinator, End, Setup};
 use kernel::Kernel;
@@ -74,8 +76,8 @@ pub(super) struct Notify {
 /// What the protocol thread is told.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// About a run of a script.
-    Script(SwitchInput),
+    /// About something that is tracked.
+    Tracked(SwitchInput),
     /// Run this configuration from now on.
     Reload(Arc<Config>),
     /// Say how everything is.
@@ -99,6 +101,7 @@ struct Shared {
     announcer: Announcer,
     kernel: Kernel,
     service: mpsc::UnboundedSender<ToService>,
+    trackers: mpsc::UnboundedSender<Followed>,
 }
 
 impl Shared {
@@ -143,6 +146,8 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
     let detail = options.log.detail > 0;
     let process = config.global.vrrp_process.clone();
     let keep_addresses = options.dont_release_vrrp;
+    let (to_trackers, followed) = mpsc::unbounded_channel();
+    trackers::start(config.global.buffers.process, followed, commands.clone(), respawned)?;
     let service = service::start(service::Setup {
         options,
         identity,
@@ -155,8 +160,14 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
     })?;
     enter_real_time(&process);
     // The service thread ends once this has dropped its end of their connection.
-    let end =
-        run_protocol(Protocol { config, commands: receiver, service: to_service, respawned, keep_addresses });
+    let end = run_protocol(Protocol {
+        config,
+        commands: receiver,
+        service: to_service,
+        trackers: to_trackers,
+        respawned,
+        keep_addresses,
+    });
     if service.join().is_err() {
         tracing::error!("the service thread failed by an internal error");
     }
@@ -206,13 +217,14 @@ struct Protocol {
     config: Arc<Config>,
     commands: mpsc::Receiver<Command>,
     service: mpsc::UnboundedSender<ToService>,
+    trackers: mpsc::UnboundedSender<Followed>,
     respawned: bool,
     keep_addresses: bool,
 }
 
 /// Runs all instances on the calling thread until the end.
 fn run_protocol(protocol: Protocol) -> io::Result<End> {
-    let Protocol { config, commands, service, respawned, keep_addresses } = protocol;
+    let Protocol { config, commands, service, trackers, respawned, keep_addresses } = protocol;
     let kernel = Kernel::start()?;
     let events = kernel::watch()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
@@ -225,7 +237,8 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
         let announcing = tokio::task::spawn_local(announcer.clone().run());
         let sockets = Sockets::default();
         let ledger = RefCell::default();
-        let shared = Rc::new(Shared { deadlines, links, ledger, sockets, announcer, kernel, service });
+        let shared =
+            Rc::new(Shared { deadlines, links, ledger, sockets, announcer, kernel, service, trackers });
         let setup = Setup { shared, config, events, commands, respawned, keep_addresses };
         let coordinator = async {
             match Coordinator::new(setup).await {

@@ -94,7 +94,7 @@ impl Service {
                         self.tell(Command::Stop).await;
                     }
                 },
-                input = self.scripts.next() => self.tell(Command::Script(input)).await,
+                input = self.scripts.next() => self.tell(Command::Tracked(input)).await,
             }
         }
         // A reader gets the rest of the lines, and TERM with the end of this process.

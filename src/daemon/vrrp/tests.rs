@@ -53,6 +53,7 @@ fn start(config: &Arc<Config>, respawned: bool) -> Node {
             config,
             commands: receiver,
             service: service_sender,
+            trackers: mpsc::unbounded_channel().0,
             respawned,
             keep_addresses: false,
         })

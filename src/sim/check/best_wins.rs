@@ -48,12 +48,17 @@ fn effective(scene: &Scene<'_>, host: Host, instance: usize) -> Option<Priority>
     let verdict = |good: bool| if good { Verdict::Good } else { Verdict::Bad };
     let tracked = config.track.iter().map(|entry| {
         let good = match &entry.tracked {
+            Tracked::File(_) => return Standing::Number(Some(node.things.number)).contribution(entry.weight),
+            Tracked::Process(name) => {
+                let process = node.plan.config.track_processes.iter().find(|process| process.name == *name);
+                process.is_some_and(|process| process.is_quorum(node.things.count))
+            }
             Tracked::Interface(link) => node.kernel.is_up(link),
             Tracked::Script(name) => {
                 let number = node.plan.config.scripts.iter().position(|script| script.name == *name);
                 number.is_some_and(|number| node.plan.scripts_end_good[number])
             }
-            Tracked::File(_) | Tracked::Process(_) | Tracked::Session(_) => false,
+            Tracked::Session(_) => false,
         };
         Standing::Verdict(verdict(good)).contribution(entry.weight)
     });

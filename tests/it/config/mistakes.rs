@@ -100,6 +100,20 @@ fn broken_structure_costs_what_it_costs_in_keepalived() {
 }
 
 #[test]
+fn a_process_that_nothing_can_be_is_named() {
+    let said_of = |lines: &str| {
+        let block = format!("vrrp_track_process p {{\n{lines}\n}}\n");
+        let file = loaded(block + &instance("track_process {\np\n}"));
+        (said(&file).join(" "), file.test_exit_code())
+    };
+    for lines in ["process /usr/sbin/nginx", "process a234567890123456"] {
+        assert_eq!(said_of(lines), ("2:process-never-found".to_owned(), 0), "{lines}");
+        assert_eq!(said_of(&format!("{lines}\nfull_command")), (String::new(), 0), "{lines}");
+    }
+    assert_eq!(said_of("process a23456789012345"), (String::new(), 0));
+}
+
+#[test]
 fn a_misspelt_keyword_of_another_block_is_found_there() {
     let loaded = loaded("global_defs {\n lvs_sync_daemon_inteface eth0\n}\n");
     let text = loaded.diagnostics[0].render(&loaded.sources, false);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vrrpd::config::Config;
-use vrrpd::config::block::{Preempt, VrrpInstance};
+use vrrpd::config::block::{Preempt, Tracked, VrrpInstance};
 use vrrpd::sim::{Border, Keep, Machine, Operation};
 use vrrpd::types::{Instant, Priority, State};
 use vrrpd::vrrp::{Datagram, Effect, Timer};
@@ -150,6 +150,21 @@ impl Border for NeverPreempts {
     fn config(&mut self, _node: usize, config: Arc<Config>) -> Arc<Config> {
         with_instances(&config, |instance| instance.preempt = Preempt::Never)
     }
+}
+
+/// Nodes that do not care for files and processes.
+struct ForgetsThings;
+
+impl Border for ForgetsThings {
+    fn config(&mut self, _node: usize, config: Arc<Config>) -> Arc<Config> {
+        let forgotten = |tracked: &Tracked| matches!(tracked, Tracked::File(_) | Tracked::Process(_));
+        with_instances(&config, |instance| instance.track.retain(|entry| !forgotten(&entry.tracked)))
+    }
+}
+
+#[test]
+fn files_and_processes_that_count_for_nothing_are_caught() {
+    assert_caught("best-wins", || Box::new(ForgetsThings));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod timeline;
 
 mod announce;
 mod election;
+mod files;
 mod interval;
 mod links;
 mod preempt;

@@ -37,6 +37,12 @@ pub(crate) enum Act {
     RemoveAddress(IpAddr, u8),
     /// A file in the machine's directory gets new contents.
     Write(&'static str, String),
+    /// A file in the machine's directory is written where it is.
+    WriteInPlace(&'static str, &'static str),
+    /// A file in the machine's directory gets another name.
+    Move(&'static str, &'static str),
+    /// A file in the machine's directory is removed.
+    Remove(&'static str),
     /// The daemon gets a signal.
     Signal(Signal),
     /// The daemon gets a new configuration and HUP.
@@ -180,6 +186,9 @@ impl Timeline {
             Act::AddAddress(address, prefix) => machine.rtnl().add_address("eth0", *address, *prefix),
             Act::RemoveAddress(address, prefix) => machine.rtnl().remove_address("eth0", *address, *prefix),
             Act::Write(file, text) => write_whole(&machine.dir, file, text),
+            Act::WriteInPlace(file, text) => fs::write(machine.dir.join(file), text),
+            Act::Move(from, to) => fs::rename(machine.dir.join(from), machine.dir.join(to)),
+            Act::Remove(file) => fs::remove_file(machine.dir.join(file)),
             Act::Signal(signal) => daemon.tree.signal(*signal),
             Act::Reload(config) => write_whole(&machine.dir, "keepalived.conf", &self.text(machine, config))
                 .and_then(|()| daemon.tree.signal(Signal::SIGHUP)),

@@ -125,8 +125,8 @@ keywords! {
     "vrrp_netlink_cmd_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.command.force, n), "beyond the system's limit", NotYet("it has its usual size");
     "vrrp_netlink_monitor_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.monitor.set(n, cx), "receive buffer for what the kernel reports", NotYet("it has its usual size");
     "vrrp_netlink_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.monitor.force, n), "beyond the system's limit", NotYet("it has its usual size");
-    "process_monitor_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.process.set(n, cx), "receive buffer for what the kernel reports of processes", NotYet("no processes are tracked");
-    "process_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.process.force, n), "beyond the system's limit", NotYet("no processes are tracked");
+    "process_monitor_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.process.set(n, cx), "receive buffer for what the kernel reports of processes";
+    "process_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.process.force, n), "beyond the system's limit";
     "vrrp_rx_bufs_policy" Optional "MTU|ADVERT|BYTES" "0 to 4294967295" "the system's" => |d, n, cx| d.defs.buffers.set_policy(n, cx), "receive buffers for adverts: a size, or packets that must fit";
     "vrrp_rx_bufs_multiplier" Optional "N" "1 to 4294967295" "3" => |d, n, cx| d.defs.buffers.set_multiplier(n, cx), "packets that must fit";
     "vrrp_startup_delay" Required "SECS" "0.001 to 4294.967295" "0" => startup_delay, "from the start of the daemon to that of its instances";
