@@ -198,6 +198,10 @@ fn keywords_that_came_after_2_2_7_are_judged_as_2_4_judges_them() {
     for (lines, line) in told {
         assert!(classic(lines).iter().any(|said| said == line), "{lines}: {:?}", classic(lines));
     }
+    let hmac = format!("auth_hmac {{\nkey 7 {}\nactive_key 7\nmode permissive\n}}\n", "k".repeat(32));
+    assert_eq!(classic(&hmac), [""; 0]);
+    let enforced = "(V) strict mode requires auth_hmac mode enforce";
+    assert!(classic(&format!("strict_mode\n{hmac}")).iter().any(|said| said == enforced));
     let bare = instance("version 3\nno_virtual_ipaddress").replace("10.0.0.1/24", "");
     assert_eq!(loaded(bare).run_exit_code(), None);
     let stops = loaded(instance("use_vmac name"));
