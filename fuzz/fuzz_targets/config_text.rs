@@ -3,5 +3,7 @@
 
 #[path = "../bodies/config_text.rs"]
 mod body;
+#[path = "../bodies/files.rs"]
+mod files;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));

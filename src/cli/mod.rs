@@ -7,6 +7,7 @@
 mod args;
 mod compat;
 mod config_test;
+mod expand;
 mod generate;
 mod getopt;
 mod subcommand;

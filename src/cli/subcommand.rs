@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser};
 use super::USAGE_ERROR;
 use super::args::Args;
 use super::compat::Compat;
+use super::expand::Expand;
 use super::generate::Generate;
 
 /// A command line that begins with one of them.
@@ -22,6 +23,8 @@ struct Line {
 pub(super) enum Subcommand {
     /// Say which keywords of a configuration run as in keepalived, differ, or are not run yet
     Compat(Compat),
+    /// Print a configuration with includes, conditions, definitions and repetitions written out
+    Expand(Expand),
     /// Print the manual pages, the list of keywords, or completions for a shell
     #[command(subcommand, disable_help_subcommand = true)]
     Generate(Generate),
@@ -45,6 +48,7 @@ impl Subcommand {
     pub(super) fn run(self) -> Result<u8, u8> {
         match self {
             Self::Compat(question) => question.run(),
+            Self::Expand(what) => what.run(),
             Self::Generate(what) => what.run(),
         }
     }

@@ -16,6 +16,7 @@ pub mod value;
 
 mod entry;
 mod expand;
+mod expanded;
 mod include;
 mod load;
 mod reader;
@@ -27,6 +28,7 @@ mod usage;
 
 pub use diagnostic::{Class, Consequence, Diagnostic, Severity};
 pub use environment::Environment;
+pub use expanded::{Expanded, Passwords, expand};
 pub use load::{Loaded, load};
 pub use reference::{BlockReference, KeywordReference, language};
 pub use schema::Support;

@@ -1,8 +1,14 @@
 //! The bodies of the fuzz targets with made-up input, for a few seconds: `VRRPD_SEED` chooses another
 //! sequence, `VRRPD_FUZZ_SECONDS` gives it longer.
 
+#[path = "../../fuzz/bodies/config_round_trip.rs"]
+mod config_round_trip;
 #[path = "../../fuzz/bodies/config_text.rs"]
 mod config_text;
+#[path = "../../fuzz/bodies/files.rs"]
+mod files;
+#[path = "../../fuzz/bodies/reload_pair.rs"]
+mod reload_pair;
 #[path = "../../fuzz/bodies/wire_auth.rs"]
 mod wire_auth;
 #[path = "../../fuzz/bodies/wire_vrrp.rs"]
@@ -123,20 +129,73 @@ const PIECES: &[&str] = &[
     "999999999999999999999",
 ];
 
+fn pieces(random: &mut Random) -> Vec<u8> {
+    let mut text = Vec::new();
+    for _ in 0..random.below(60) {
+        text.extend_from_slice(random.choose(PIECES).as_bytes());
+    }
+    for _ in 0..random.below(3) {
+        let at = random.below(text.len() + 1);
+        text.insert(at, random.below(256) as u8);
+    }
+    text
+}
+
 #[test]
 fn any_text_is_a_configuration() {
-    let one = |random: &mut Random| {
-        let mut text = Vec::new();
-        for _ in 0..random.below(60) {
-            text.extend_from_slice(random.choose(PIECES).as_bytes());
+    run(pieces, config_text::run);
+}
+
+#[test]
+fn a_configuration_written_out_is_the_same() {
+    run(pieces, config_round_trip::run);
+}
+
+/// Lines of an instance and of the file around it.
+const INSTANCE: &[&str] = &[
+    "priority 150",
+    "priority 255",
+    "priority 1",
+    "state MASTER",
+    "nopreempt",
+    "preempt_delay 3",
+    "advert_int 2",
+    "version 3\nadvert_int 0.1",
+    "garp_master_refresh 5",
+    "virtual_ipaddress_excluded {\nfe80::7/64\n10.0.9.9/24\n}",
+    "virtual_ipaddress {\n10.0.0.9/24\n10.0.0.8/24\n}",
+    "virtual_ipaddress {\n10.0.0.1/24 dev eth1\n}",
+    "track_script {\nc weight -20\n}",
+    "track_script {\nc\n}",
+    "track_interface {\neth1 weight 30\n}",
+    "down_timer_adverts 5",
+    "unicast_peer {\n10.0.0.77\n}",
+    "unicast_src_ip 10.0.0.5",
+    "dont_track_primary",
+    "authentication {\nauth_type PASS\nauth_pass x\n}",
+];
+
+/// A file that runs: up to three instances, of names and routers that may be those of another such file.
+fn file(random: &mut Random) -> String {
+    let mut text = String::from("vrrp_script c {\nscript \"/bin/true\"\n}\n");
+    let mut vrid = 50;
+    for _ in 0..random.below(4) {
+        vrid += 1 + random.below(2);
+        let name = random.choose(&["A", "B", "C", "D"]);
+        text += &format!("vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {vrid}\n");
+        text += "virtual_ipaddress {\n10.0.0.1/24\n}\n";
+        for _ in 0..random.below(5) {
+            text += random.choose(INSTANCE);
+            text.push('\n');
         }
-        for _ in 0..random.below(3) {
-            let at = random.below(text.len() + 1);
-            text.insert(at, random.below(256) as u8);
-        }
-        text
-    };
-    run(one, config_text::run);
+        text += "}\n";
+    }
+    text
+}
+
+#[test]
+fn any_two_files_are_a_reload() {
+    run(|random| format!("{}\n%%\n{}", file(random), file(random)).into_bytes(), reload_pair::run);
 }
 
 /// A VRRPv2 advert with a password, a VRRPv3 one, and an IPv4 packet around it.
