@@ -88,7 +88,7 @@ mod tests {
             wall: std::time::Duration::ZERO,
         };
         let mut instance = Instance::new(Instant::ZERO, Arc::clone(&config), start);
-        instance.handle_timeout(Instant::from_nanos(4_000_000_000));
+        instance.handle_timeout(Instant::from_nanos(2_000_000_000));
         let snapshot = Snapshot {
             config: Arc::new(Config { instances: vec![config], ..Config::default() }),
             instances: vec![instance.status()],
@@ -99,7 +99,7 @@ mod tests {
             " VRRP Instance = VI_1",
             "   State = MASTER",
             "   Wantstate = MASTER",
-            "   Last transition = <4.000000>",
+            "   Last transition = <2.000000>",
             "   Interface = eth0",
             "   Virtual Router ID = 51",
             "   Effective priority = 150",

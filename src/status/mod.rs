@@ -1,9 +1,11 @@
 //! What the daemon shows of itself, all of it drawn from one [`Snapshot`].
 
 mod data;
+mod json;
 mod stats;
 
 pub use data::data;
+pub use json::json;
 pub use stats::stats;
 
 use crate::config::Config;

@@ -1,6 +1,7 @@
 //! Settings of the whole daemon, and that they do in vrrpd what they do in keepalived.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -8,10 +9,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::net::daemon::Daemon;
+use crate::net::inject::{flood, ipv4, v2_pass};
+use crate::net::lan::Lan;
 use crate::net::process::descendants;
 use crate::net::wait_for;
 use crate::process::{CONFIG, LIMIT, Machine, kill};
-use crate::world::{Kind, need, write_script};
+use crate::world::{Kind, lab_dir, need, write_script};
 
 const BOTH: [Kind; 2] = [Kind::Keepalived, Kind::Vrrpd];
 
@@ -315,4 +318,73 @@ fn instances_start_when_the_delay_is_over() {
     machine.logged(&daemon, "Reload complete", 1);
     assert!(daemon.stop().expect("a stop does not wait either").success());
     assert!(!daemon.log().contains("STATE"), "{}", daemon.log());
+}
+
+/// The same file in both daemons gives the same JSON, but for times and passwords.
+#[test]
+fn the_json_dump_is_keepalived_s() {
+    need(&["keepalived"]);
+    let mut seen = Vec::new();
+    for kind in BOTH {
+        let machine = Machine::new();
+        let config = format!(
+            "vrrp_script chk {{\n    script \"/usr/bin/true a\"\n    weight 5\n}}\n{}",
+            CONFIG.replace(
+                "priority 150",
+                "priority 150\n    version 3\n    advert_int 0.25\n    preempt_delay 3\n    garp_master_delay 7\n    \
+                 track_script {\n        chk\n    }\n    track_interface {\n        lo weight 4\n    }\n    \
+                 notify_master \"/usr/bin/true m\"\n    notify \"/usr/bin/true x\"\n    notify_deleted\n    \
+                 virtual_ipaddress_excluded {\n        2001:db8:99::102/64\n    }"
+            )
+        );
+        let mut daemon = start(&machine, kind, &config);
+        machine.logged(&daemon, "to 159", 1);
+        machine.logged(&daemon, "Entering MASTER STATE", 1);
+        vrrpd::sys::process::kill(daemon.tree.pid(), 36).expect("it runs");
+        let file = machine.space.dir.join("tmp/keepalived.json");
+        let text = wait_for(LIMIT, || fs::read_to_string(&file).ok().filter(|text| text.ends_with("]\n")));
+        let text = text.unwrap_or_else(|| panic!("{kind:?}: no file:\n{}", daemon.log()));
+        let time = text
+            .split("\"last_transition\":")
+            .nth(1)
+            .and_then(|rest| rest.split(',').next())
+            .expect("a time");
+        let sent =
+            text.split("\"advert_sent\":").nth(1).and_then(|rest| rest.split(',').next()).expect("a count");
+        assert_eq!(time.split('.').nth(1).map(str::len), Some(6), "{time}");
+        seen.push(
+            text.replace(time, "TIME").replace(&format!("\"advert_sent\":{sent}"), "\"advert_sent\":N"),
+        );
+        assert!(daemon.stop().expect("an orderly end").success());
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+/// keepalived tells every one; once is enough.
+#[test]
+fn a_virtual_router_that_is_not_ours_is_told_once() {
+    let dir = lab_dir();
+    let lan = Lan::new(dir.path()).expect("a LAN");
+    let space = lan.machine("a", 1).expect("a machine");
+    let stranger = lan.machine("b", 2).expect("a machine");
+    let config = |globals: &str| format!("global_defs {{\n    {globals}\n}}\n{CONFIG}");
+    let mut daemon =
+        Daemon::start(&Kind::Vrrpd.program(), &space, &config("log_unknown_vrids"), &[]).expect("it starts");
+    let logged = |words: &str| {
+        wait_for(LIMIT, || daemon.log().contains(words).then_some(()))
+            .unwrap_or_else(|| panic!("no {words:?} in:\n{}", daemon.log()))
+    };
+    logged("Entering MASTER STATE");
+    let (from, group) = (Ipv4Addr::new(10, 99, 0, 2), Ipv4Addr::new(224, 0, 0, 18));
+    let advert =
+        |vrid| ipv4(from, group, 255, &v2_pass(vrid, 200, Ipv4Addr::new(10, 99, 0, 101), b"s3cr3t\0\0"));
+    flood(&stranger, &[advert(99)], 10, Duration::from_secs(1)).expect("packets leave");
+    logged("Unknown VRID(99) received on interface(eth0). ignoring...");
+    fs::write(space.dir.join("keepalived.conf"), config("")).expect("a file");
+    daemon.tree.signal(Signal::SIGHUP).expect("it runs");
+    logged("Reload complete");
+    flood(&stranger, &[advert(98)], 10, Duration::from_secs(1)).expect("packets leave");
+    assert!(daemon.stop().expect("an orderly end").success());
+    let log = daemon.log();
+    assert_eq!(log.matches("Unknown VRID").count(), 1, "{log}");
 }

@@ -66,7 +66,7 @@ keywords! {
     "static_rules" Entries "{ [OPTION…] ACTION }" "" "none" => |r, n, cx| r.statics.read_rules(n, cx), "rules of policy routing that are there for as long as the daemon is", NotYet("none of its entries is installed");
     "vrrp_sync_group" Block(&VRRP_SYNC_GROUP) "NAME {…}" "one name, used once" "" => vrrp_sync_group, "instances of which none is master unless all are", NotYet("its instances change state each on its own");
     "vrrp_instance" Block(&VRRP_INSTANCE) "NAME {…}" "one name, used once" "" => vrrp_instance, "our part of one virtual router";
-    "garp_group" Block(&GARP_GROUP) "{…}" "" "" => garp_group, "gaps between gratuitous ARPs and unsolicited neighbour advertisements on some interfaces", NotYet("each interface has the gaps of `vrrp_garp_interval` and `vrrp_gna_interval`");
+    "garp_group" Block(&GARP_GROUP) "{…}" "" "" => garp_group, "gaps between gratuitous ARPs and unsolicited neighbour advertisements on some interfaces";
     "linkbeat_interfaces" Entries "{ INTERFACE [MII|ETHTOOL|IOCTL] }" "" "none" => |d, n, cx| linkbeat_interfaces(&mut d.linkbeat, n, cx), "interfaces that are asked for their carrier", Differs("the kernel tells, which is sooner");
     "interface_up_down_delays" Entries "{ INTERFACE SECS [SECS] }" "0 to 255" "none" => |d, n, cx| up_down_delays(&mut d.up_down_delays, n, cx), "how long an interface must be down or up before it counts", NotYet("it counts at once");
 }

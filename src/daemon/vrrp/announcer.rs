@@ -1,8 +1,9 @@
 //! Gratuitous ARPs and unsolicited NAs: at once where the configuration sets no pace, else one at a
-//! time per link.
+//! time per link, or per group of links.
 
 use super::ledger::InstanceId;
 use super::links::Links;
+use crate::config::block::GarpGroup;
 use crate::sys::clock;
 use crate::sys::deadlines::Deadlines;
 use crate::sys::packet::PacketSocket;
@@ -10,7 +11,7 @@ use crate::types::{Family, IfName, Instant};
 use crate::vrrp::Announce;
 use crate::wire::arp::GratuitousArp;
 use crate::wire::ndisc::UnsolicitedAdvert;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
@@ -23,8 +24,10 @@ use tokio::sync::Notify;
 const BATCH: usize = 64;
 
 /// The least time between two frames on a link.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Pace {
+    /// `garp_group`: links that share their gaps.
+    pub(super) groups: Vec<GarpGroup>,
     /// `vrrp_garp_interval`.
     pub(super) garp: Duration,
     /// `vrrp_gna_interval`.
@@ -40,15 +43,45 @@ struct Shared {
     socket: PacketSocket,
     links: Rc<RefCell<Links>>,
     deadlines: Deadlines,
-    pace: Cell<Pace>,
-    lanes: RefCell<BTreeMap<(IfName, Family), Lane>>,
+    pace: RefCell<Pace>,
+    lanes: RefCell<BTreeMap<(Road, Family), Lane>>,
     more: Notify,
 }
 
-/// What waits for one link.
+/// What has a pace of its own.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Road {
+    Link(IfName),
+    /// The number of a `garp_group`.
+    Group(usize),
+}
+
+impl Pace {
+    fn road(&self, link: &IfName) -> Road {
+        let group = self.groups.iter().position(|group| group.interfaces.contains(link));
+        group.map_or_else(|| Road::Link(link.clone()), Road::Group)
+    }
+
+    fn gap(&self, road: &Road, family: Family) -> Duration {
+        let (garp, gna) = match road {
+            Road::Link(_) => (self.garp, self.gna),
+            Road::Group(number) => {
+                self.groups.get(*number).map_or((Duration::ZERO, Duration::ZERO), |group| {
+                    (group.garp_interval.unwrap_or_default(), group.gna_interval.unwrap_or_default())
+                })
+            }
+        };
+        match family {
+            Family::V4 => garp,
+            Family::V6 => gna,
+        }
+    }
+}
+
+/// What waits for its turn.
 #[derive(Debug, Default)]
 struct Lane {
-    waiting: VecDeque<(InstanceId, IpAddr)>,
+    waiting: VecDeque<(InstanceId, IfName, IpAddr)>,
     /// When the next frame may leave.
     free_at: Instant,
 }
@@ -60,7 +93,7 @@ impl Announcer {
             socket: PacketSocket::open()?,
             links,
             deadlines,
-            pace: Cell::new(pace),
+            pace: RefCell::new(pace),
             lanes: RefCell::default(),
             more: Notify::new(),
         })))
@@ -68,17 +101,17 @@ impl Announcer {
 
     /// A reload may set another pace.
     pub(super) fn set_pace(&self, pace: Pace) {
-        self.0.pace.set(pace);
+        self.0.pace.replace(pace);
     }
 
     /// Sends a burst, or queues what may not leave yet.
     pub(super) fn announce(&self, instance: InstanceId, burst: &Announce) {
         {
-            let mut lanes = self.0.lanes.borrow_mut();
+            let (mut lanes, pace) = (self.0.lanes.borrow_mut(), self.0.pace.borrow());
             for _ in 0..burst.rounds {
                 for (link, address) in &burst.targets {
-                    let lane = lanes.entry((link.clone(), Family::of(*address))).or_default();
-                    lane.waiting.push_back((instance, *address));
+                    let lane = lanes.entry((pace.road(link), Family::of(*address))).or_default();
+                    lane.waiting.push_back((instance, link.clone(), *address));
                 }
             }
         }
@@ -91,7 +124,7 @@ impl Announcer {
     /// Forgets what an instance has not announced yet.
     pub(super) fn cancel(&self, instance: InstanceId) {
         for lane in self.0.lanes.borrow_mut().values_mut() {
-            lane.waiting.retain(|(owner, _)| *owner != instance);
+            lane.waiting.retain(|(owner, ..)| *owner != instance);
         }
     }
 
@@ -116,17 +149,14 @@ impl Shared {
     fn send_due(&self, now: Instant) -> Option<Instant> {
         let mut lanes = self.lanes.borrow_mut();
         let mut left = BATCH;
-        for ((link, family), lane) in lanes.iter_mut() {
-            let pace = match family {
-                Family::V4 => self.pace.get().garp,
-                Family::V6 => self.pace.get().gna,
-            };
+        for ((road, family), lane) in lanes.iter_mut() {
+            let gap = self.pace.borrow().gap(road, *family);
             while left > 0 && lane.free_at <= now {
-                let Some((_, address)) = lane.waiting.pop_front() else { break };
-                self.send(link, address);
+                let Some((_, link, address)) = lane.waiting.pop_front() else { break };
+                self.send(&link, address);
                 left -= 1;
-                if !pace.is_zero() {
-                    lane.free_at = now + pace;
+                if !gap.is_zero() {
+                    lane.free_at = now + gap;
                 }
             }
         }
@@ -153,5 +183,27 @@ impl Shared {
         if let Err(error) = sent {
             tracing::debug!("announcing {address} on {name} failed: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_a_group_share_its_gaps_and_the_others_have_the_global_ones() {
+        let name = |name: &str| IfName::new(name).unwrap();
+        let (garp, gna) = (Duration::from_millis(5), Duration::from_millis(7));
+        let group = GarpGroup {
+            garp_interval: Some(Duration::from_millis(100)),
+            gna_interval: None,
+            interfaces: vec![name("eth0"), name("eth1")],
+        };
+        let pace = Pace { groups: vec![group], garp, gna };
+        assert_eq!(pace.road(&name("eth0")), pace.road(&name("eth1")));
+        let (shared, own) = (pace.road(&name("eth0")), pace.road(&name("eth2")));
+        assert_eq!(pace.gap(&shared, Family::V4), Duration::from_millis(100));
+        assert_eq!(pace.gap(&shared, Family::V6), Duration::ZERO);
+        assert_eq!((pace.gap(&own, Family::V4), pace.gap(&own, Family::V6)), (garp, gna));
     }
 }

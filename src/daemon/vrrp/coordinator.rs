@@ -475,6 +475,7 @@ impl Coordinator {
         }
         self.shared.ledger.borrow_mut().hold_removals();
         self.shared.announcer.set_pace(super::pace(&config));
+        self.shared.sockets.tell_strangers(config.global.log_unknown_vrids);
         self.switchboard.handle(clock::now(), SwitchInput::Reconfigure(Arc::clone(&config)));
         if self.starts_at.is_some() {
             self.config = config;

@@ -112,7 +112,11 @@ impl Shared {
 }
 
 fn pace(config: &Config) -> Pace {
-    Pace { garp: config.global.garp.interval, gna: config.global.garp.gna_interval }
+    Pace {
+        groups: config.garp_groups.clone(),
+        garp: config.global.garp.interval,
+        gna: config.global.garp.gna_interval,
+    }
 }
 
 /// What the kernel lets the protocol thread run without ever sleeping before it ends the process:
@@ -236,6 +240,7 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
         let timer = tokio::task::spawn_local(async move { timer.run().await });
         let announcing = tokio::task::spawn_local(announcer.clone().run());
         let sockets = Sockets::default();
+        sockets.tell_strangers(config.global.log_unknown_vrids);
         let ledger = RefCell::default();
         let shared =
             Rc::new(Shared { deadlines, links, ledger, sockets, announcer, kernel, service, trackers });

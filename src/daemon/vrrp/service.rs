@@ -18,6 +18,7 @@ use crate::types::Instant;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// What the service thread starts from.
@@ -182,7 +183,12 @@ impl Service {
                 self.dump_stats().await;
                 self.tell(Command::ClearStats).await;
             }
-            Request::Json => tracing::info!("keepalived.json is not written in this version"),
+            Request::Json => {
+                tracing::info!("Printing VRRP as json for process({pid}) on signal");
+                let template = self.config.global.files.json_dump_file.as_deref();
+                let place = dump_file::place(template, "keepalived.json", "");
+                self.dump(&place, |snapshot| status::json(snapshot, &wall_seconds).unwrap_or_default()).await;
+            }
             Request::ChildEnded => {}
         }
     }
@@ -196,7 +202,11 @@ impl Service {
         let (answer, snapshot) = oneshot::channel();
         self.tell(Command::Snapshot(answer)).await;
         let Ok(snapshot) = snapshot.await else { return };
-        if let Err(error) = dump_file::write(place, &render(&snapshot)) {
+        let text = render(&snapshot);
+        if text.is_empty() {
+            return;
+        }
+        if let Err(error) = dump_file::write(place, &text) {
             tracing::error!("Unable to write {}: {error}", place.display());
         }
     }
@@ -220,9 +230,18 @@ impl Service {
 
 /// A moment as keepalived writes it: `1795228636.712313 (Sat Nov 21 02:37:16.712313 2026)`.
 fn wall_stamp(at: Instant) -> String {
+    let local = LocalTime::at(std::time::UNIX_EPOCH + wall(at));
+    format!("{} ({})", wall_seconds(at), local.with_micros(wall(at).subsec_micros()))
+}
+
+/// Its first part.
+fn wall_seconds(at: Instant) -> String {
+    let wall = wall(at);
+    format!("{}.{:06}", wall.as_secs(), wall.subsec_micros())
+}
+
+/// A moment of the protocol's clock as time since 1970.
+fn wall(at: Instant) -> Duration {
     let (now, wall) = (clock::now(), clock::wall());
-    let wall = (wall + at.since(now)).saturating_sub(now.since(at));
-    let micros = wall.subsec_micros();
-    let local = LocalTime::at(std::time::UNIX_EPOCH + wall);
-    format!("{}.{micros:06} ({})", wall.as_secs(), local.with_micros(micros))
+    (wall + at.since(now)).saturating_sub(now.since(at))
 }

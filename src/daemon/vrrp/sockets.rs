@@ -4,7 +4,7 @@ use super::inbox::Inbox;
 use crate::config::block::{Auth, Delivery, VrrpInstance};
 use crate::sys::netlink::LinkState;
 use crate::sys::vrrp_socket::{self, Endpoint, Protocol, VrrpSocket};
-use crate::types::{IfIndex, Vrid};
+use crate::types::{IfIndex, IfName, Vrid};
 use crate::vrrp::{Carrier, Datagram, Transmit};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,15 +37,20 @@ pub(super) struct Sockets(Rc<Table>);
 struct Table {
     open: RefCell<BTreeMap<Key, Weak<Shared>>>,
     next_number: Cell<u64>,
+    /// `log_unknown_vrids`
+    tells_strangers: Cell<bool>,
 }
 
 #[derive(Debug)]
 struct Shared {
     key: Key,
+    link: IfName,
     socket: VrrpSocket,
     /// Under a number that no other membership has had.
     members: RefCell<Vec<(u64, Member)>>,
     receiver: OnceCell<AbortHandle>,
+    /// VRIDs that nobody has here and that have been told: once is enough, whoever it is may go on for ever.
+    strangers: RefCell<BTreeSet<u8>>,
     table: Sockets,
 }
 
@@ -97,6 +102,18 @@ impl Sockets {
         Ok(membership)
     }
 
+    /// Whether adverts of virtual routers that are not ours are told.
+    pub(super) fn tell_strangers(&self, tell: bool) {
+        if self.0.tells_strangers.replace(tell) == tell {
+            return;
+        }
+        for shared in self.0.open.borrow().values().filter_map(Weak::upgrade) {
+            if let Err(error) = shared.refresh_filter() {
+                tracing::warn!("`log_unknown_vrids` has no effect on {}: {error}", shared.link);
+            }
+        }
+    }
+
     /// The descriptors that receive and send there, if anybody has that socket open.
     pub(super) fn descriptors(&self, link: IfIndex, kind: &Kind) -> Option<(i32, i32)> {
         let shared = self.0.open.borrow().get(&(link, kind.clone())).and_then(Weak::upgrade)?;
@@ -109,9 +126,11 @@ impl Sockets {
         let socket = VrrpSocket::open(link.index, &link.name, *protocol, endpoint, &vrids)?;
         let shared = Rc::new(Shared {
             key: key.clone(),
+            link: link.name.clone(),
             socket,
             members: RefCell::default(),
             receiver: OnceCell::new(),
+            strangers: RefCell::default(),
             table: self.clone(),
         });
         tracing::debug!("VRRP sockpool: [{}]", shared.socket);
@@ -138,7 +157,9 @@ async fn receive(shared: Weak<Shared>) {
 
 impl Shared {
     fn refresh_filter(&self) -> io::Result<()> {
-        self.socket.set_vrids(&self.members.borrow().iter().map(|(_, member)| member.vrid).collect())
+        let ours = self.members.borrow().iter().map(|(_, member)| member.vrid).collect();
+        let all = || (1..=u8::MAX).filter_map(Vrid::new).collect();
+        self.socket.set_vrids(&if self.table.0.tells_strangers.get() { all() } else { ours })
     }
 
     /// The buffer is as large as all members together want it. A smaller one loses what it must hold.
@@ -184,6 +205,8 @@ impl Shared {
         let expecting = same().find(|member| member.peers.contains(&datagram.source));
         if let Some(member) = expecting.or_else(|| same().next()) {
             member.inbox.push(datagram.arrived, received);
+        } else if self.table.0.tells_strangers.get() && self.strangers.borrow_mut().insert(vrid) {
+            tracing::info!("Unknown VRID({vrid}) received on interface({}). ignoring...", self.link);
         }
     }
 }

@@ -131,7 +131,7 @@ keywords! {
     "vrrp_rx_bufs_multiplier" Optional "N" "1 to 4294967295" "3" => |d, n, cx| d.defs.buffers.set_multiplier(n, cx), "packets that must fit";
     "vrrp_startup_delay" Required "SECS" "0.001 to 4294.967295" "0" => startup_delay, "from the start of the daemon to that of its instances";
     "vrrp_delay_after_boot" Required "SECS" "0.001 to 4294.967295" "0" => delay_after_boot, "from the start of the machine to that of the instances; the later of both counts";
-    "log_unknown_vrids" Flag "" "" "off" => |d, _, _| d.defs.log_unknown_vrids = true, "log adverts of virtual routers that are not ours", NotYet("they are not logged");
+    "log_unknown_vrids" Flag "" "" "off" => |d, _, _| d.defs.log_unknown_vrids = true, "log adverts of virtual routers that are not ours", Differs("each is logged once for a socket");
     "vmac_prefix" Required "NAME" "" "vrrp" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_prefix, "vmac prefix", n, cx), "how names of virtual MAC interfaces begin", NotYet("there are no virtual MACs");
     "vmac_addr_prefix" Required "NAME" "" "`vmac_prefix`" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_addr_prefix, "vmac_addr prefix", n, cx), "those for addresses on further interfaces", NotYet("there are no virtual MACs");
     "umask" Required "N | OPTION[|OPTION…]" "0 to 0777; IRUSR, IWGRP, IRWXO and their kind" "0177" => files::umask, "permissions that files are created without", Differs("it is taken when the process starts, not on a reload");
@@ -142,10 +142,10 @@ keywords! {
     "config_save_dir" Required "DIRECTORY" "" "none" => |d, n, _| d.defs.files.config_save_dir = Some(n.arg().text.clone()), "gets a copy of each configuration that is read", NotYet("nothing is saved");
     "tmp_config_directory" Optional "DIRECTORY" "" "none" => files::tmp_config_directory, "where keepalived keeps the copy that its processes share", Differs("each process reads the files themselves");
     "data_use_instance" Optional "[BOOL]" "" "off" => files::data_use_instance, "names of dumps have the instance and the namespace in them";
-    "json_version" Optional "N" "1 or 2" "1" => files::json_version, "layout of the JSON dump", NotYet("there is no JSON dump");
+    "json_version" Optional "N" "1 or 2" "1" => files::json_version, "layout of the JSON dump", NotYet("the JSON dump has layout 1");
     "state_dump_file" Optional "PATH" "one word" "keepalived.data" => |d, n, cx| files::path(&mut d.defs.files.state_dump_file, n, cx), "where USR1 dumps the state";
     "stats_dump_file" Optional "PATH" "one word" "keepalived.stats" => |d, n, cx| files::path(&mut d.defs.files.stats_dump_file, n, cx), "where USR2 dumps the counters", Differs("keepalived reads it and writes keepalived.stats all the same");
-    "json_dump_file" Optional "PATH" "one word" "keepalived.json" => |d, n, cx| files::path(&mut d.defs.files.json_dump_file, n, cx), "where the JSON dump goes", NotYet("there is no JSON dump");
+    "json_dump_file" Optional "PATH" "one word" "keepalived.json" => |d, n, cx| files::path(&mut d.defs.files.json_dump_file, n, cx), "where the JSON dump goes", Differs("keepalived reads it and writes keepalived.json all the same");
     "iproute_usr_dir" Optional "DIRECTORY" "one word" "" => |d, n, cx| files::path(&mut d.defs.files.iproute_usr_dir, n, cx), "the distribution's names of routing tables and the like";
     "iproute_etc_dir" Optional "DIRECTORY" "one word" "/etc/iproute2" => |d, n, cx| files::path(&mut d.defs.files.iproute_etc_dir, n, cx), "those of this machine";
     "script_user" Optional "USER [GROUP]" "" "keepalived_script if it exists, else root" => script_user, "account of scripts that name none";
