@@ -14,6 +14,8 @@ pub mod config;
 pub mod wire;
 
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod bfd;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod track;
 
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]

@@ -7,6 +7,7 @@
 
 pub mod arp;
 pub mod auth;
+pub mod bfd;
 mod checksum;
 pub mod ipv4;
 pub mod ipv6;

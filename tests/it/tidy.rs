@@ -9,17 +9,18 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("wire", &["types"]),
     ("config", &["types"]),
     ("track", &["types", "config"]),
+    ("bfd", &["types", "wire", "config"]),
     ("vrrp", &["types", "wire", "config", "track"]),
-    ("status", &["types", "wire", "config", "track", "vrrp"]),
+    ("status", &["types", "wire", "config", "track", "bfd", "vrrp"]),
     ("docs", &["types", "config"]),
     ("sim", &["types", "wire", "config", "track", "vrrp"]),
     ("sys", &["types"]),
-    ("daemon", &["types", "wire", "config", "track", "vrrp", "status", "sys"]),
+    ("daemon", &["types", "wire", "config", "track", "bfd", "vrrp", "status", "sys"]),
     ("cli", &["types", "wire", "config", "track", "vrrp", "status", "docs", "sim", "sys", "daemon"]),
 ];
 
 /// The modules that know no socket, no clock, no file and no thread.
-const PURE: &[&str] = &["types", "wire", "config", "track", "vrrp", "status", "docs", "sim"];
+const PURE: &[&str] = &["types", "wire", "config", "track", "bfd", "vrrp", "status", "docs", "sim"];
 
 /// What has no place in them.
 const IMPURE: &[&str] = &[
