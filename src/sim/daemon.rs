@@ -13,6 +13,7 @@ use super::lan::Host;
 use super::node::Daemon;
 use super::world::{Event, World};
 use crate::config::block::VrrpScript;
+use crate::config::value::{Route, Rule};
 use crate::track::{ExitStatus, Signal};
 use crate::types::{IfName, Instant, State};
 use crate::vrrp::{
@@ -160,6 +161,16 @@ impl World {
         self.rearm(host);
     }
 
+    pub(super) fn lose_routing(&mut self, host: Host, route: Option<Box<Route>>, rule: Option<Box<Rule>>) {
+        let inputs = route.map(Input::RouteLost).into_iter().chain(rule.map(Input::RuleLost));
+        for input in inputs {
+            for machine in self.machines(host) {
+                self.handle(machine, input.clone(), Cause::RoutingLost);
+            }
+        }
+        self.rearm(host);
+    }
+
     pub(super) fn on_wake(&mut self, host: Host) {
         self.nodes[host].wake = None;
         let now = self.nodes[host].local(self.now);
@@ -232,6 +243,8 @@ impl World {
                     continue;
                 }
                 Effect::Addresses(change) => Operation::Addresses(change.clone()),
+                Effect::Routes(change) => Operation::Routes(change.clone()),
+                Effect::Rules(change) => Operation::Rules(change.clone()),
                 Effect::Announce(announce) => Operation::Announce(announce.clone()),
                 Effect::Notice(_) | Effect::Notify(_) => continue,
             };
@@ -333,6 +346,12 @@ impl fmt::Display for Step<'_> {
                 }
                 Effect::Addresses(change) => {
                     write!(f, " | +{} -{} addresses", change.install.len(), change.remove.len())?;
+                }
+                Effect::Routes(change) => {
+                    write!(f, " | +{} -{} routes", change.install.len(), change.remove.len())?;
+                }
+                Effect::Rules(change) => {
+                    write!(f, " | +{} -{} rules", change.install.len(), change.remove.len())?;
                 }
                 Effect::Announce(announce) => {
                     write!(f, " | announce {}x{}", announce.targets.len(), announce.rounds)?;

@@ -3,14 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
+use crate::config::value::{Route, RoutePlace, Rule};
 use crate::types::IfName;
-use crate::vrrp::{AddressChange, Announce};
+use crate::vrrp::{AddressChange, Announce, KernelChange};
 
 /// Work that is done in order, some time after it was given.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Operation {
     /// Change addresses.
     Addresses(AddressChange),
+    /// Change routes.
+    Routes(KernelChange<Route>),
+    /// Change rules of policy routing.
+    Rules(KernelChange<Rule>),
     /// Send announcements.
     Announce(Announce),
 }
@@ -20,6 +25,8 @@ pub enum Operation {
 pub struct Kernel {
     links: BTreeMap<IfName, bool>,
     addresses: BTreeSet<(IfName, IpAddr)>,
+    routes: BTreeSet<RoutePlace>,
+    rules: BTreeSet<Rule>,
     queue: VecDeque<Operation>,
 }
 
@@ -49,6 +56,28 @@ impl Kernel {
     /// The addresses of a link.
     pub fn addresses<'a>(&'a self, link: &'a IfName) -> impl Iterator<Item = IpAddr> + 'a {
         self.addresses.iter().filter(move |(on, _)| on == link).map(|(_, address)| *address)
+    }
+
+    /// Takes a route away, as a stranger does; whether it was there.
+    pub fn remove_route(&mut self, place: &RoutePlace) -> bool {
+        self.routes.remove(place)
+    }
+
+    /// Takes a rule away, as a stranger does; whether it was there.
+    pub fn remove_rule(&mut self, place: &Rule) -> bool {
+        self.rules.remove(place)
+    }
+
+    /// Whether a route is there.
+    #[must_use]
+    pub fn has_route(&self, place: &RoutePlace) -> bool {
+        self.routes.contains(place)
+    }
+
+    /// Whether a rule is there.
+    #[must_use]
+    pub fn has_rule(&self, place: &Rule) -> bool {
+        self.rules.contains(place)
     }
 
     /// Whether a link is there, up and running.
@@ -96,6 +125,20 @@ impl Kernel {
                 self.addresses.extend(change.install.into_iter().map(|vip| (vip.dev, vip.net.address)));
                 for vip in change.remove {
                     self.addresses.remove(&(vip.dev, vip.net.address));
+                }
+                None
+            }
+            Operation::Routes(change) => {
+                self.routes.extend(change.install.iter().map(Route::place));
+                for route in change.remove {
+                    self.routes.remove(&route.place());
+                }
+                None
+            }
+            Operation::Rules(change) => {
+                self.rules.extend(change.install.iter().map(Rule::place));
+                for rule in change.remove {
+                    self.rules.remove(&rule.place());
                 }
                 None
             }

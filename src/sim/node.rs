@@ -12,6 +12,7 @@ use super::queue::Ticket;
 use super::things::Things;
 use crate::config::Config;
 use crate::config::block::{Auth, VrrpInstance};
+use crate::config::value::{Route, Rule};
 use crate::types::{Instant, IpNet, State};
 use crate::vrrp::{Datagram, Instance, LinkAddress, RunId, Switchboard, primary_source};
 use crate::wire::auth::hmac::{Sequence, TRAILER_LEN, Trailer};
@@ -127,6 +128,23 @@ impl Node {
             vips.map(|vip| (vip.dev.clone(), vip.net.address)).collect()
         };
         let known = all(&self.plan.config);
+        let routes = |config: &Config| -> Vec<_> {
+            config.instances.iter().flat_map(|config| &config.routes).map(Route::place).collect()
+        };
+        let rules = |config: &Config| -> Vec<_> {
+            config.instances.iter().flat_map(|config| &config.rules).map(Rule::place).collect()
+        };
+        let (known_routes, known_rules) = (routes(&self.plan.config), rules(&self.plan.config));
+        for place in self.plan.variants.iter().flat_map(|config| routes(config)) {
+            if !known_routes.contains(&place) {
+                self.kernel.remove_route(&place);
+            }
+        }
+        for place in self.plan.variants.iter().flat_map(|config| rules(config)) {
+            if !known_rules.contains(&place) {
+                self.kernel.remove_rule(&place);
+            }
+        }
         for (link, address) in self.plan.variants.iter().flat_map(|config| all(config)) {
             if !known.contains(&(link.clone(), address)) {
                 self.kernel.remove(&link, address);

@@ -14,7 +14,7 @@ use crate::config::block::{
     Announcements, Auth, AuthHmac, Delivery, Freshness, HmacKey, HmacMode, Preempt, TrackEntry, TrackProcess,
     Tracked, UnicastChecksum, UnicastPeer, VrrpInstance, VrrpScript,
 };
-use crate::config::value::{ScriptCommand, VirtualAddress, Weight};
+use crate::config::value::{Route, Rule, ScriptCommand, VirtualAddress, Weight};
 use crate::types::{
     AdvertInt, Family, IfName, Instant, IpNet, MacAddr, Priority, Secret, State, Version, Vrid,
     master_down_interval, skew_time,
@@ -291,6 +291,7 @@ fn node(
         let track_processes = vec![Arc::new(things::process(random, interval))];
         if i > 0 {
             instances.iter_mut().for_each(|instance| change_addresses(random, instance));
+            instances.iter_mut().for_each(|instance| change_routing(i, instance));
         }
         let instances = instances.into_iter().map(Arc::new).collect();
         Arc::new(Config { scripts, track_files, track_processes, instances, ..Config::default() })
@@ -323,6 +324,34 @@ fn change_addresses(random: &mut Random, instance: &mut VrrpInstance) {
         1 => instance.vips.push(extra),
         2 => instance.excluded_vips.push(extra),
         _ => {}
+    }
+}
+
+/// A network behind a gateway, and a rule that looks it up; every other router has them.
+fn routing(router: &Router, lan: &IfName) -> (Vec<Route>, Vec<Rule>) {
+    if router.vrid.get().is_multiple_of(2) {
+        return (Vec::new(), Vec::new());
+    }
+    let (network, gateway) = match router.family {
+        Family::V4 => {
+            (IpNet::new(Ipv4Addr::new(10, router.vrid.get(), 0, 0).into(), 16), own(99, Family::V4))
+        }
+        Family::V6 => {
+            let network = Ipv6Addr::new(0x2001, 0xdb8, router.vrid.get().into(), 0, 0, 0, 0, 0);
+            (IpNet::new(network.into(), 48), own(99, Family::V6))
+        }
+    };
+    let network = network.expect("a prefix that fits");
+    let route = Route { gateway: Some(gateway), dev: Some(lan.clone()), ..Route::to(network) };
+    let rule = Rule { to: Some(network), ..Rule::looking_up(router.family, 100, router.vrid.get().into()) };
+    (vec![route], vec![rule])
+}
+
+/// The first change moves the route to another metric, the second does without the rule.
+fn change_routing(change: u64, instance: &mut VrrpInstance) {
+    match change {
+        1 => instance.routes.iter_mut().for_each(|route| route.metric = Some(7)),
+        _ => instance.rules.clear(),
     }
 }
 
@@ -402,6 +431,7 @@ fn instance(
         }
     }
     let virtual_address = |address: &IpAddr| virtual_address(*address, &names.lan);
+    let (routes, rules) = routing(router, &names.lan);
     VrrpInstance {
         wanted_state: if n == 0 { State::Master } else { State::Backup },
         family: router.family,
@@ -413,8 +443,8 @@ fn instance(
         delivery,
         vips: router.vips.iter().map(virtual_address).collect(),
         excluded_vips: router.excluded.iter().map(virtual_address).collect(),
-        routes: Vec::new(),
-        rules: Vec::new(),
+        routes,
+        rules,
         preempt,
         garp: router.garp,
         down_timer_adverts: router.adverts,

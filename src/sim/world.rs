@@ -17,6 +17,7 @@ use super::plan::{Names, Plan};
 use super::queue::Queue;
 use super::random::Random;
 use super::stranger;
+use crate::config::value::{Route, Rule};
 use crate::track::{Because, ExitStatus};
 use crate::types::{IfName, Instant, MacAddr, State};
 use crate::vrrp::{Announce, RunId, SwitchInput, Transmit};
@@ -45,6 +46,8 @@ pub(super) enum Event {
     Found { host: Host, life: u32, input: SwitchInput },
     /// Somebody has removed an address.
     AddressLost { host: Host, life: u32, address: std::net::IpAddr, link: IfName },
+    /// Somebody has removed a route, a rule, or both.
+    RoutingLost { host: Host, life: u32, route: Option<Box<Route>>, rule: Option<Box<Rule>> },
     /// The next bad packet of a stranger.
     Stranger { left: u32, spacing: Duration },
     /// Something goes wrong, or is mended.
@@ -257,6 +260,11 @@ impl World {
                         self.lose_address(host, address, &link);
                     }
                 }
+                Event::RoutingLost { host, life, route, rule } => {
+                    if self.nodes[host].life == life {
+                        self.lose_routing(host, route, rule);
+                    }
+                }
                 Event::Stranger { left, spacing } => self.on_stranger(left, spacing),
                 // What was held back until the calm no longer happens.
                 Event::Fault(fault) if self.calm_since.is_none() => self.on_fault(fault),
@@ -276,6 +284,7 @@ impl World {
             | Event::ScriptEnded { host, .. }
             | Event::Found { host, .. }
             | Event::AddressLost { host, .. }
+            | Event::RoutingLost { host, .. }
             | Event::Fault(
                 Fault::Stop(host)
                 | Fault::Reload(host)
@@ -516,6 +525,14 @@ impl World {
         if node.kernel.remove(&link, address) {
             let life = node.life;
             self.queue.push(self.now, Event::AddressLost { host, life, address, link });
+        }
+        // Whoever cleans up one thing may clean up the others as well.
+        let Some(owner) = configs.iter().find(|config| config.vips.contains(vip)) else { return };
+        let route = owner.routes.first().filter(|route| node.kernel.remove_route(&route.place()));
+        let rule = owner.rules.first().filter(|rule| node.kernel.remove_rule(&rule.place()));
+        if route.is_some() || rule.is_some() {
+            let (route, rule) = (route.cloned().map(Box::new), rule.cloned().map(Box::new));
+            self.queue.push(self.now, Event::RoutingLost { host, life: node.life, route, rule });
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a machine wants done.
 
 use super::Notice;
-use crate::config::value::VirtualAddress;
+use crate::config::value::{Route, Rule, VirtualAddress};
 use crate::types::{Family, IfName, Priority};
 use std::net::IpAddr;
 
@@ -12,6 +12,10 @@ pub enum Effect {
     Send(Transmit),
     /// Change addresses in the kernel.
     Addresses(AddressChange),
+    /// Change routes in the kernel, once earlier changes are done.
+    Routes(KernelChange<Route>),
+    /// Change rules of policy routing in the kernel, once earlier changes are done.
+    Rules(KernelChange<Rule>),
     /// Tell the neighbours where the addresses are, once earlier address changes are done.
     Announce(Announce),
     /// Tell the operator.
@@ -35,13 +39,55 @@ pub struct Transmit {
     pub bytes: Vec<u8>,
 }
 
-/// A change of the kernel's addresses. Installing what is there and removing what is not are no errors.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct AddressChange {
-    /// To be there, in this order; done before the removals.
-    pub install: Vec<VirtualAddress>,
+/// A change of what the kernel has of ours. Installing what is there and removing what is not are no errors.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KernelChange<T> {
+    /// To be there, in this order; done before the removals. One that has the place of another takes it.
+    pub install: Vec<T>,
     /// To be gone.
-    pub remove: Vec<VirtualAddress>,
+    pub remove: Vec<T>,
+}
+
+/// A change of addresses.
+pub type AddressChange = KernelChange<VirtualAddress>;
+
+impl<T> KernelChange<T> {
+    /// Nothing but installing.
+    #[must_use]
+    pub const fn installing(install: Vec<T>) -> Self {
+        Self { install, remove: Vec::new() }
+    }
+
+    /// Nothing but removing.
+    #[must_use]
+    pub const fn removing(remove: Vec<T>) -> Self {
+        Self { install: Vec::new(), remove }
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.install.is_empty() && self.remove.is_empty()
+    }
+}
+
+impl<T: Clone + PartialEq> KernelChange<T> {
+    /// What leads from one list to another, without touching what stays; what has the same `place` as
+    /// something else need not be removed first.
+    pub(crate) fn between<'a, P: PartialEq>(
+        had: impl Iterator<Item = &'a T> + Clone,
+        has: impl Iterator<Item = &'a T> + Clone,
+        place: impl Fn(&'a T) -> P,
+    ) -> Self
+    where
+        T: 'a,
+    {
+        let stays = |old: &'a T| has.clone().any(|new| place(new) == place(old));
+        Self {
+            remove: had.clone().filter(|old| !stays(old)).cloned().collect(),
+            install: has.clone().filter(|new| !had.clone().any(|old| old == *new)).cloned().collect(),
+        }
+    }
 }
 
 /// A burst of gratuitous ARPs and unsolicited NAs.

@@ -23,9 +23,9 @@ mod switchboard;
 mod timers;
 
 pub use accept::{Accepted, Carrier, Datagram, Discard, DiscardKind};
-pub use effect::{AddressChange, Announce, Effect, Event, Notification, Transmit};
+pub use effect::{AddressChange, Announce, Effect, Event, KernelChange, Notification, Transmit};
 pub use instance::{Heard, Input, Instance, InstanceStatus, Leftovers, Start};
-pub use notice::{Fault, Notice, NoticeKind};
+pub use notice::{Fault, Notice, NoticeKind, RoutingKind};
 pub use source::{LinkAddress, primary_source};
 pub use stats::Stats;
 pub use switchboard::{

@@ -82,6 +82,8 @@ pub enum NoticeKind {
         /// The excluded ones.
         excluded: bool,
     },
+    /// Virtual routes or rules are being added (`true`) or removed.
+    Routing(RoutingKind, bool),
     /// The first round of a burst for this address.
     Announcing(IfName, IpAddr),
     /// Told the others that we leave.
@@ -176,8 +178,30 @@ pub enum NoticeKind {
     AddressRestored(IpAddr, IfName),
     /// Somebody keeps removing an address of ours; we give way.
     AddressGivenUp(IpAddr, IfName),
+    /// Somebody removed this route or rule of ours; it is put back.
+    RoutingRestored(RoutingKind, String),
+    /// Somebody keeps removing it; we give way.
+    RoutingGivenUp(RoutingKind, String),
     /// A reload no longer has this address.
     AddressDropped(IpNet, IfName),
+}
+
+/// What steers packets, besides addresses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RoutingKind {
+    /// A route.
+    Route,
+    /// A rule of policy routing.
+    Rule,
+}
+
+impl fmt::Display for RoutingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Route => "route",
+            Self::Rule => "rule",
+        })
+    }
 }
 
 impl Notice {
@@ -188,6 +212,7 @@ impl Notice {
             self.kind,
             NoticeKind::AdvertTimeout
                 | NoticeKind::Addresses { .. }
+                | NoticeKind::Routing(..)
                 | NoticeKind::Announcing(..)
                 | NoticeKind::SentPriorityZero
                 | NoticeKind::MasterLeaves
@@ -260,6 +285,8 @@ impl fmt::Display for NoticeKind {
             Self::Recovered(fault) => write!(f, "fault is gone {fault}"),
             Self::Addresses { setting, excluded: false } => write!(f, "{} VIPs.", verb(*setting)),
             Self::Addresses { setting, excluded: true } => write!(f, "{} E-VIPs.", verb(*setting)),
+            Self::Routing(RoutingKind::Route, setting) => write!(f, "{} Virtual Routes", verb(*setting)),
+            Self::Routing(RoutingKind::Rule, setting) => write!(f, "{} Virtual Rules", verb(*setting)),
             Self::Announcing(link, address @ IpAddr::V4(_)) => {
                 write!(f, "Sending/queueing gratuitous ARPs on {link} for {address}")
             }
@@ -356,6 +383,12 @@ impl fmt::Display for NoticeKind {
             }
             Self::AddressGivenUp(address, link) => {
                 write!(f, "{address} is removed from {link} again and again by somebody else, giving way")
+            }
+            Self::RoutingRestored(kind, text) => {
+                write!(f, "{kind} {text} was deleted by somebody else, putting it back")
+            }
+            Self::RoutingGivenUp(kind, text) => {
+                write!(f, "{kind} {text} is deleted again and again by somebody else, giving way")
             }
             Self::AddressDropped(net, link) => {
                 write!(f, "ip address {} dev {link}, no longer exist", net.short())

@@ -6,8 +6,10 @@
 
 use super::notice::Fault;
 use crate::config::Config;
-use crate::config::block::{Delivery, TrackFile, TrackProcess, Tracked, VrrpInstance, VrrpScript};
-use crate::config::value::Weight;
+use crate::config::block::{
+    Delivery, StaticObjects, TrackFile, TrackProcess, Tracked, VrrpInstance, VrrpScript,
+};
+use crate::config::value::{Rule, Weight};
 use crate::track::{
     Census, Contribution, Definition, ExitStatus, Notice, Reading, ScriptInput, ScriptRun, Signal, Standing,
     Tracker, TrackerEffect, Verdict,
@@ -96,6 +98,8 @@ pub struct Switchboard {
     followed: Followed,
     links: BTreeMap<IfName, bool>,
     instances: Vec<(Arc<VrrpInstance>, Tracking)>,
+    /// Links of static objects that instances, by name, are tied to by a track group.
+    tied: BTreeMap<String, BTreeSet<IfName>>,
     /// Which instances (by index) hear of a thing.
     dependents: BTreeMap<Tracked, Vec<usize>>,
     /// Instances (by index) for which something may have changed.
@@ -114,6 +118,7 @@ impl Switchboard {
             followed: Followed::default(),
             links: links.into_iter().collect(),
             instances: Vec::new(),
+            tied: BTreeMap::new(),
             dependents: BTreeMap::new(),
             touched: BTreeSet::new(),
             next_run: 0,
@@ -312,8 +317,10 @@ impl Switchboard {
         let known: BTreeMap<String, Tracking> =
             self.instances.drain(..).map(|(config, tracking)| (config.name.clone(), tracking)).collect();
         self.dependents.clear();
+        self.tied = tied_links(&config.statics);
         for (index, config) in config.instances.iter().enumerate() {
-            for (tracked, _) in dependencies(config) {
+            let tracked: Vec<Tracked> = self.dependencies(config).map(|(tracked, _)| tracked).collect();
+            for tracked in tracked {
                 self.dependents.entry(tracked).or_default().push(index);
             }
             let tracking = known.get(&config.name).cloned().unwrap_or_else(|| self.track(config));
@@ -346,7 +353,7 @@ impl Switchboard {
 
     fn track(&self, config: &VrrpInstance) -> Tracking {
         let mut tracking = Tracking::default();
-        for (tracked, weight) in dependencies(config) {
+        for (tracked, weight) in self.dependencies(config) {
             let Some(standing) = self.standing(&tracked) else { continue };
             match standing.contribution(weight) {
                 Contribution::Weight(weight) => tracking.weight += weight,
@@ -359,6 +366,16 @@ impl Switchboard {
         tracking
     }
 
+    /// All that an instance depends on.
+    fn dependencies<'a>(
+        &'a self,
+        config: &'a VrrpInstance,
+    ) -> impl Iterator<Item = (Tracked, Weight)> + use<'a> {
+        let tied = self.tied.get(&config.name).into_iter().flatten();
+        let tied = tied.map(|link| (Tracked::Interface(link.clone()), Weight::default()));
+        own_dependencies(config).chain(tied)
+    }
+
     /// What is known of a thing; `None` of one that does not exist.
     fn standing(&self, tracked: &Tracked) -> Option<Standing> {
         if let Tracked::Interface(link) = tracked {
@@ -369,8 +386,9 @@ impl Switchboard {
     }
 }
 
-/// All that an instance depends on: its own link and those of its addresses, and what it tracks by name.
-fn dependencies(config: &VrrpInstance) -> impl Iterator<Item = (Tracked, Weight)> {
+/// What an instance itself depends on: its own link and those of its addresses, routes and rules, and what it
+/// tracks by name.
+fn own_dependencies(config: &VrrpInstance) -> impl Iterator<Item = (Tracked, Weight)> {
     let fault = Weight::default();
     let own = config.track_primary.then(|| (Tracked::Interface(config.interface.clone()), fault));
     let named = config.track.iter().map(|entry| (entry.tracked.clone(), entry.weight));
@@ -380,7 +398,28 @@ fn dependencies(config: &VrrpInstance) -> impl Iterator<Item = (Tracked, Weight)
         .chain(&config.excluded_vips)
         .filter(|vip| vip.dev != config.interface && !vip.no_track)
         .map(move |vip| (Tracked::Interface(vip.dev.clone()), fault));
-    own.into_iter().chain(named).chain(elsewhere)
+    let routes = config.routes.iter().filter(|route| !route.no_track).filter_map(|route| route.dev.as_ref());
+    let rules = config.rules.iter().filter(|rule| !rule.no_track).flat_map(Rule::links);
+    let routing = routes.chain(rules).filter(|link| **link != config.interface);
+    let routing = routing.map(move |link| (Tracked::Interface(link.clone()), fault));
+    own.into_iter().chain(named).chain(elsewhere).chain(routing)
+}
+
+/// The links of static objects, by the names of the instances that a track group ties to them.
+fn tied_links(statics: &StaticObjects) -> BTreeMap<String, BTreeSet<IfName>> {
+    let addresses = statics.addresses.iter().map(|it| (&it.track_group, it.no_track, Some(&it.dev)));
+    let routes = statics.routes.iter().map(|it| (&it.track_group, it.no_track, it.dev.as_ref()));
+    let rules = statics.rules.iter().map(|it| (&it.track_group, it.no_track, it.incoming.as_ref()));
+    let mut tied: BTreeMap<String, BTreeSet<IfName>> = BTreeMap::new();
+    for (group, no_track, link) in addresses.chain(routes).chain(rules) {
+        let group =
+            statics.track_groups.iter().find(|known| !no_track && Some(&known.name) == group.as_ref());
+        let Some((group, link)) = group.zip(link) else { continue };
+        for instance in &group.instances {
+            tied.entry(instance.clone()).or_default().insert(link.clone());
+        }
+    }
+    tied
 }
 
 /// Whether a reload may take over `new` in place of `old`: the adverts of both belong together. Their

@@ -60,10 +60,10 @@ keywords! {
     "virtual_server" Foreign "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => |_, _, _| {}, "a service and the machines behind it";
     "virtual_server_group" Foreign "NAME {…}" "" "" => |_, _, _| {}, "addresses and firewall marks that one virtual server stands for";
     "SSL" Foreign "{…}" "" "" => |_, _, _| {}, "settings of the TLS client of `SSL_GET`";
-    "track_group" Block(&TRACK_GROUP) "NAME {…}" "one name, used once" "" => |r, n, cx| r.statics.read_group(n, cx), "instances that static addresses, routes and rules are tied to", NotYet("nothing is tied to its instances");
-    "static_ipaddress" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "" "none" => static_ipaddress, "addresses that are there for as long as the daemon is", NotYet("none of its entries is installed");
-    "static_routes" Entries "{ [TYPE] DESTINATION [OPTION…] }" "" "none" => |r, n, cx| r.statics.read_routes(n, cx), "routes that are there for as long as the daemon is", NotYet("none of its entries is installed");
-    "static_rules" Entries "{ [OPTION…] ACTION }" "" "none" => |r, n, cx| r.statics.read_rules(n, cx), "rules of policy routing that are there for as long as the daemon is", NotYet("none of its entries is installed");
+    "track_group" Block(&TRACK_GROUP) "NAME {…}" "one name, used once" "" => |r, n, cx| r.statics.read_group(n, cx), "instances that static addresses, routes and rules are tied to";
+    "static_ipaddress" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "" "none" => static_ipaddress, "addresses that are there for as long as the daemon is";
+    "static_routes" Entries "{ [TYPE] DESTINATION [OPTION…] }" "" "none" => |r, n, cx| r.statics.read_routes(n, cx), "routes that are there for as long as the daemon is";
+    "static_rules" Entries "{ [OPTION…] ACTION }" "" "none" => |r, n, cx| r.statics.read_rules(n, cx), "rules of policy routing that are there for as long as the daemon is";
     "vrrp_sync_group" Block(&VRRP_SYNC_GROUP) "NAME {…}" "one name, used once" "" => vrrp_sync_group, "instances of which none is master unless all are", NotYet("its instances change state each on its own");
     "vrrp_instance" Block(&VRRP_INSTANCE) "NAME {…}" "one name, used once" "" => vrrp_instance, "our part of one virtual router";
     "garp_group" Block(&GARP_GROUP) "{…}" "" "" => garp_group, "gaps between gratuitous ARPs and unsolicited neighbour advertisements on some interfaces";

@@ -17,7 +17,7 @@ pub use names::parse_names;
 pub use number::whole_c_number;
 pub use route::{
     Encap, IpEncap, KEEPALIVED_PROTOCOL, MAIN_TABLE, Metric, Metrics, NextHop, Placement, Realms, Route,
-    RouteType,
+    RoutePlace, RouteType,
 };
 pub use rule::{FirewallMark, Rule, RuleAction};
 pub use script::{CommandError, ScriptCommand, split_command};

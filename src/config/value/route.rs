@@ -68,7 +68,7 @@ pub struct Route {
 }
 
 /// The kernel's RTN_*: what is done with packets that take the route.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct RouteType(pub u8);
 
 impl RouteType {
@@ -108,6 +108,20 @@ impl fmt::Display for RouteType {
     }
 }
 
+/// What tells a route from others in the kernel. Two that have the same place cannot be told apart when one is
+/// to be deleted, whatever else is different.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct RoutePlace {
+    table: u32,
+    destination: IpNet,
+    source: Option<IpNet>,
+    kind: RouteType,
+    tos: u8,
+    metric: u32,
+    /// Gateway and interface of each way.
+    ways: Vec<(Option<IpAddr>, Option<IfName>)>,
+}
+
 /// Where a route goes among those with the same destination.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Placement {
@@ -121,7 +135,7 @@ pub enum Placement {
 }
 
 /// Realms of a route or rule, IPv4 only; all zero: none.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Realms {
     /// Realm of the source; 0: none.
     pub source: u8,
@@ -258,6 +272,27 @@ impl Route {
     #[must_use]
     pub const fn family(&self) -> Family {
         self.destination.family()
+    }
+
+    /// What tells it from others.
+    #[must_use]
+    pub fn place(&self) -> RoutePlace {
+        let own = (self.gateway, self.dev.clone());
+        let ways = self.nexthops.iter().map(|hop| (hop.gateway, hop.dev.clone()));
+        RoutePlace {
+            table: self.table,
+            destination: self.destination,
+            source: self.source,
+            kind: self.kind,
+            tos: self.tos.unwrap_or(0),
+            metric: self.metric.unwrap_or(0),
+            ways: if self.nexthops.is_empty() { vec![own] } else { ways.collect() },
+        }
+    }
+
+    /// The interfaces that it names.
+    pub fn links(&self) -> impl Iterator<Item = &IfName> {
+        self.dev.iter().chain(self.nexthops.iter().filter_map(|hop| hop.dev.as_ref()))
     }
 
     /// The kernel's RTPROT_*.

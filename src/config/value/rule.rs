@@ -9,7 +9,7 @@ use crate::types::{Family, IfName, IpNet};
 use std::fmt;
 
 /// A rule of policy routing.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Rule {
     /// IPv4 or IPv6.
     pub family: Family,
@@ -37,7 +37,7 @@ pub struct Rule {
     pub tunnel_id: u64,
     /// `uidrange`, first and last.
     pub uids: Option<(u32, u32)>,
-    /// `protocol`; `None`: [`KEEPALIVED_PROTOCOL`] is not asked for: the kernel keeps 0.
+    /// `protocol`; `None`: [`KEEPALIVED_PROTOCOL`], and the dump does not show it.
     pub protocol: Option<u8>,
     /// `ipproto`.
     pub ip_protocol: Option<u8>,
@@ -56,7 +56,7 @@ pub struct Rule {
 }
 
 /// `fwmark MARK[/MASK]`
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct FirewallMark {
     /// The mark.
     pub mark: u32,
@@ -65,7 +65,7 @@ pub struct FirewallMark {
 }
 
 /// What is done with packets that match a rule.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum RuleAction {
     /// `table`: look it up there.
     Table(u32),
@@ -84,10 +84,49 @@ pub enum RuleAction {
 }
 
 impl Rule {
-    /// Whether it is told from others by what the kernel calls ours.
+    /// A rule for all packets of a family.
     #[must_use]
-    pub fn is_ours(&self) -> bool {
-        self.protocol == Some(KEEPALIVED_PROTOCOL)
+    pub const fn looking_up(family: Family, table: u32, preference: u32) -> Self {
+        Self {
+            family,
+            invert: false,
+            from: None,
+            to: None,
+            preference,
+            tos: 0,
+            mark: None,
+            incoming: None,
+            outgoing: None,
+            suppress_prefix_length: None,
+            suppress_group: None,
+            tunnel_id: 0,
+            uids: None,
+            protocol: None,
+            ip_protocol: None,
+            source_ports: None,
+            destination_ports: None,
+            realms: Realms { source: 0, destination: 0 },
+            action: RuleAction::Table(table),
+            no_track: false,
+            track_group: None,
+        }
+    }
+
+    /// The kernel's RTPROT_*.
+    #[must_use]
+    pub fn protocol(&self) -> u8 {
+        self.protocol.unwrap_or(KEEPALIVED_PROTOCOL)
+    }
+
+    /// What tells it from others in the kernel: all but what we make of it.
+    #[must_use]
+    pub fn place(&self) -> Self {
+        Self { no_track: false, track_group: None, ..self.clone() }
+    }
+
+    /// The interfaces that it names.
+    pub fn links(&self) -> impl Iterator<Item = &IfName> {
+        self.incoming.iter().chain(&self.outgoing)
     }
 }
 

@@ -7,6 +7,7 @@ use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, place};
 use super::promotion::Promotion;
 use super::sockets::kind;
+use super::statics::Statics;
 use super::task::{Beginning, Control, Task};
 use super::{Command, Shared, ToService};
 use crate::config::Config;
@@ -18,7 +19,7 @@ use crate::sys::netlink::{Change, Event, PresentAddress};
 use crate::sys::vrrp_socket::{Endpoint, Protocol};
 use crate::types::{IfName, Instant};
 use crate::vrrp::InstanceStatus;
-use crate::vrrp::{Input, SwitchEffect, SwitchInput, Switchboard, same_router};
+use crate::vrrp::{Input, KernelChange, SwitchEffect, SwitchInput, Switchboard, same_router};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -62,6 +63,7 @@ pub(super) struct Coordinator {
     /// Leave addresses and sends no priority 0 at the end (`-V`).
     keep_addresses: bool,
     promotion: Promotion,
+    statics: Statics,
 }
 
 /// An instance as the coordinator knows it.
@@ -98,12 +100,16 @@ impl Coordinator {
         loop {
             match events.recv().await? {
                 Event::Synced => break,
-                event => shared.links.borrow_mut().apply(&event),
+                event => {
+                    shared.links.borrow_mut().apply(&event);
+                    shared.routing.borrow_mut().apply(&event);
+                }
             }
         }
         let links: Vec<_> = shared.links.borrow().states().collect();
         Some(Self {
             switchboard: Switchboard::new(clock::now(), &config, links),
+            statics: Statics::new(Rc::clone(&shared)),
             shared,
             config,
             instances: Vec::new(),
@@ -127,6 +133,7 @@ impl Coordinator {
         }
         self.tell_sources();
         self.promotion.follow(&self.config);
+        self.statics.change(&self.config.statics);
         let mut early = self.await_trackers().await;
         self.starts_at = self.startup_delay();
         if self.starts_at.is_none() {
@@ -136,7 +143,9 @@ impl Coordinator {
         loop {
             self.carry_out_effects();
             let restart = self.instances.iter().filter_map(|handle| handle.restart).min();
-            let next = [self.switchboard.poll_timeout(), restart, self.starts_at].into_iter().flatten().min();
+            let next =
+                [self.switchboard.poll_timeout(), restart, self.starts_at, self.statics.poll_timeout()];
+            let next = next.into_iter().flatten().min();
             tokio::select! {
                 biased;
                 command = next_command(&mut early, &mut self.commands) => match command {
@@ -149,6 +158,7 @@ impl Coordinator {
                     None => return End::Broken,
                 },
                 () = self.shared.deadlines.sleep_until(next) => self.on_time(),
+                Some(done) = self.statics.next_done() => self.shared.tell_failures("", &done.failures),
                 Some(ended) = self.tasks.join_next_with_id() => self.on_ended(ended),
             }
         }
@@ -244,6 +254,7 @@ impl Coordinator {
         }
         let now = clock::now();
         self.switchboard.handle_timeout(now);
+        self.statics.on_time();
         for index in 0..self.instances.len() {
             if self.instances[index].restart.is_some_and(|at| at <= now) {
                 let (id, config) = (self.instances[index].id, Arc::clone(&self.instances[index].config));
@@ -349,6 +360,8 @@ impl Coordinator {
         let mut changed = BTreeSet::new();
         let mut bereft = BTreeSet::new();
         let mut anew = BTreeSet::new();
+        let mut came_up = BTreeSet::new();
+        let mut new_address = false;
         let mut next = Some(first);
         while let Some(event) = next {
             if let Event::LinkAdded(link) = &event {
@@ -357,21 +370,32 @@ impl Coordinator {
             match &event {
                 Event::LinkAdded(link) | Event::LinkChanged(link) => {
                     changed.insert(link.name.clone());
+                    let was_up = self.shared.links.borrow().get(&link.name).is_some_and(|known| known.up);
+                    if link.up && !was_up {
+                        came_up.insert(link.name.clone());
+                    }
                 }
                 Event::LinkRemoved(link) => {
                     changed.insert(link.name.clone());
                 }
                 Event::AddressAdded(address) | Event::AddressChanged(address) => {
-                    changed.extend(self.unless_wanted(address));
+                    let link = self.unless_wanted(address);
+                    new_address |= link.is_some();
+                    changed.extend(link);
                 }
                 Event::AddressRemoved(address) => {
                     changed.extend(self.unless_wanted(address));
                     bereft.extend(self.wanting(address));
                 }
-                Event::Synced => {}
+                Event::RouteAdded(_)
+                | Event::RouteRemoved(_)
+                | Event::RuleAdded(_)
+                | Event::RuleRemoved(_)
+                | Event::Synced => {}
             }
             self.log_event(&event);
             self.shared.links.borrow_mut().apply(&event);
+            bereft.extend(self.shared.routing.borrow_mut().apply(&event));
             next = self.events.try_recv().ok();
         }
         for name in &anew {
@@ -382,6 +406,10 @@ impl Coordinator {
             self.switchboard.handle(clock::now(), SwitchInput::Link(name.clone(), up));
         }
         self.carry_out_effects();
+        self.reassert(&came_up, new_address);
+        if bereft.contains(&InstanceId::STATIC) {
+            self.statics.on_gone();
+        }
         for handle in &self.instances {
             if changed.contains(&handle.config.interface) {
                 handle.tell(Control::LinkChanged);
@@ -390,6 +418,20 @@ impl Coordinator {
                 handle.tell(Control::AddressGone);
             }
         }
+    }
+
+    /// Asks again for what was lost with a link, or could not be had so far.
+    fn reassert(&mut self, came_up: &BTreeSet<IfName>, new_address: bool) {
+        let mut changes = Vec::new();
+        {
+            let (links, mut routing) = (self.shared.links.borrow(), self.shared.routing.borrow_mut());
+            changes.extend(came_up.iter().flat_map(|name| routing.reassert(name, &links)));
+            if new_address && came_up.is_empty() {
+                changes.extend(routing.retry(&links));
+            }
+        }
+        self.statics.apply(changes);
+        came_up.iter().for_each(|name| self.statics.on_link_up(name));
     }
 
     /// The link of an address that is none of ours: it may become, or have been, somebody's source.
@@ -474,6 +516,8 @@ impl Coordinator {
             return;
         }
         self.shared.ledger.borrow_mut().hold_removals();
+        self.shared.routing.borrow_mut().hold_removals();
+        self.statics.change(&config.statics);
         self.shared.announcer.set_pace(super::pace(&config));
         self.shared.sockets.tell_strangers(config.global.log_unknown_vrids);
         self.switchboard.handle(clock::now(), SwitchInput::Reconfigure(Arc::clone(&config)));
@@ -521,7 +565,8 @@ impl Coordinator {
             let link = links.get(&place(vip).0)?;
             Some(Change::Remove(kernel_address(link.index, vip)))
         };
-        let changes: Vec<Change> = dropped.iter().filter_map(removal).collect();
+        let mut changes = self.shared.routing.borrow_mut().let_go(&links);
+        changes.extend(dropped.iter().filter_map(removal));
         let (done, is_done) = mpsc::unbounded_channel();
         self.shared.kernel.apply(changes, 0, &done);
         is_done
@@ -531,14 +576,20 @@ impl Coordinator {
 
     /// An instance that has failed and not started again cannot let go of its addresses itself.
     fn release_for_the_failed(&self) -> mpsc::UnboundedReceiver<Done> {
-        let mut ledger = self.shared.ledger.borrow_mut();
+        let (mut ledger, mut routing) = (self.shared.ledger.borrow_mut(), self.shared.routing.borrow_mut());
         ledger.hold_removals();
+        routing.hold_removals();
+        let links = self.shared.links.borrow();
         for handle in self.instances.iter().filter(|handle| handle.restart.is_some()) {
             for vip in handle.config.vips.iter().chain(&handle.config.excluded_vips) {
                 let _held_until_settled = ledger.release(handle.id, vip);
             }
+            let routes = KernelChange::removing(handle.config.routes.clone());
+            let rules = KernelChange::removing(handle.config.rules.clone());
+            routing.change_routes(handle.id, &routes, &links);
+            routing.change_rules(handle.id, &rules);
         }
-        drop(ledger);
+        drop((ledger, routing, links));
         self.settle()
     }
 
@@ -556,6 +607,7 @@ impl Coordinator {
             () = async {
                 while self.tasks.join_next().await.is_some() {}
                 released.recv().await;
+                self.statics.release().recv().await;
             } => {}
             () = limit => tracing::error!("the kernel has not let go of all addresses in time"),
         }

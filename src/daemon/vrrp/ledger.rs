@@ -1,15 +1,20 @@
-//! Which instance wants which address in the kernel.
+//! Which instance wants what in the kernel: addresses, routes, rules.
 //!
 //! An address may move from one instance to another in a reload: it must never be removed while
 //! anybody wants it, in whatever order the two instances hear of the change.
 
-use crate::config::value::VirtualAddress;
+use crate::config::value::{Route, RoutePlace, Rule, VirtualAddress};
 use crate::types::{IfName, IpNet};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tells instances apart for as long as the process lives; names may change in a reload.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct InstanceId(pub(super) u64);
+
+impl InstanceId {
+    /// Who wants the static objects: the daemon itself. Instances have higher numbers.
+    pub(super) const STATIC: Self = Self(0);
+}
 
 /// Names an address in the kernel.
 pub(super) type Place = (IfName, IpNet);
@@ -20,53 +25,115 @@ pub(super) fn place(vip: &VirtualAddress) -> Place {
     (vip.dev.clone(), IpNet { address: vip.net.address, prefix })
 }
 
-/// The wanted state of the kernel's addresses.
-#[derive(Debug, Default)]
-pub(super) struct Ledger {
-    wanted: BTreeMap<Place, BTreeSet<InstanceId>>,
-    /// While a reload is under way: what would be removed, unless somebody wants it at its end.
-    held: Option<Vec<VirtualAddress>>,
+/// Something that the kernel has one of at each place.
+pub(super) trait Placed: Clone + PartialEq {
+    /// Tells it from others in the kernel.
+    type Place: Clone + Ord;
+
+    /// Its place.
+    fn place(&self) -> Self::Place;
 }
 
-impl Ledger {
-    /// The instance wants the address.
-    pub(super) fn want(&mut self, instance: InstanceId, vip: &VirtualAddress) {
-        self.wanted.entry(place(vip)).or_default().insert(instance);
+impl Placed for VirtualAddress {
+    type Place = Place;
+
+    fn place(&self) -> Place {
+        place(self)
+    }
+}
+
+impl Placed for Route {
+    type Place = RoutePlace;
+
+    fn place(&self) -> RoutePlace {
+        Self::place(self)
+    }
+}
+
+impl Placed for Rule {
+    type Place = Rule;
+
+    fn place(&self) -> Rule {
+        Self::place(self)
+    }
+}
+
+/// The wanted state of the kernel's addresses, routes or rules.
+#[derive(Debug)]
+pub(super) struct Ledger<T: Placed> {
+    wanted: BTreeMap<T::Place, Wanted<T>>,
+    /// While a reload is under way: what would be removed, unless somebody wants it at its end.
+    held: Option<Vec<T>>,
+}
+
+/// What is wanted at a place, and by whom.
+#[derive(Debug)]
+struct Wanted<T> {
+    what: T,
+    by: BTreeSet<InstanceId>,
+}
+
+impl<T: Placed> Default for Ledger<T> {
+    fn default() -> Self {
+        Self { wanted: BTreeMap::new(), held: None }
+    }
+}
+
+impl<T: Placed> Ledger<T> {
+    /// The instance wants it. What is returned has been at its place so far, and is different.
+    pub(super) fn want(&mut self, instance: InstanceId, what: &T) -> Option<T> {
+        let place = what.place();
+        if let Some(wanted) = self.wanted.get_mut(&place) {
+            wanted.by.insert(instance);
+            let before = std::mem::replace(&mut wanted.what, what.clone());
+            return (before != *what).then_some(before);
+        }
+        self.wanted.insert(place.clone(), Wanted { what: what.clone(), by: BTreeSet::from([instance]) });
+        let held = self.held.as_mut()?;
+        let index = held.iter().position(|held| held.place() == place)?;
+        let before = held.swap_remove(index);
+        (before != *what).then_some(before)
     }
 
     /// The instance no longer wants it; whether it is to be removed now.
     #[must_use]
-    pub(super) fn release(&mut self, instance: InstanceId, vip: &VirtualAddress) -> bool {
-        let place = place(vip);
-        if let Some(wanting) = self.wanted.get_mut(&place) {
-            wanting.remove(&instance);
-            if !wanting.is_empty() {
+    pub(super) fn release(&mut self, instance: InstanceId, what: &T) -> bool {
+        let place = what.place();
+        if let Some(wanted) = self.wanted.get_mut(&place) {
+            wanted.by.remove(&instance);
+            if !wanted.by.is_empty() {
                 return false;
             }
             self.wanted.remove(&place);
         }
         match &mut self.held {
             Some(held) => {
-                held.push(vip.clone());
+                held.push(what.clone());
                 false
             }
             None => true,
         }
     }
 
-    /// Who wants the address.
-    pub(super) fn wanting(&self, place: &Place) -> impl Iterator<Item = InstanceId> + '_ {
-        self.wanted.get(place).into_iter().flatten().copied()
+    /// Who wants what is at a place.
+    pub(super) fn wanting(&self, place: &T::Place) -> impl Iterator<Item = InstanceId> + use<'_, T> {
+        self.wanted.get(place).into_iter().flat_map(|wanted| &wanted.by).copied()
     }
 
     /// Whether anybody wants it.
-    pub(super) fn is_wanted(&self, place: &Place) -> bool {
+    pub(super) fn is_wanted(&self, place: &T::Place) -> bool {
         self.wanted.contains_key(place)
     }
 
     /// What an instance wants.
-    pub(super) fn wanted_by(&self, instance: InstanceId) -> impl Iterator<Item = &Place> {
-        self.wanted.iter().filter(move |(_, wanting)| wanting.contains(&instance)).map(|(place, _)| place)
+    pub(super) fn wanted_by(&self, instance: InstanceId) -> impl Iterator<Item = (&T::Place, &T)> {
+        let wanted = self.wanted.iter().filter(move |(_, wanted)| wanted.by.contains(&instance));
+        wanted.map(|(place, wanted)| (place, &wanted.what))
+    }
+
+    /// All that anybody wants.
+    pub(super) fn all(&self) -> impl Iterator<Item = &T> {
+        self.wanted.values().map(|wanted| &wanted.what)
     }
 
     /// From here on nothing is removed.
@@ -76,9 +143,9 @@ impl Ledger {
 
     /// Ends [`Self::hold_removals`]; what is to be removed after all.
     #[must_use]
-    pub(super) fn let_go(&mut self) -> Vec<VirtualAddress> {
+    pub(super) fn let_go(&mut self) -> Vec<T> {
         let held = self.held.take().unwrap_or_default();
-        held.into_iter().filter(|vip| !self.is_wanted(&place(vip))).collect()
+        held.into_iter().filter(|what| !self.is_wanted(&what.place())).collect()
     }
 }
 
@@ -96,10 +163,22 @@ mod tests {
     #[test]
     fn an_address_that_two_want_stays_until_the_last_lets_go() {
         let mut ledger = Ledger::default();
-        ledger.want(A, &vip());
-        ledger.want(B, &vip());
+        assert_eq!(ledger.want(A, &vip()), None);
+        assert_eq!(ledger.want(B, &vip()), None);
         assert!(!ledger.release(A, &vip()));
         assert!(ledger.release(B, &vip()));
+    }
+
+    #[test]
+    fn what_takes_the_place_of_another_says_so_whether_that_is_wanted_or_held() {
+        let (mut ledger, old) = (Ledger::default(), vip());
+        let new = VirtualAddress { scope: 253, ..vip() };
+        ledger.want(A, &old);
+        assert_eq!(ledger.want(A, &new), Some(old.clone()));
+        ledger.hold_removals();
+        assert!(!ledger.release(A, &new));
+        assert_eq!(ledger.want(B, &old), Some(new));
+        assert_eq!(ledger.let_go(), []);
     }
 
     #[test]

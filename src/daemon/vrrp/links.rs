@@ -43,7 +43,8 @@ impl Links {
                     link.addresses.retain(|known| known.net != address.net);
                 }
             }
-            Event::Synced => {}
+            // Routes and rules are others' business.
+            _ => {}
         }
     }
 

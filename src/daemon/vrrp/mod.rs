@@ -6,8 +6,8 @@
 //!  ├─ task × n       one Instance each, and its effects
 //!  ├─ receiver × m   one per shared socket
 //!  └─ announcer, deadline queue
-//! writer thread   ── address changes, blocking
-//! monitor thread  ── links and addresses
+//! writer thread   ── changes of addresses, routes and rules, blocking
+//! monitor thread  ── links, addresses, our routes and rules
 //! service thread  ── scripts, notifications, dumps: all that is slow
 //! tracker thread  ── files and processes that are tracked
 //! ```
@@ -19,13 +19,17 @@ mod kernel;
 mod ledger;
 mod links;
 mod promotion;
+mod route_message;
+mod routing;
 mod service;
 mod sockets;
+mod statics;
 mod task;
 mod trackers;
 
 use crate::config::Config;
 use crate::config::block::{ProcessDefs, VrrpInstance, VrrpScript};
+use crate::config::value::VirtualAddress;
 use crate::daemon::child::{ChildContext, exit_code};
 use crate::status::Snapshot;
 use crate::sys::deadlines::Deadlines;
@@ -38,6 +42,7 @@ use coordinator::{Coordinator, End, Setup};
 use kernel::Kernel;
 use ledger::Ledger;
 use links::Links;
+use routing::Routing;
 use sockets::Sockets;
 use std::cell::RefCell;
 use std::io;
@@ -96,7 +101,8 @@ pub(super) enum Command {
 struct Shared {
     deadlines: Deadlines,
     links: Rc<RefCell<Links>>,
-    ledger: RefCell<Ledger>,
+    ledger: RefCell<Ledger<VirtualAddress>>,
+    routing: RefCell<Routing>,
     sockets: Sockets,
     announcer: Announcer,
     kernel: Kernel,
@@ -242,8 +248,18 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
         let sockets = Sockets::default();
         sockets.tell_strangers(config.global.log_unknown_vrids);
         let ledger = RefCell::default();
-        let shared =
-            Rc::new(Shared { deadlines, links, ledger, sockets, announcer, kernel, service, trackers });
+        let routing = RefCell::default();
+        let shared = Rc::new(Shared {
+            deadlines,
+            links,
+            ledger,
+            routing,
+            sockets,
+            announcer,
+            kernel,
+            service,
+            trackers,
+        });
         let setup = Setup { shared, config, events, commands, respawned, keep_addresses };
         let coordinator = async {
             match Coordinator::new(setup).await {

@@ -6,15 +6,17 @@
 use super::inbox::Inbox;
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, Place, place};
+use super::routing::Work;
 use super::sockets::{Member, Membership, kind};
 use super::{Notify, Shared, ToService};
 use crate::config::block::{Delivery, VrrpInstance};
+use crate::config::value::Route;
 use crate::sys::clock;
-use crate::sys::netlink::Change;
+use crate::sys::netlink::{Change, Failure};
 use crate::types::{Instant, State};
 use crate::vrrp::{
-    AddressChange, Effect, Event, Input, Instance, InstanceStatus, Leftovers, Notice, NoticeKind,
-    Notification, Start, Timer, Tracking, Transmit,
+    AddressChange, Effect, Event, Input, Instance, InstanceStatus, KernelChange, Leftovers, Notice,
+    NoticeKind, Notification, Start, Timer, Tracking, Transmit,
 };
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -24,7 +26,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// A removed address is looked for again after this long: whoever removed it may be putting it back.
-const RECHECK_DELAY: Duration = Duration::from_millis(5);
+pub(super) const RECHECK_DELAY: Duration = Duration::from_millis(5);
 
 /// A socket that could not be opened is tried again after this long.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
@@ -43,7 +45,7 @@ pub(super) enum Control {
     Remove(oneshot::Sender<()>),
     /// The instance's link, or an address on it, has changed.
     LinkChanged,
-    /// An address that the instance wants is gone.
+    /// An address, a route or a rule that the instance wants is gone.
     AddressGone,
     /// Count from zero again.
     ClearStats,
@@ -267,6 +269,11 @@ impl Task {
                 Effect::Send(transmit) => self.send(&transmit),
                 Effect::Notice(notice) => self.tell(&notice),
                 Effect::Addresses(change) => self.change_addresses(change),
+                Effect::Routes(change) => self.change_routes(&change),
+                Effect::Rules(change) => {
+                    let changes = self.shared.routing.borrow_mut().change_rules(self.id, &change);
+                    self.request(changes);
+                }
                 Effect::Announce(_) | Effect::Notify(_) if self.answered < self.requested => {
                     self.waiting.push_back((self.requested, effect));
                 }
@@ -355,6 +362,23 @@ impl Task {
                 }
             }
         }
+        self.request(changes);
+    }
+
+    fn change_routes(&mut self, change: &KernelChange<Route>) {
+        let Work { changes, impossible } = {
+            let links = self.shared.links.borrow();
+            self.shared.routing.borrow_mut().change_routes(self.id, change, &links)
+        };
+        for (route, link) in impossible {
+            let name = &self.machine.config().name;
+            tracing::warn!("({name}) cannot add the route {route}: there is no interface {link}");
+        }
+        self.request(changes);
+    }
+
+    /// Hands changes to the kernel thread; announcements wait until it has answered.
+    fn request(&mut self, changes: Vec<Change>) {
         if !changes.is_empty() {
             self.requested += 1;
             self.shared.kernel.apply(changes, self.requested, &self.done.0);
@@ -364,24 +388,21 @@ impl Task {
     fn on_done(&mut self, done: Done) {
         self.answered = done.number;
         let name = &self.machine.config().name;
-        for (change, failure) in &done.failures {
-            match change {
-                Change::Add(address) => tracing::error!("({name}) cannot add {}: {failure}", address.net),
-                Change::Remove(address) => {
-                    tracing::error!("({name}) cannot remove {}: {failure}", address.net)
-                }
-            }
-        }
+        self.shared.tell_failures(&format!("({name}) "), &done.failures);
         while let Some((_, effect)) = self.waiting.pop_front_if(|(after, _)| *after <= done.number) {
             match effect {
                 Effect::Announce(burst) => self.shared.announcer.announce(self.id, &burst),
                 Effect::Notify(notification) => self.notify(notification),
-                Effect::Send(_) | Effect::Notice(_) | Effect::Addresses(_) => {}
+                Effect::Send(_)
+                | Effect::Notice(_)
+                | Effect::Addresses(_)
+                | Effect::Routes(_)
+                | Effect::Rules(_) => {}
             }
         }
     }
 
-    /// Tells the machine which of its addresses somebody else has removed.
+    /// Tells the machine which of its addresses, routes and rules somebody else has removed.
     fn look_for_lost_addresses(&mut self) {
         if self.answered < self.requested {
             self.recheck = Some(clock::now() + RECHECK_DELAY);
@@ -393,10 +414,14 @@ impl Task {
             let is_lost = |(name, net): &&Place| {
                 links.get(name).is_some_and(|link| link.up) && links.address(name, *net).is_none()
             };
-            ledger.wanted_by(self.id).filter(is_lost).cloned().collect()
+            ledger.wanted_by(self.id).map(|(place, _)| place).filter(is_lost).cloned().collect()
         };
-        for (name, net) in lost {
-            self.feed(clock::now(), Input::AddressLost(net.address, name));
+        let (routes, rules) = self.shared.routing.borrow().lost_by(self.id, &self.shared.links.borrow());
+        let lost = lost.into_iter().map(|(name, net)| Input::AddressLost(net.address, name));
+        let routes = routes.into_iter().map(|route| Input::RouteLost(Box::new(route)));
+        let rules = rules.into_iter().map(|rule| Input::RuleLost(Box::new(rule)));
+        for input in lost.chain(routes).chain(rules) {
+            self.feed(clock::now(), input);
         }
     }
 }
@@ -420,6 +445,20 @@ impl Shared {
                 ledger.want(id, vip);
             }
         }
+        self.routing.borrow_mut().adopt(id, &config.routes, &config.rules, &links);
         ledger.wanted_by(id).next().is_some()
+    }
+
+    /// Says what the kernel has refused, each route once until it is there.
+    pub(super) fn tell_failures(&self, who: &str, failures: &[(Change, Failure)]) {
+        for (change, failure) in failures {
+            if self.routing.borrow_mut().is_first_refusal(change) {
+                let later = match change {
+                    Change::AddRoute(..) => "; it is tried again when a link or an address comes",
+                    _ => "",
+                };
+                tracing::error!("{who}cannot {change}: {failure}{later}");
+            }
+        }
     }
 }

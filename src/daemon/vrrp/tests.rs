@@ -1,5 +1,7 @@
 //! Whole protocol threads against the kernel, each in a network namespace of its own.
 
+mod routing;
+
 use super::*;
 use crate::config::block::{Delivery, DynamicInterfaces};
 use crate::config::value::VirtualAddress;

@@ -13,6 +13,7 @@ mod one_master;
 mod patience;
 mod quiet_reload;
 mod rhythm;
+mod routing;
 mod silence;
 mod stable;
 mod yields;
@@ -48,6 +49,8 @@ pub enum Cause {
     Tracking,
     /// Somebody removed an address.
     AddressLost,
+    /// Somebody removed a route or a rule.
+    RoutingLost,
     /// The same configuration was read again.
     Reloaded,
     /// Another configuration was read.
@@ -219,6 +222,7 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(rhythm::Rhythm::default()),
         Box::new(doorkeeper::Doorkeeper::default()),
         Box::new(addresses::Addresses),
+        Box::new(routing::Routing),
         Box::new(neighbours::Neighbours::default()),
         Box::new(quiet_reload::QuietReload),
         Box::new(stable::Stable::default()),

@@ -1,15 +1,17 @@
-//! rtnetlink: a writer that changes addresses in batches, a monitor that tells what is there.
+//! rtnetlink: a writer that changes addresses, routes and rules in batches, a monitor that tells what is there.
 
 mod monitor;
+mod routing;
 mod writer;
 
 pub use monitor::{Event, LinkState, Monitor, PresentAddress};
+pub use routing::{Position, RouteKey, RuleKey};
 pub use writer::{Change, Failure, Writer};
 
 use crate::types::{IfIndex, IpNet};
 use std::net::Ipv4Addr;
 
-/// `IFA_PROTO` of addresses that this daemon added: keepalived's number in rt_protos.
+/// The protocol of addresses, routes and rules that this daemon added: keepalived's number in rt_protos.
 pub const KEEPALIVED_PROTOCOL: u8 = 18;
 
 /// An address as it is asked of the kernel.

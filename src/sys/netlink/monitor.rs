@@ -1,18 +1,22 @@
-//! What links and addresses there are, and every change to them.
+//! What links, addresses, and routes and rules of ours there are, and every change to them.
 //!
 //! Events are differences between what was known and what the kernel reports, so that the dump
 //! after an overrun tells exactly what was missed, and nothing twice.
 
 use super::KEEPALIVED_PROTOCOL;
+use super::routing::{RouteKey, RuleKey, is_our_route, is_our_rule};
 use crate::types::{IfIndex, IfName, IpNet, MacAddr};
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
-use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_core::{NLM_F_MULTIPART, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::route::RouteMessage;
+use netlink_packet_route::rule::RuleMessage;
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::AsyncSocket;
-use rtnetlink::{Handle, MulticastGroup};
-use std::collections::{BTreeMap, VecDeque};
+use rtnetlink::{Handle, IpVersion, MulticastGroup};
+use socket2::{SockFilter, SockRef};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::pin::Pin;
 use tokio::task::AbortHandle;
@@ -67,6 +71,14 @@ pub enum Event {
     AddressChanged(PresentAddress),
     /// An address is gone.
     AddressRemoved(PresentAddress),
+    /// A route of ours that was not known.
+    RouteAdded(RouteKey),
+    /// A route of ours is gone. The kernel says nothing of IPv4 routes that go with their link.
+    RouteRemoved(RouteKey),
+    /// A rule of ours that was not known.
+    RuleAdded(RuleKey),
+    /// A rule of ours is gone.
+    RuleRemoved(RuleKey),
     /// All that was there when the monitor started, or after an overrun, has been told.
     Synced,
 }
@@ -81,6 +93,8 @@ pub struct Monitor {
     connection: AbortHandle,
     links: BTreeMap<IfIndex, LinkState>,
     addresses: BTreeMap<AddressKey, PresentAddress>,
+    routes: BTreeSet<RouteKey>,
+    rules: BTreeSet<RuleKey>,
     events: VecDeque<Event>,
     synced: bool,
 }
@@ -98,6 +112,8 @@ impl Monitor {
             connection,
             links: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            routes: BTreeSet::new(),
+            rules: BTreeSet::new(),
             events: VecDeque::new(),
             synced: false,
         })
@@ -159,6 +175,35 @@ impl Monitor {
         for address in addresses {
             self.address_seen(address);
         }
+        self.dump_routing().await
+    }
+
+    async fn dump_routing(&mut self) -> Result<(), rtnetlink::Error> {
+        let (mut routes, mut rules) = (BTreeSet::new(), BTreeSet::new());
+        for (family, version) in [(AddressFamily::Inet, IpVersion::V4), (AddressFamily::Inet6, IpVersion::V6)]
+        {
+            // The kernel hands out ours alone, where it can: a full table is not for us to read.
+            let mut wanted = RouteMessage::default();
+            wanted.header.address_family = family;
+            wanted.header.protocol = KEEPALIVED_PROTOCOL.into();
+            let found: Vec<RouteMessage> = self.handle.route().get(wanted).execute().try_collect().await?;
+            routes.extend(found.iter().filter(|route| is_our_route(route)).filter_map(RouteKey::of));
+            let found: Vec<RuleMessage> = self.handle.rule().get(version).execute().try_collect().await?;
+            rules.extend(found.iter().filter(|rule| is_our_rule(rule)).map(RuleKey::of));
+        }
+        for key in self.routes.difference(&routes) {
+            self.events.push_back(Event::RouteRemoved(key.clone()));
+        }
+        for key in routes.difference(&self.routes) {
+            self.events.push_back(Event::RouteAdded(key.clone()));
+        }
+        for key in self.rules.difference(&rules) {
+            self.events.push_back(Event::RuleRemoved(key.clone()));
+        }
+        for key in rules.difference(&self.rules) {
+            self.events.push_back(Event::RuleAdded(key.clone()));
+        }
+        (self.routes, self.rules) = (routes, rules);
         Ok(())
     }
 
@@ -178,6 +223,33 @@ impl Monitor {
             }
             NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelAddress(message)) => {
                 present_address(&message).into_iter().for_each(|address| self.address_gone(address.key()));
+            }
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(message))
+                if is_our_route(&message) =>
+            {
+                // Also when it was known: somebody may have missed that it was gone.
+                if let Some(key) = RouteKey::of(&message) {
+                    self.routes.insert(key.clone());
+                    self.events.push_back(Event::RouteAdded(key));
+                }
+            }
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelRoute(message))
+                if is_our_route(&message) =>
+            {
+                if let Some(key) = RouteKey::of(&message) {
+                    self.routes.remove(&key);
+                    self.events.push_back(Event::RouteRemoved(key));
+                }
+            }
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRule(message)) if is_our_rule(&message) => {
+                let key = RuleKey::of(&message);
+                self.rules.insert(key.clone());
+                self.events.push_back(Event::RuleAdded(key));
+            }
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelRule(message)) if is_our_rule(&message) => {
+                let key = RuleKey::of(&message);
+                self.rules.remove(&key);
+                self.events.push_back(Event::RuleRemoved(key));
             }
             NetlinkPayload::Overrun(_) => self.synced = false,
             _ => {}
@@ -222,11 +294,47 @@ impl Monitor {
 }
 
 fn connect() -> io::Result<(Handle, Messages, AbortHandle)> {
-    let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
+    let groups = [
+        MulticastGroup::Link,
+        MulticastGroup::Ipv4Ifaddr,
+        MulticastGroup::Ipv6Ifaddr,
+        MulticastGroup::Ipv4Route,
+        MulticastGroup::Ipv6Route,
+        MulticastGroup::Ipv4Rule,
+        MulticastGroup::Ipv6Rule,
+    ];
     let (mut connection, handle, messages) = rtnetlink::new_multicast_connection(&groups)?;
-    connection.socket_mut().socket_mut().set_rx_buf_sz(RECEIVE_BUFFER)?;
+    let socket = connection.socket_mut().socket_mut();
+    socket.set_rx_buf_sz(RECEIVE_BUFFER)?;
+    SockRef::from(&*socket).attach_filter(&foreign_routes_filter())?;
+    // Older kernels hand out every route when ours are asked for.
+    let _ = socket.set_netlink_get_strict_chk(true);
     let messages = Box::pin(messages.map(|(message, _from)| message));
     Ok((handle, messages, tokio::spawn(connection).abort_handle()))
+}
+
+/// Leaves out notices of routes that are none of ours: a full table of the Internet changes all the time.
+fn foreign_routes_filter() -> [SockFilter; 9] {
+    const LOAD_HALF: u16 = 0x28;
+    const LOAD_BYTE: u16 = 0x30;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const JUMP_IF_ANY_BIT: u16 = 0x45;
+    const RETURN: u16 = 0x06;
+    // Offsets in nlmsghdr and, behind it, rtmsg. Loads are in network order, the header is in the host's.
+    let (kind, flags, protocol) = (4, 6, 16 + 5);
+    let half = |value: u16| u32::from(value.to_be());
+    [
+        SockFilter::new(LOAD_HALF, 0, 0, kind),
+        SockFilter::new(JUMP_IF_EQUAL, 1, 0, half(libc::RTM_NEWROUTE)),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 4, half(libc::RTM_DELROUTE)),
+        SockFilter::new(LOAD_HALF, 0, 0, flags),
+        // Answers to what we have asked hold many routes.
+        SockFilter::new(JUMP_IF_ANY_BIT, 2, 0, half(NLM_F_MULTIPART)),
+        SockFilter::new(LOAD_BYTE, 0, 0, protocol),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, KEEPALIVED_PROTOCOL.into()),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ]
 }
 
 impl Drop for Monitor {

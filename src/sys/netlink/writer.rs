@@ -1,18 +1,21 @@
-//! Address changes, hundreds to a system call, each acknowledged.
+//! Changes of addresses, routes and rules, hundreds to a system call, each acknowledged.
 //!
 //! The kernel does its work inside `sendmsg`, in the calling thread: a thousand IPv6 addresses take
 //! it a quarter of a second. So this blocks, and belongs on a thread of its own.
 
+use super::routing::{Position, removal, show_route, show_rule};
 use super::{Address, KEEPALIVED_PROTOCOL};
 use netlink_packet_core::{
-    Emitable, ErrorBuffer, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_ERROR,
-    NetlinkBuffer, NetlinkHeader, NetlinkMessage, NlasIterator,
+    Emitable, ErrorBuffer, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST,
+    NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NlasIterator,
 };
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
 };
+use netlink_packet_route::route::RouteMessage;
+use netlink_packet_route::rule::RuleMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use std::fmt;
 use std::io;
@@ -31,13 +34,47 @@ const FIRST_SEQUENCE: u32 = 1 << 30;
 /// The text of an extended acknowledgement (Linux: NLMSGERR_ATTR_MSG).
 const ACK_TEXT: u16 = 1;
 
-/// A change to the addresses of a link.
+/// A change to the addresses of a link, or to what leads packets their way.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Change {
     /// Add it; no failure if it is there.
     Add(Address),
     /// Remove it; no failure if it, or its link, is gone.
     Remove(Address),
+    /// Add a route; no failure if the very same is there.
+    AddRoute(Box<RouteMessage>, Position),
+    /// Remove it; no failure if it is gone.
+    RemoveRoute(Box<RouteMessage>),
+    /// Add a rule; no failure if it is there.
+    AddRule(Box<RuleMessage>),
+    /// Remove it; no failure if it is gone.
+    RemoveRule(Box<RuleMessage>),
+}
+
+impl fmt::Display for Change {
+    /// `add 10.99.0.100/24`, `remove the route to 10.100.0.0/16 via 10.99.0.254`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Add(address) => write!(f, "add {}", address.net),
+            Self::Remove(address) => write!(f, "remove {}", address.net),
+            Self::AddRoute(message, _) => {
+                f.write_str("add ")?;
+                show_route(f, message)
+            }
+            Self::RemoveRoute(message) => {
+                f.write_str("remove ")?;
+                show_route(f, message)
+            }
+            Self::AddRule(message) => {
+                f.write_str("add ")?;
+                show_rule(f, message)
+            }
+            Self::RemoveRule(message) => {
+                f.write_str("remove ")?;
+                show_rule(f, message)
+            }
+        }
+    }
 }
 
 /// What the kernel said to a change that it refused.
@@ -130,6 +167,16 @@ fn judge(change: &Change, result: Result<(), Failure>) -> Result<(), Failure> {
         (Change::Remove(_), Err(failure)) if matches!(failure.code, libc::EADDRNOTAVAIL | libc::ENODEV) => {
             Ok(())
         }
+        // Where it is to stand among others, only the same route is in the way.
+        (Change::AddRoute(_, Position::First | Position::Last) | Change::AddRule(_), Err(failure))
+            if failure.code == libc::EEXIST =>
+        {
+            Ok(())
+        }
+        (Change::RemoveRoute(_), Err(failure)) if matches!(failure.code, libc::ESRCH | libc::ENODEV) => {
+            Ok(())
+        }
+        (Change::RemoveRule(_), Err(failure)) if failure.code == libc::ENOENT => Ok(()),
         _ => result,
     }
 }
@@ -140,6 +187,19 @@ fn request(change: &Change, sequence: u32) -> NetlinkMessage<RouteNetlinkMessage
             (NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewAddress(addition(address)))
         }
         Change::Remove(address) => (0, RouteNetlinkMessage::DelAddress(naming(address))),
+        Change::AddRoute(message, position) => {
+            let flags = match position {
+                Position::First => NLM_F_CREATE,
+                Position::Only => NLM_F_CREATE | NLM_F_EXCL,
+                Position::Last => NLM_F_CREATE | NLM_F_APPEND,
+            };
+            (flags, RouteNetlinkMessage::NewRoute((**message).clone()))
+        }
+        Change::RemoveRoute(message) => (0, RouteNetlinkMessage::DelRoute(removal(message))),
+        Change::AddRule(message) => {
+            (NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewRule((**message).clone()))
+        }
+        Change::RemoveRule(message) => (0, RouteNetlinkMessage::DelRule((**message).clone())),
     };
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;

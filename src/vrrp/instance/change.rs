@@ -3,11 +3,12 @@
 use super::rival::Rival;
 use super::{Instance, TUG_LIMIT, TUG_WINDOW};
 use crate::config::block::VrrpInstance;
-use crate::config::value::VirtualAddress;
+use crate::config::value::{Route, Rule, VirtualAddress};
 use crate::types::{IfName, Instant, State, Version};
-use crate::vrrp::effect::{AddressChange, Announce, Effect};
-use crate::vrrp::notice::NoticeKind;
+use crate::vrrp::effect::{Announce, Effect, KernelChange};
+use crate::vrrp::notice::{NoticeKind, RoutingKind};
 use crate::vrrp::timers::Timer;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ impl Instance {
             self.master_interval = config.advert_int;
         }
         let added = self.change_addresses(&old);
+        self.change_routing(&old);
         self.checksum = self.checksum.reconfigured(&config);
         if !config.priority.is_owner() {
             self.rival = Rival::default();
@@ -54,22 +56,33 @@ impl Instance {
             return false;
         }
         let config = Arc::clone(&self.config);
-        let all = |config: &VrrpInstance| -> Vec<VirtualAddress> {
-            config.vips.iter().chain(&config.excluded_vips).cloned().collect()
-        };
-        let (had, has) = (all(old), all(&config));
-        let same_place = |a: &VirtualAddress, b: &VirtualAddress| a.net == b.net && a.dev == b.dev;
-        let remove: Vec<_> =
-            had.iter().filter(|old| !has.iter().any(|new| same_place(old, new))).cloned().collect();
-        let install: Vec<_> = has.iter().filter(|new| !had.contains(new)).cloned().collect();
-        for address in &remove {
+        let had = old.vips.iter().chain(&old.excluded_vips);
+        let has = config.vips.iter().chain(&config.excluded_vips);
+        let change = KernelChange::between(had, has, |vip| (vip.net, &vip.dev));
+        for address in &change.remove {
             self.notice(NoticeKind::AddressDropped(address.net, address.dev.clone()));
         }
-        let added = !install.is_empty();
-        if added || !remove.is_empty() {
-            self.push(Effect::Addresses(AddressChange { install, remove }));
+        let added = !change.install.is_empty();
+        if !change.is_empty() {
+            self.push(Effect::Addresses(change));
         }
         added
+    }
+
+    /// Brings the kernel from the old routes and rules to the new ones.
+    fn change_routing(&mut self, old: &VrrpInstance) {
+        if !self.addresses_set {
+            return;
+        }
+        let config = Arc::clone(&self.config);
+        let routes = KernelChange::between(old.routes.iter(), config.routes.iter(), Route::place);
+        if !routes.is_empty() {
+            self.push(Effect::Routes(routes));
+        }
+        let rules = KernelChange::between(old.rules.iter(), config.rules.iter(), Rule::place);
+        if !rules.is_empty() {
+            self.push(Effect::Rules(rules));
+        }
     }
 
     pub(super) fn on_address_lost(&mut self, now: Instant, address: IpAddr, link: IfName) {
@@ -79,18 +92,59 @@ impl Instance {
         if self.state != State::Master || vip.no_track {
             return;
         }
-        let (since, count) = self.tug;
-        self.tug = if now.since(since) < TUG_WINDOW { (since, count + 1) } else { (now, 1) };
-        if self.tug.1 > TUG_LIMIT {
+        if self.tugs_too_often(now) {
             self.notice(NoticeKind::AddressGivenUp(address, link));
-            self.send_priority_zero();
-            self.become_backup(now, self.config.advert_int);
-            self.timers.arm(Timer::MasterDown, now + self.skew());
+            self.give_way(now);
             return;
         }
         self.notice(NoticeKind::AddressRestored(address, link));
-        self.push(Effect::Addresses(AddressChange { install: vec![vip.clone()], remove: Vec::new() }));
+        self.push(Effect::Addresses(KernelChange::installing(vec![vip.clone()])));
         let targets = vec![(vip.dev.clone(), vip.net.address)];
         self.push(Effect::Announce(Announce { targets, rounds: config.garp.master_repeat.max(1) }));
+    }
+
+    pub(super) fn on_route_lost(&mut self, now: Instant, route: &Route) {
+        let lost = |ours: &&Route| ours.place() == route.place() && !ours.no_track;
+        let Some(ours) = self.config.routes.iter().find(lost).cloned() else { return };
+        let kind = RoutingKind::Route;
+        if self.may_restore(now, kind, &ours) {
+            self.push(Effect::Routes(KernelChange::installing(vec![ours])));
+        }
+    }
+
+    pub(super) fn on_rule_lost(&mut self, now: Instant, rule: &Rule) {
+        let lost = |ours: &&Rule| ours.place() == rule.place() && !ours.no_track;
+        let Some(ours) = self.config.rules.iter().find(lost).cloned() else { return };
+        if self.may_restore(now, RoutingKind::Rule, &ours) {
+            self.push(Effect::Rules(KernelChange::installing(vec![ours])));
+        }
+    }
+
+    /// Whether a master puts something back that somebody else has deleted.
+    fn may_restore(&mut self, now: Instant, kind: RoutingKind, what: &dyn fmt::Display) -> bool {
+        if self.state != State::Master {
+            return false;
+        }
+        if self.tugs_too_often(now) {
+            self.notice(NoticeKind::RoutingGivenUp(kind, what.to_string()));
+            self.give_way(now);
+            return false;
+        }
+        self.notice(NoticeKind::RoutingRestored(kind, what.to_string()));
+        true
+    }
+
+    /// Counts what somebody else removes.
+    fn tugs_too_often(&mut self, now: Instant) -> bool {
+        let (since, count) = self.tug;
+        self.tug = if now.since(since) < TUG_WINDOW { (since, count + 1) } else { (now, 1) };
+        self.tug.1 > TUG_LIMIT
+    }
+
+    /// What keepalived does at once when somebody removes something of its.
+    fn give_way(&mut self, now: Instant) {
+        self.send_priority_zero();
+        self.become_backup(now, self.config.advert_int);
+        self.timers.arm(Timer::MasterDown, now + self.skew());
     }
 }

@@ -36,6 +36,7 @@ use super::stats::Stats;
 use super::switchboard::Tracking;
 use super::timers::{Timer, Timers};
 use crate::config::block::VrrpInstance;
+use crate::config::value::{Route, Rule};
 use crate::types::{AdvertInt, IfName, Instant, Priority, State};
 use rival::Rival;
 use std::collections::{BTreeSet, VecDeque};
@@ -58,6 +59,10 @@ pub enum Input {
     Source(Option<IpAddr>),
     /// Somebody removed an address of ours from the kernel.
     AddressLost(IpAddr, IfName),
+    /// Somebody removed a route of ours from the kernel.
+    RouteLost(Box<Route>),
+    /// Somebody removed a rule of ours from the kernel.
+    RuleLost(Box<Rule>),
     /// The configuration has changed, within what [`super::same_router`] calls the same router.
     Reconfigure(Arc<VrrpInstance>),
     /// Leave: the daemon stops or the instance is no longer configured.
@@ -241,6 +246,8 @@ impl Instance {
             Input::Tracking(tracking) => self.on_tracking(now, tracking),
             Input::Source(source) => self.on_source(now, source),
             Input::AddressLost(address, link) => self.on_address_lost(now, address, link),
+            Input::RouteLost(route) => self.on_route_lost(now, &route),
+            Input::RuleLost(rule) => self.on_rule_lost(now, &rule),
             Input::Reconfigure(config) => self.on_reconfigure(now, config),
             Input::Stop => self.on_stop(),
         }

@@ -4,8 +4,8 @@ use super::{Instance, Told};
 use crate::config::block::{Auth, Delivery};
 use crate::config::value::VirtualAddress;
 use crate::types::{Family, Instant, Priority, State};
-use crate::vrrp::effect::{AddressChange, Announce, Effect, Event, Notification, Transmit};
-use crate::vrrp::notice::{Notice, NoticeKind};
+use crate::vrrp::effect::{AddressChange, Announce, Effect, Event, KernelChange, Notification, Transmit};
+use crate::vrrp::notice::{Notice, NoticeKind, RoutingKind};
 use crate::vrrp::timers::Timer;
 use crate::wire::auth::{ah, hmac};
 use crate::wire::vrrp::{Advert, AdvertAuth, Packet, append_trailer};
@@ -134,14 +134,34 @@ impl Instance {
         [ip_header.as_slice(), &ah_header, message].concat()
     }
 
+    /// Addresses, and the routes and rules that lead packets to and from them.
     pub(super) fn install_addresses(&mut self) {
         self.addresses_set = true;
-        self.change_all_addresses(true, |install| AddressChange { install, remove: Vec::new() });
+        self.change_all_addresses(true, AddressChange::installing);
+        let config = Arc::clone(&self.config);
+        if !config.routes.is_empty() {
+            self.notice(NoticeKind::Routing(RoutingKind::Route, true));
+            self.push(Effect::Routes(KernelChange::installing(config.routes.clone())));
+        }
+        if !config.rules.is_empty() {
+            self.notice(NoticeKind::Routing(RoutingKind::Rule, true));
+            self.push(Effect::Rules(KernelChange::installing(config.rules.clone())));
+        }
     }
 
+    /// All that [`Self::install_addresses`] puts there, the last first.
     pub(super) fn release_addresses(&mut self) {
         self.addresses_set = false;
-        self.change_all_addresses(false, |remove| AddressChange { install: Vec::new(), remove });
+        let config = Arc::clone(&self.config);
+        if !config.rules.is_empty() {
+            self.notice(NoticeKind::Routing(RoutingKind::Rule, false));
+            self.push(Effect::Rules(KernelChange::removing(config.rules.clone())));
+        }
+        if !config.routes.is_empty() {
+            self.notice(NoticeKind::Routing(RoutingKind::Route, false));
+            self.push(Effect::Routes(KernelChange::removing(config.routes.clone())));
+        }
+        self.change_all_addresses(false, AddressChange::removing);
     }
 
     pub(super) fn change_all_addresses(

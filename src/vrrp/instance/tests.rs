@@ -1,4 +1,6 @@
 use super::sample::{sample as config, vip};
+mod routing;
+
 use super::*;
 use crate::config::block::{Delivery, Preempt, UnicastPeer};
 use crate::types::{Family, IpNet, Version, skew_time};
@@ -116,6 +118,7 @@ fn becoming_master_goes_advert_addresses_announcement_scripts() {
         Effect::Send(_) => Some("advert"),
         Effect::Addresses(change) if change.remove.is_empty() => Some("addresses"),
         Effect::Addresses(_) => Some("removal"),
+        Effect::Routes(_) | Effect::Rules(_) => Some("routing"),
         Effect::Announce(announce) => {
             assert_eq!((announce.rounds, announce.targets.len()), (5, 2));
             Some("announcement")

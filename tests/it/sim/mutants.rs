@@ -275,3 +275,37 @@ impl Border for FickleReload {
 fn a_reload_that_changes_something_is_caught() {
     assert_caught("quiet-reload", || Box::new(FickleReload::default()));
 }
+
+/// A kernel that loses the removal of routes.
+struct LosesRouteRemovals;
+
+impl Border for LosesRouteRemovals {
+    fn operation(&mut self, node: usize, operation: Operation) -> Option<Operation> {
+        match operation {
+            Operation::Routes(change) if node == 0 && !change.remove.is_empty() => None,
+            other => Some(other),
+        }
+    }
+}
+
+#[test]
+fn a_kernel_that_keeps_routes_is_caught() {
+    assert_caught("routing", || Box::new(LosesRouteRemovals));
+}
+
+/// An executor that never installs a rule.
+struct Ruleless;
+
+impl Border for Ruleless {
+    fn operation(&mut self, _node: usize, operation: Operation) -> Option<Operation> {
+        match operation {
+            Operation::Rules(change) if !change.install.is_empty() => None,
+            other => Some(other),
+        }
+    }
+}
+
+#[test]
+fn an_executor_that_forgets_rules_is_caught() {
+    assert_caught("routing", || Box::new(Ruleless));
+}

@@ -113,8 +113,8 @@ keywords! {
     "auth_hmac" Block(&AUTH_HMAC) "{…}" "" "none" => |d, node, cx| auth_hmac(&mut d.auth, node, cx), "sign every advert, in any version of the protocol";
     "virtual_ipaddress" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "one family" "" => virtual_ipaddress, "addresses of the virtual router, advertised in this order";
     "virtual_ipaddress_excluded" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "any family" "none" => virtual_ipaddress_excluded, "addresses that move along and are not advertised";
-    "virtual_routes" Entries "{ [TYPE] DESTINATION [OPTION…] }" "any family" "none" => |d, n, cx| d.routes.extend(n.entries().iter().filter_map(|entry| cx.route_line(entry, None))), "routes of the master", NotYet("none of its entries is installed");
-    "virtual_rules" Entries "{ [OPTION…] ACTION }" "any family" "none" => |d, n, cx| d.rules.extend(n.entries().iter().filter_map(|entry| cx.rule_line(entry, None))), "rules of policy routing of the master", NotYet("none of its entries is installed");
+    "virtual_routes" Entries "{ [TYPE] DESTINATION [OPTION…] }" "any family" "none" => |d, n, cx| d.routes.extend(n.entries().iter().filter_map(|entry| cx.route_line(entry, None))), "routes of the master";
+    "virtual_rules" Entries "{ [OPTION…] ACTION }" "any family" "none" => |d, n, cx| d.rules.extend(n.entries().iter().filter_map(|entry| cx.rule_line(entry, None))), "rules of policy routing of the master";
     "mcast_src_ip" Required "ADDRESS" "" "first address of the interface" => mcast_src_ip, "source address of adverts";
     "unicast_src_ip" Required "ADDRESS" "" "first address of the interface" => unicast_src_ip, "source address of adverts to peers";
     "mcast_dst_ip" Required "ADDRESS" "multicast" "`vrrp_mcast_group4` or 6" => mcast_dst_ip, "group of this instance";

@@ -9,7 +9,7 @@ use crate::config::schema::Context;
 use crate::config::source::Span;
 use crate::config::value::Junk;
 use crate::config::value::number::c_number;
-use crate::config::value::route::{KEEPALIVED_PROTOCOL, Realms, RouteType, Target};
+use crate::config::value::route::{KEEPALIVED_PROTOCOL, RouteType, Target};
 use crate::config::value::unsigned::{Read, read_unsigned, read_unsigned_any_base, read_unsigned64};
 use crate::types::Family;
 use std::str::FromStr;
@@ -98,29 +98,7 @@ impl Context<'_> {
     ) -> Option<Rule> {
         let first = words.first()?;
         let mut draft = RuleDraft {
-            rule: Rule {
-                family: Family::V4,
-                invert: false,
-                from: None,
-                to: None,
-                preference: 0,
-                tos: 0,
-                mark: None,
-                incoming: None,
-                outgoing: None,
-                suppress_prefix_length: None,
-                suppress_group: None,
-                tunnel_id: 0,
-                uids: None,
-                protocol: None,
-                ip_protocol: None,
-                source_ports: None,
-                destination_ports: None,
-                realms: Realms::default(),
-                action: RuleAction::Nop,
-                no_track: false,
-                track_group: None,
-            },
+            rule: Rule::looking_up(Family::V4, 0, 0),
             family: None,
             from: None,
             to: None,
