@@ -50,7 +50,10 @@ pub(crate) fn run(data: &[u8]) {
 fn config(text: &[u8]) -> Option<Arc<Config>> {
     let machine = Described { config_id: Some("a".to_owned()), ..Described::default() };
     let loaded = load(Path::new("/k.conf"), &MemoryFiles::single("/k.conf", text), &machine);
-    let runs = !loaded.is_fatal() && loaded.config.instances.len() <= MOST_INSTANCES;
+    // Groups need more of a driver than this one.
+    let runs = !loaded.is_fatal()
+        && loaded.config.instances.len() <= MOST_INSTANCES
+        && loaded.config.sync_groups.is_empty();
     runs.then(|| Arc::new(loaded.config))
 }
 
@@ -85,8 +88,13 @@ impl Node {
             Family::V6 => IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
         };
         let tracking = self.board.tracking(&config.name);
-        let start =
-            Start { tracking, source: Some(source), leftovers: Leftovers::Remove, wall: Duration::ZERO };
+        let start = Start {
+            tracking,
+            source: Some(source),
+            word: None,
+            leftovers: Leftovers::Remove,
+            wall: Duration::ZERO,
+        };
         let machine = Instance::new(self.now, Arc::clone(config), start);
         let mut member = Member { machine, held: BTreeSet::new() };
         member.carry_out();

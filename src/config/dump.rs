@@ -235,7 +235,7 @@ pub fn dump(config: &Config, runtime: &Runtime) -> String {
     if !config.instances.is_empty() {
         out.section("VRRP Topology");
         for instance in &config.instances {
-            instance.dump(&mut out, runtime);
+            instance.dump(&mut out, config, runtime);
         }
     }
     if !runtime.sockets.is_empty() {

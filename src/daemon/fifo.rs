@@ -12,11 +12,12 @@ use nix::sys::stat::Mode;
 
 use crate::config::block::{FifoDefs, GlobalDefs, NotifyFifo};
 use crate::config::value::ScriptCommand;
+use crate::daemon::notify::Subject;
 
-/// A line of a FIFO: `INSTANCE "VI_1" MASTER 100`.
+/// A line of a FIFO: `INSTANCE "VI_1" MASTER 100`. keepalived gives groups priority 0.
 #[must_use]
-pub fn instance_line(name: &str, what: &str, priority: u8) -> String {
-    format!("INSTANCE \"{name}\" {what} {priority}\n")
+pub fn line(subject: Subject, name: &str, what: &str, priority: u8) -> String {
+    format!("{subject} \"{name}\" {what} {priority}\n")
 }
 
 /// Which of the FIFOs.
@@ -184,7 +185,7 @@ mod tests {
         let path = dir.path().join("fifo");
         let mut fifos = Fifos::default();
         assert!(fifos.configure(&globals(&path)).is_empty());
-        let line = instance_line("VI_1", "MASTER", 100);
+        let line = line(Subject::Instance, "VI_1", "MASTER", 100);
         for _ in 0..100_000 {
             fifos.write(&line);
         }

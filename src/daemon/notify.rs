@@ -35,7 +35,25 @@ pub struct Ticket(usize);
 #[derive(Debug, Default)]
 pub struct Notifier {
     lanes: Vec<Lane>,
-    by_name: BTreeMap<(String, LaneKind), usize>,
+    by_name: BTreeMap<(Subject, String, LaneKind), usize>,
+}
+
+/// Whose scripts: what `notify` gets as its first argument.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Subject {
+    /// Of an instance.
+    Instance,
+    /// Of a sync group.
+    Group,
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Instance => "INSTANCE",
+            Self::Group => "GROUP",
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -53,8 +71,14 @@ struct Lane {
 }
 
 impl Notifier {
-    /// Notes an event of an instance for the scripts that it has for that.
-    pub fn push(&mut self, instance: &str, scripts: &NotifyScripts, notification: Notification) {
+    /// Notes an event of an instance or a group for the scripts that it has for that.
+    pub fn push(
+        &mut self,
+        subject: Subject,
+        name: &str,
+        scripts: &NotifyScripts,
+        notification: Notification,
+    ) {
         if let Some(command) = state_script(scripts, notification.event) {
             let lane = match notification.event {
                 Event::MasterRxLowerPri => LaneKind::LowerPri,
@@ -62,14 +86,14 @@ impl Notifier {
                     LaneKind::State
                 }
             };
-            self.queue(instance, lane, notification, command.clone(), Vec::new());
+            self.queue((subject, name, lane), notification, command.clone(), Vec::new());
         }
         if let Some(command) = scripts.any.as_ref().filter(|_| notification.event != Event::MasterRxLowerPri)
         {
             let Notification { event, priority } = notification;
             let arguments =
-                vec!["INSTANCE".to_owned(), instance.to_owned(), event.to_string(), priority.to_string()];
-            self.queue(instance, LaneKind::Any, notification, command.clone(), arguments);
+                vec![subject.to_string(), name.to_owned(), event.to_string(), priority.to_string()];
+            self.queue((subject, name, LaneKind::Any), notification, command.clone(), arguments);
         }
     }
 
@@ -107,13 +131,12 @@ impl Notifier {
 
     fn queue(
         &mut self,
-        instance: &str,
-        kind: LaneKind,
+        (subject, name, kind): (Subject, &str, LaneKind),
         notification: Notification,
         command: ScriptCommand,
         arguments: Vec<String>,
     ) {
-        let number = *self.by_name.entry((instance.to_owned(), kind)).or_insert_with(|| {
+        let number = *self.by_name.entry((subject, name.to_owned(), kind)).or_insert_with(|| {
             self.lanes.push(Lane::default());
             self.lanes.len() - 1
         });
@@ -123,7 +146,7 @@ impl Notifier {
             waiting.clear();
         } else if waiting.len() == LANE_LIMIT {
             waiting.pop_front();
-            tracing::warn!("({instance}) notify scripts are slower than events; one event was left out");
+            tracing::warn!("({name}) notify scripts are slower than events; one event was left out");
         }
         waiting.push_back((command, arguments));
     }

@@ -9,16 +9,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
-use crate::config::block::{VrrpInstance, VrrpScript};
+use crate::config::block::{SyncGroup, VrrpInstance, VrrpScript};
 use crate::config::value::ScriptCommand;
 use crate::daemon::fifo::{Reader, Slot};
-use crate::daemon::notify::{Notifier, Ticket};
+use crate::daemon::notify::{Notifier, Subject, Ticket};
 use crate::daemon::runner::{Command, Order, Report};
 use crate::daemon::script_security;
 use crate::sys::process::Exit;
 use crate::sys::seqpacket::{AsyncSeqPacket, Received, SeqPacket};
 use crate::track::{ExitStatus, Signal};
-use crate::vrrp::{Notification, RunId, SwitchInput};
+use crate::types::Priority;
+use crate::vrrp::{Event, Notification, RunId, SwitchInput};
 
 /// How long notify scripts get once the daemon stops, as in keepalived.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
@@ -111,7 +112,14 @@ impl Scripts {
 
     /// Tells the scripts of an instance, in order and each when its predecessor has ended.
     pub fn notify(&mut self, instance: &VrrpInstance, notification: Notification) {
-        self.notifier.push(&instance.name, &instance.notify, notification);
+        self.notifier.push(Subject::Instance, &instance.name, &instance.notify, notification);
+        self.start_notifications();
+    }
+
+    /// The same of a sync group, to which keepalived gives priority 0.
+    pub fn notify_group(&mut self, group: &SyncGroup, event: Event) {
+        let notification = Notification { event, priority: Priority::STOP };
+        self.notifier.push(Subject::Group, &group.name, &group.notify, notification);
         self.start_notifications();
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::kernel::Operation;
 use crate::config::Config;
 use crate::types::{Instant, State};
-use crate::vrrp::{Datagram, Effect, Timer};
+use crate::vrrp::{Datagram, Effect, GroupSays, Timer};
 
 /// Which machine: the node and the instance's place in its configuration.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -35,6 +35,11 @@ pub trait Border {
 
     /// What a machine, now in this state, wants done.
     fn effects(&mut self, _machine: Machine, _state: State, _effects: &mut Vec<Effect>) {}
+
+    /// What a group says on its way to a machine; `None` loses it.
+    fn group(&mut self, _machine: Machine, says: GroupSays) -> Option<GroupSays> {
+        Some(says)
+    }
 
     /// Work on its way to a kernel; `None` loses it.
     fn operation(&mut self, _node: usize, operation: Operation) -> Option<Operation> {

@@ -17,10 +17,12 @@ use crate::config::value::{Route, Rule};
 use crate::track::{ExitStatus, Signal};
 use crate::types::{IfName, Instant, State};
 use crate::vrrp::{
-    Datagram, Effect, Input, Instance, Leftovers, RunId, Start, SwitchEffect, SwitchInput, Switchboard,
-    Tracking,
+    Datagram, Effect, GroupReport, GroupSays, Input, Instance, Leftovers, RunId, Start, SwitchEffect,
+    SwitchInput, Switchboard, Tracking,
 };
 
+/// An instance that has failed starts again after this long, as in the daemon.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;
 
@@ -32,10 +34,13 @@ impl World {
         if node.is_alive() {
             return;
         }
-        let (now, wall) = (node.local(self.now), node.time_of_day(self.now));
+        let now = node.local(self.now);
         node.remove_unknown_leftovers();
         let config = self.border.config(host, Arc::clone(&node.plan.config));
-        let switchboard = Switchboard::new(now, &config, node.kernel.links());
+        let homeless = config.instances.iter().filter(|config| node.source(config).is_none());
+        let homeless = homeless.map(|config| config.name.clone()).collect();
+        let mut switchboard = Switchboard::new(now, &config, node.kernel.links());
+        switchboard.handle(now, SwitchInput::Start(Arc::clone(&config), homeless));
         node.life += 1;
         node.daemon = Some(Daemon {
             config: Arc::clone(&config),
@@ -43,19 +48,56 @@ impl World {
             instances: Vec::new(),
             runs: Default::default(),
             trailers: Default::default(),
+            told: Default::default(),
+            reloading: true,
         });
-        let leftovers = if adopt { Leftovers::Adopt } else { Leftovers::Remove };
-        for (index, config) in config.instances.iter().enumerate() {
-            let node = &mut self.nodes[host];
-            let source = node.source(config);
-            let Some(daemon) = &mut node.daemon else { return };
-            let tracking = daemon.switchboard.tracking(&config.name);
-            let start = Start { tracking, source, leftovers, wall };
-            daemon.instances.push(Instance::new(now, Arc::clone(config), start));
-            let machine = Machine { node: host, instance: index };
-            self.carry_out(machine, State::Init, Cause::Started);
+        for instance in 0..config.instances.len() {
+            self.start_instance(Machine { node: host, instance }, adopt);
         }
-        self.pump(host);
+        self.end_reload(host);
+    }
+
+    fn start_instance(&mut self, machine: Machine, adopt: bool) {
+        let node = &mut self.nodes[machine.node];
+        let (now, wall) = (node.local(self.now), node.time_of_day(self.now));
+        let Some(daemon) = &node.daemon else { return };
+        let config = Arc::clone(&daemon.config.instances[machine.instance]);
+        let start = Start {
+            tracking: daemon.switchboard.tracking(&config.name),
+            source: node.source(&config),
+            word: daemon.switchboard.word(&config),
+            leftovers: if adopt { Leftovers::Adopt } else { Leftovers::Remove },
+            wall,
+        };
+        let instance = Instance::new(now, config, start);
+        let Some(daemon) = &mut node.daemon else { return };
+        daemon.instances.resize_with(daemon.instances.len().max(machine.instance + 1), || None);
+        daemon.instances[machine.instance] = Some(instance);
+        self.carry_out(machine, State::Init, Cause::Started);
+    }
+
+    /// An instance fails by an internal error: nothing is said, nothing removed, and it starts again.
+    pub(super) fn fail(&mut self, machine: Machine) {
+        let node = &mut self.nodes[machine.node];
+        let (now, life) = (node.local(self.now), node.life);
+        let Some(daemon) = &mut node.daemon else { return };
+        let Some(failed) = daemon.instances.get_mut(machine.instance).and_then(Option::take) else { return };
+        daemon.trailers.retain(|(instance, _), _| *instance != machine.instance);
+        daemon.switchboard.handle(now, SwitchInput::Lost(failed.config().name.clone()));
+        let step =
+            Step { machine, before: failed.state(), after: State::Init, cause: Cause::Killed, effects: &[] };
+        self.check(|checker, scene| checker.on_step(scene, &step));
+        self.queue.push(self.now + RESTART_DELAY, Event::Restart { machine, life });
+        self.pump(machine.node);
+    }
+
+    pub(super) fn restart(&mut self, machine: Machine) {
+        if self.nodes[machine.node].is_alive()
+            && self.nodes[machine.node].instance(machine.instance).is_none()
+        {
+            self.start_instance(machine, true);
+            self.pump(machine.node);
+        }
     }
 
     pub(super) fn kill(&mut self, host: Host) {
@@ -69,6 +111,7 @@ impl World {
             self.queue.cancel(ticket);
         }
         for (instance, dead) in daemon.instances.iter().enumerate() {
+            let Some(dead) = dead else { continue };
             let machine = Machine { node: host, instance };
             let step = Step {
                 machine,
@@ -101,6 +144,7 @@ impl World {
         let Some(daemon) = &mut node.daemon else { return };
         let config = self.border.config(host, Arc::clone(&node.plan.config));
         daemon.config = Arc::clone(&config);
+        daemon.reloading = true;
         daemon
             .switchboard
             .handle(node.plan.clock.local(self.now), SwitchInput::Reconfigure(Arc::clone(&config)));
@@ -110,6 +154,13 @@ impl World {
             let tracking = self.tracking(host, &instance.name);
             self.handle(machine, Input::Reconfigure(instance), cause.clone());
             self.handle(machine, Input::Tracking(tracking), cause.clone());
+        }
+        self.end_reload(host);
+    }
+
+    fn end_reload(&mut self, host: Host) {
+        if let Some(daemon) = &mut self.nodes[host].daemon {
+            daemon.reloading = false;
         }
         self.pump(host);
     }
@@ -176,6 +227,7 @@ impl World {
         let now = self.nodes[host].local(self.now);
         for machine in self.machines(host) {
             if self.deadline(machine).is_some_and(|deadline| deadline <= now) {
+                self.hear_group(machine);
                 let before = self.nodes[host].state(machine.instance);
                 self.instance(machine, |instance| instance.handle_timeout(now));
                 self.carry_out(machine, before, Cause::Timer);
@@ -213,13 +265,33 @@ impl World {
     fn instance(&mut self, machine: Machine, act: impl FnOnce(&mut Instance)) {
         let wall = self.nodes[machine.node].time_of_day(self.now);
         let daemon = self.nodes[machine.node].daemon.as_mut();
-        if let Some(instance) = daemon.and_then(|daemon| daemon.instances.get_mut(machine.instance)) {
+        if let Some(instance) = daemon.and_then(|daemon| daemon.instances.get_mut(machine.instance)?.as_mut())
+        {
             instance.tell_time_of_day(wall);
             act(instance);
         }
     }
 
+    /// Gives a machine an input; what its group has said comes before it.
     fn handle(&mut self, machine: Machine, input: Input, cause: Cause) {
+        self.hear_group(machine);
+        self.step(machine, input, cause);
+    }
+
+    fn hear_group(&mut self, machine: Machine) {
+        let node = &self.nodes[machine.node];
+        let Some((daemon, instance)) = node.daemon.as_ref().zip(node.instance(machine.instance)) else {
+            return;
+        };
+        let Some(says) = daemon.switchboard.group_says(instance.config()) else { return };
+        if daemon.switchboard.word(instance.config()) != instance.word()
+            && let Some(says) = self.border.group(machine, says)
+        {
+            self.step(machine, Input::Group(says), Cause::Group);
+        }
+    }
+
+    fn step(&mut self, machine: Machine, input: Input, cause: Cause) {
         let now = self.nodes[machine.node].local(self.now);
         let before = self.nodes[machine.node].state(machine.instance);
         self.instance(machine, |instance| instance.handle(now, input));
@@ -246,7 +318,7 @@ impl World {
                 Effect::Routes(change) => Operation::Routes(change.clone()),
                 Effect::Rules(change) => Operation::Rules(change.clone()),
                 Effect::Announce(announce) => Operation::Announce(announce.clone()),
-                Effect::Notice(_) | Effect::Notify(_) => continue,
+                Effect::Notice(_) | Effect::Notify(_) | Effect::Group(_) => continue,
             };
             if let Some(operation) = self.border.operation(host, operation) {
                 self.nodes[host].kernel.submit(operation);
@@ -254,12 +326,41 @@ impl World {
         }
         self.schedule_kernel(host);
         self.check(|checker, scene| checker.on_step(scene, &step));
+        self.tell_group(machine, &effects);
+    }
+
+    /// Hands on what is for the group, and lets the machine hear the answer before anything else.
+    fn tell_group(&mut self, machine: Machine, effects: &[Effect]) {
+        let host = machine.node;
+        let now = self.nodes[host].local(self.now);
+        for effect in effects {
+            let Some(instance) = self.nodes[host].instance(machine.instance) else { return };
+            let name = instance.config().name.clone();
+            let input = match effect {
+                Effect::Group(report) => SwitchInput::Member(name, *report),
+                Effect::Notify(notification) => SwitchInput::Told(name, notification.event),
+                _ => continue,
+            };
+            if let Some(daemon) = &mut self.nodes[host].daemon {
+                daemon.switchboard.handle(now, input);
+            }
+            self.hear_group(machine);
+            self.carry_out_coupling(host);
+        }
     }
 
     /// Carries out what the switchboard wants, and sees to the next wake-up.
     pub(super) fn pump(&mut self, host: Host) {
-        while let Some(effect) =
-            self.nodes[host].daemon.as_mut().and_then(|daemon| daemon.switchboard.poll_effect())
+        self.carry_out_coupling(host);
+        self.rearm(host);
+    }
+
+    fn carry_out_coupling(&mut self, host: Host) {
+        while let Some(effect) = self.nodes[host]
+            .daemon
+            .as_mut()
+            .filter(|daemon| !daemon.reloading)
+            .and_then(|daemon| daemon.switchboard.poll_effect())
         {
             match effect {
                 SwitchEffect::StartScript(run, script) => self.start_script(host, run, &script),
@@ -267,15 +368,32 @@ impl World {
                 SwitchEffect::Follow(followed) => self.follow(host, &followed),
                 SwitchEffect::Tracking(name, tracking) => {
                     self.record(format_args!("n{host} {name} tracking {tracking:?}"));
-                    let named = |machine: &Machine| self.nodes[host].config(machine.instance).name == name;
-                    if let Some(machine) = self.machines(host).find(named) {
+                    if let Some(machine) = self.named(host, &name) {
                         self.handle(machine, Input::Tracking(tracking), Cause::Tracking);
                     }
                 }
+                SwitchEffect::Group(name, says) => {
+                    if let Some(machine) = self.named(host, &name) {
+                        match says {
+                            GroupSays::Be { .. } => self.hear_group(machine),
+                            GroupSays::Announce => self.handle(machine, Input::Group(says), Cause::Group),
+                        }
+                    }
+                }
+                SwitchEffect::NotifyGroup(group, event) => {
+                    self.record(format_args!("n{host} {} notify {event}", group.name));
+                    if let Some(daemon) = &mut self.nodes[host].daemon {
+                        daemon.told.insert(group.name.clone(), event);
+                    }
+                }
+                SwitchEffect::GroupNotice(notice) => self.record(format_args!("n{host} {notice}")),
                 SwitchEffect::Notice(notice) => self.record(format_args!("n{host} {notice}")),
             }
         }
-        self.rearm(host);
+    }
+
+    fn named(&self, host: Host, name: &str) -> Option<Machine> {
+        self.machines(host).find(|machine| self.nodes[host].config(machine.instance).name == name)
     }
 
     fn start_script(&mut self, host: Host, run: RunId, script: &VrrpScript) {
@@ -358,6 +476,8 @@ impl fmt::Display for Step<'_> {
                 }
                 Effect::Notice(notice) => write!(f, " | {}", notice.kind)?,
                 Effect::Notify(notification) => write!(f, " | notify {}", notification.event)?,
+                Effect::Group(GroupReport::Stands { stance, .. }) => write!(f, " | stands {stance:?}")?,
+                Effect::Group(GroupReport::LowerHeard) => write!(f, " | lower heard")?,
             }
         }
         Ok(())

@@ -22,6 +22,8 @@ pub enum Fault {
     Link(Host, IfName, bool),
     /// The daemon is killed; what is in the kernel stays.
     Kill(Host),
+    /// One instance of a daemon fails by an internal error.
+    Fail(Host, usize),
     /// The machine loses power; everything is gone.
     PowerOff(Host),
     /// The daemon is told to stop.
@@ -105,7 +107,7 @@ fn breakdown(
 ) -> Vec<(Instant, Fault)> {
     let names = Names::default();
     let scripts = plan.nodes[host].config.scripts.len();
-    match random.within(0..=16) {
+    match random.within(0..=17) {
         0 => {
             let other = random.index(plan.nodes.len());
             vec![(now, Fault::Cut(host, other)), (later, Fault::Heal)]
@@ -133,6 +135,7 @@ fn breakdown(
         10 => vec![(now, Fault::Pause(host, random.duration(interval / 10..=interval * 6)))],
         11 if random.chance(500) => vec![(now, Fault::RemoveAddress(host))],
         11 => vec![(now, Fault::KernelTrouble(host, true)), (later, Fault::KernelTrouble(host, false))],
+        16 => vec![(now, Fault::Fail(host, random.index(plan.nodes[host].config.instances.len())))],
         12 => vec![(now, Fault::Reconfigure(host, random.index(plan.nodes[host].variants.len())))],
         13 => {
             let numbering = random.pick(&[Numbering::Gone, Numbering::Away]);

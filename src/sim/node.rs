@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::config::block::{Auth, VrrpInstance};
 use crate::config::value::{Route, Rule};
 use crate::types::{Instant, IpNet, State};
-use crate::vrrp::{Datagram, Instance, LinkAddress, RunId, Switchboard, primary_source};
+use crate::vrrp::{Datagram, Event, Instance, LinkAddress, RunId, Switchboard, primary_source};
 use crate::wire::auth::hmac::{Sequence, TRAILER_LEN, Trailer};
 
 /// One node of the world.
@@ -43,7 +43,12 @@ pub struct Node {
 pub(super) struct Daemon {
     pub(super) config: Arc<Config>,
     pub(super) switchboard: Switchboard,
-    pub(super) instances: Vec<Instance>,
+    /// `None`: failed by an internal error, and not started again.
+    pub(super) instances: Vec<Option<Instance>>,
+    /// What scripts of groups were told last.
+    pub(super) told: BTreeMap<String, Event>,
+    /// A reload is under way: what comes of it waits until all instances have heard of it.
+    pub(super) reloading: bool,
     /// Runs of scripts that have not ended, with the script's number and what the run does.
     pub(super) runs: BTreeMap<RunId, (usize, Behaviour)>,
     /// The last trailer that came to an instance from each sender.
@@ -54,7 +59,7 @@ impl Daemon {
     /// Whether an advert that an instance listens to is no replay: frames may come twice, and overtake each
     /// other.
     pub(super) fn is_new(&mut self, instance: usize, datagram: &Datagram) -> bool {
-        let Some(machine) = self.instances.get(instance) else { return true };
+        let Some(Some(machine)) = self.instances.get(instance) else { return true };
         let listens = matches!(machine.state(), State::Backup | State::Master);
         let signed = matches!(machine.config().auth, Auth::Hmac(_)) && listens;
         let trailer = datagram.message.len().checked_sub(TRAILER_LEN).filter(|_| signed);
@@ -161,7 +166,13 @@ impl Node {
     /// An instance, while the daemon runs.
     #[must_use]
     pub fn instance(&self, instance: usize) -> Option<&Instance> {
-        self.daemon.as_ref()?.instances.get(instance)
+        self.daemon.as_ref()?.instances.get(instance)?.as_ref()
+    }
+
+    /// What the scripts of a sync group were told last, while the daemon runs.
+    #[must_use]
+    pub fn told(&self, group: &str) -> Option<Event> {
+        self.daemon.as_ref()?.told.get(group).copied()
     }
 
     /// The state of an instance; INIT while no daemon runs.

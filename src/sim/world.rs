@@ -44,6 +44,8 @@ pub(super) enum Event {
     ScriptEnded { host: Host, life: u32, run: RunId, status: ExitStatus },
     /// The tracker thread has found something.
     Found { host: Host, life: u32, input: SwitchInput },
+    /// An instance that has failed starts again.
+    Restart { machine: Machine, life: u32 },
     /// Somebody has removed an address.
     AddressLost { host: Host, life: u32, address: std::net::IpAddr, link: IfName },
     /// Somebody has removed a route, a rule, or both.
@@ -255,6 +257,11 @@ impl World {
                         self.deliver_switch_input(host, input);
                     }
                 }
+                Event::Restart { machine, life } => {
+                    if self.nodes[machine.node].life == life {
+                        self.restart(machine);
+                    }
+                }
                 Event::AddressLost { host, life, address, link } => {
                     if self.nodes[host].life == life {
                         self.lose_address(host, address, &link);
@@ -283,6 +290,7 @@ impl World {
             | Event::KernelWork { host, .. }
             | Event::ScriptEnded { host, .. }
             | Event::Found { host, .. }
+            | Event::Restart { machine: Machine { node: host, .. }, .. }
             | Event::AddressLost { host, .. }
             | Event::RoutingLost { host, .. }
             | Event::Fault(
@@ -449,6 +457,7 @@ impl World {
             Fault::Heal => self.lan.heal(),
             Fault::Link(host, link, up) => self.set_link(host, link, up),
             Fault::Kill(host) => self.kill(host),
+            Fault::Fail(node, instance) => self.fail(Machine { node, instance }),
             Fault::PowerOff(host) => {
                 self.kill(host);
                 self.nodes[host].boot();
@@ -502,6 +511,7 @@ impl World {
             self.set_number(host, things.number);
             self.set_count(host, things.count, Because::Found);
             self.start(host, true);
+            self.machines(host).for_each(|machine| self.restart(machine));
         }
         self.calm_since = Some(self.now);
     }

@@ -1,11 +1,12 @@
 //! `keepalived.data`: the configuration as it is dumped, with the running state in its places.
 
 use super::Snapshot;
-use crate::config::dump::{ProcessRunState, RunState, Runtime, ScriptInit, ScriptRunState, dump};
+use crate::config::dump::{
+    GroupRunState, ProcessRunState, RunState, Runtime, ScriptInit, ScriptRunState, dump,
+};
 use crate::track::Verdict;
 use crate::types::{Instant, State, Version};
-use crate::vrrp::{InstanceStatus, ScriptStatus};
-use std::collections::BTreeMap;
+use crate::vrrp::{GroupStatus, InstanceStatus, ScriptStatus};
 
 /// The text of `keepalived.data` (keepalived 2.2: vrrp_print_data).
 ///
@@ -14,6 +15,10 @@ use std::collections::BTreeMap;
 pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
     let instance = |status: &InstanceStatus| (status.config.name.clone(), run_state(status, snapshot, stamp));
     let script = |status: &ScriptStatus| (status.config.name.clone(), script_run_state(status));
+    let group = |status: &GroupStatus| {
+        let GroupStatus { config, state, faults, pending } = status;
+        (config.name.clone(), GroupRunState { state: *state, faults: *faults, init: *pending })
+    };
     let process = |(name, (current, verdict)): (&String, &(usize, Verdict))| {
         let quorum = *verdict == Verdict::Good;
         (name.clone(), ProcessRunState { current: *current, quorum })
@@ -24,7 +29,7 @@ pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
     let runtime = Runtime {
         instances: snapshot.instances.iter().map(instance).collect(),
         scripts: snapshot.scripts.iter().map(script).collect(),
-        groups: BTreeMap::new(),
+        groups: snapshot.groups.iter().map(group).collect(),
         sockets: snapshot.sockets.clone(),
         sources: snapshot.instances.iter().filter_map(source).collect(),
         files: snapshot.files.clone(),
@@ -41,7 +46,7 @@ fn run_state(status: &InstanceStatus, snapshot: &Snapshot, stamp: &dyn Fn(Instan
     let learns = config.version == Version::V3 && status.state == State::Backup;
     RunState {
         state: status.state,
-        wanted: status.state,
+        wanted: status.wanted,
         master: status.master.map(|master| (master.address, master.priority)),
         faults: u32::try_from(status.faults.len()).unwrap_or(u32::MAX),
         scripts_init: u32::try_from(status.pending).unwrap_or(u32::MAX),
@@ -84,6 +89,7 @@ mod tests {
         let start = Start {
             tracking: Tracking::default(),
             source,
+            word: None,
             leftovers: Leftovers::Adopt,
             wall: std::time::Duration::ZERO,
         };

@@ -63,7 +63,7 @@ fn data(status: &InstanceStatus, snapshot: &Snapshot, seconds: &dyn Fn(Instant) 
         },
     );
     o.member("state", number(status.state));
-    o.member("wantstate", number(status.state));
+    o.member("wantstate", number(status.wanted));
     o.member("version", config.version);
     o.member("smtp_alert", config.smtp_alert);
     o.member("notify_deleted", config.notify_deleted);
@@ -218,6 +218,7 @@ mod tests {
         let start = Start {
             tracking: Tracking::default(),
             source,
+            word: None,
             leftovers: Leftovers::Adopt,
             wall: std::time::Duration::ZERO,
         };

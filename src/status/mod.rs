@@ -11,7 +11,7 @@ pub use stats::stats;
 use crate::config::Config;
 use crate::config::dump::SocketState;
 use crate::track::Verdict;
-use crate::vrrp::{InstanceStatus, ScriptStatus};
+use crate::vrrp::{GroupStatus, InstanceStatus, ScriptStatus};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// Instances, in the order of the configuration.
     pub instances: Vec<InstanceStatus>,
+    /// Sync groups, in the order of the configuration.
+    pub groups: Vec<GroupStatus>,
     /// Scripts, in the order of the configuration.
     pub scripts: Vec<ScriptStatus>,
     /// The number in each `track_file`, by its name.

@@ -105,6 +105,7 @@ mod tests {
         let start = Start {
             tracking: Tracking::default(),
             source: None,
+            word: None,
             leftovers: Leftovers::Adopt,
             wall: std::time::Duration::ZERO,
         };

@@ -1,6 +1,6 @@
 //! What a machine wants done.
 
-use super::Notice;
+use super::{GroupReport, Notice};
 use crate::config::value::{Route, Rule, VirtualAddress};
 use crate::types::{Family, IfName, Priority};
 use std::net::IpAddr;
@@ -22,6 +22,8 @@ pub enum Effect {
     Notice(Notice),
     /// Tell scripts and whoever else subscribes.
     Notify(Notification),
+    /// Tell the sync group, and hear its answer, before anything else happens to the instance.
+    Group(GroupReport),
 }
 
 /// A packet to send.

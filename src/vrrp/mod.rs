@@ -20,17 +20,19 @@ mod sequences;
 mod source;
 mod stats;
 mod switchboard;
+mod sync_group;
 mod timers;
 
 pub use accept::{Accepted, Carrier, Datagram, Discard, DiscardKind};
 pub use effect::{AddressChange, Announce, Effect, Event, KernelChange, Notification, Transmit};
 pub use instance::{Heard, Input, Instance, InstanceStatus, Leftovers, Start};
-pub use notice::{Fault, Notice, NoticeKind, RoutingKind};
+pub use notice::{Fault, GroupNotice, GroupNoticeKind, Notice, NoticeKind, RoutingKind};
 pub use source::{LinkAddress, primary_source};
 pub use stats::Stats;
 pub use switchboard::{
     Followed, RunId, ScriptStatus, SwitchEffect, SwitchInput, Switchboard, Tracking, same_router,
 };
+pub use sync_group::{GroupReport, GroupSays, GroupStatus, Stance, Word};
 pub use timers::Timer;
 
 #[cfg(test)]

@@ -17,6 +17,38 @@ pub struct Notice {
     pub kind: NoticeKind,
 }
 
+/// Something about a sync group worth a line in the log; `Display` gives the line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct GroupNotice {
+    /// Name of the group.
+    pub group: String,
+    /// What happened.
+    pub kind: GroupNoticeKind,
+}
+
+/// What happened to a sync group.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum GroupNoticeKind {
+    /// All its members are to be this.
+    Syncing(State),
+    /// It begins in FAULT because of this member.
+    BeginsWithFault(String),
+}
+
+impl fmt::Display for GroupNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let group = &self.group;
+        match &self.kind {
+            GroupNoticeKind::Syncing(state) => {
+                write!(f, "VRRP_Group({group}) Syncing instances to {state} state")
+            }
+            GroupNoticeKind::BeginsWithFault(member) => {
+                write!(f, "VRRP_Group({group}): Syncing {member} to FAULT state")
+            }
+        }
+    }
+}
+
 /// Why an instance cannot take part in the election.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Fault {

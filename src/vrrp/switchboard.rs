@@ -2,12 +2,18 @@
 //!
 //! The switchboard owns the trackers and knows who tracks what. Whenever what is known of a thing changes
 //! it works out anew, for every instance concerned, the whole of what trackers say ([`Tracking`]) and hands
-//! that over; there is no increment that could be lost or counted twice.
+//! that over; there is no increment that could be lost or counted twice. It also owns the sync groups, which
+//! hear from their members and speak to them (`sync_group`).
 
-use super::notice::Fault;
+mod groups;
+
+use super::effect::Event;
+use super::notice::{Fault, GroupNotice};
+use super::sync_group::{Group, GroupReport, GroupSays};
 use crate::config::Config;
 use crate::config::block::{
-    Delivery, StaticObjects, TrackFile, TrackProcess, Tracked, VrrpInstance, VrrpScript,
+    Delivery, StaticObjects, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked, VrrpInstance,
+    VrrpScript,
 };
 use crate::config::value::{Rule, Weight};
 use crate::track::{
@@ -57,6 +63,16 @@ pub enum SwitchInput {
     File(String, Reading),
     /// So many processes there are.
     Processes(Census),
+    /// All instances are about to start. Those of these names have no address to send from.
+    Start(Arc<Config>, BTreeSet<String>),
+    /// An instance has something to say to its group.
+    Member(String, GroupReport),
+    /// An instance has failed by an internal error; it starts again by and by.
+    Lost(String),
+    /// The scripts of an instance have been told this.
+    Told(String, Event),
+    /// All instances have stopped.
+    Stopped,
     /// The configuration has changed.
     Reconfigure(Arc<Config>),
 }
@@ -72,8 +88,14 @@ pub enum SwitchEffect {
     Follow(Followed),
     /// Hand this to the instance of that name.
     Tracking(String, Tracking),
+    /// Let this instance hear what [`Switchboard::group_says`], or [`GroupSays::Announce`].
+    Group(String, GroupSays),
+    /// Tell the scripts of a group.
+    NotifyGroup(Arc<SyncGroup>, Event),
     /// Tell the operator.
     Notice(Notice),
+    /// Tell the operator of a group.
+    GroupNotice(GroupNotice),
 }
 
 /// A script as others may see it.
@@ -89,6 +111,16 @@ pub struct ScriptStatus {
     pub run: ScriptRun,
 }
 
+/// An instance, as far as trackers are concerned.
+#[derive(Debug)]
+struct Listener {
+    config: Arc<VrrpInstance>,
+    /// All that it depends on, by itself and by its group.
+    depends_on: Vec<(Tracked, Weight)>,
+    /// What it was told last.
+    tracking: Tracking,
+}
+
 /// Trackers, links, and who depends on them.
 #[derive(Debug)]
 pub struct Switchboard {
@@ -97,7 +129,10 @@ pub struct Switchboard {
     runs: BTreeMap<RunId, Tracked>,
     followed: Followed,
     links: BTreeMap<IfName, bool>,
-    instances: Vec<(Arc<VrrpInstance>, Tracking)>,
+    instances: Vec<Listener>,
+    groups: Vec<Group>,
+    /// Instances have been started.
+    has_started: bool,
     /// Links of static objects that instances, by name, are tied to by a track group.
     tied: BTreeMap<String, BTreeSet<IfName>>,
     /// Which instances (by index) hear of a thing.
@@ -119,6 +154,8 @@ impl Switchboard {
             links: links.into_iter().collect(),
             instances: Vec::new(),
             tied: BTreeMap::new(),
+            groups: Vec::new(),
+            has_started: false,
             dependents: BTreeMap::new(),
             touched: BTreeSet::new(),
             next_run: 0,
@@ -142,8 +179,8 @@ impl Switchboard {
     /// What trackers say to the instance of that name now; nothing at all to one it does not know.
     #[must_use]
     pub fn tracking(&self, instance: &str) -> Tracking {
-        let known = self.instances.iter().find(|(config, _)| config.name == instance);
-        known.map(|(_, tracking)| tracking.clone()).unwrap_or_default()
+        let known = self.instances.iter().find(|known| known.config.name == instance);
+        known.map(|known| known.tracking.clone()).unwrap_or_default()
     }
 
     /// Every script.
@@ -208,9 +245,21 @@ impl Switchboard {
                 });
             }
             SwitchInput::Reconfigure(config) => {
+                let old: Vec<_> = self.instances.iter().map(|known| Arc::clone(&known.config)).collect();
                 self.set_trackers(now, &config);
                 self.set_instances(&config);
+                if self.has_started {
+                    self.reform_groups(&old, &config);
+                }
             }
+            SwitchInput::Start(config, homeless) => {
+                self.has_started = true;
+                self.form_groups(&config, &homeless);
+            }
+            SwitchInput::Member(name, report) => self.group(&name, |group| group.report(&name, report)),
+            SwitchInput::Lost(name) => self.group(&name, |group| group.lost(now, &name)),
+            SwitchInput::Told(name, event) => self.group(&name, |group| group.told(&name, event)),
+            SwitchInput::Stopped => self.stop_groups(),
         }
         self.review();
     }
@@ -223,13 +272,15 @@ impl Switchboard {
         for tracked in due {
             self.with(&tracked, |tracker| tracker.handle_timeout(now));
         }
+        self.handle_group_timeouts(now);
         self.review();
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.trackers.values().filter_map(Tracker::poll_timeout).min()
+        let groups = self.groups.iter().filter_map(Group::poll_timeout);
+        self.trackers.values().filter_map(Tracker::poll_timeout).chain(groups).min()
     }
 
     /// The next thing to do.
@@ -315,16 +366,16 @@ impl Switchboard {
     /// An instance that is new here asks for its tracking when it starts; a known one hears of changes.
     fn set_instances(&mut self, config: &Config) {
         let known: BTreeMap<String, Tracking> =
-            self.instances.drain(..).map(|(config, tracking)| (config.name.clone(), tracking)).collect();
+            self.instances.drain(..).map(|known| (known.config.name.clone(), known.tracking)).collect();
         self.dependents.clear();
         self.tied = tied_links(&config.statics);
-        for (index, config) in config.instances.iter().enumerate() {
-            let tracked: Vec<Tracked> = self.dependencies(config).map(|(tracked, _)| tracked).collect();
-            for tracked in tracked {
-                self.dependents.entry(tracked).or_default().push(index);
+        for (index, instance) in config.instances.iter().enumerate() {
+            let depends_on: Vec<_> = self.dependencies(instance, &config.tracked_by(instance)).collect();
+            for (tracked, _) in &depends_on {
+                self.dependents.entry(tracked.clone()).or_default().push(index);
             }
-            let tracking = known.get(&config.name).cloned().unwrap_or_else(|| self.track(config));
-            self.instances.push((Arc::clone(config), tracking));
+            let tracking = known.get(&instance.name).cloned().unwrap_or_else(|| self.track(&depends_on));
+            self.instances.push(Listener { config: Arc::clone(instance), depends_on, tracking });
         }
         self.touched = (0..self.instances.len()).collect();
     }
@@ -342,23 +393,24 @@ impl Switchboard {
     /// Tells each instance for which something has changed.
     fn review(&mut self) {
         for index in std::mem::take(&mut self.touched) {
-            let tracking = self.track(&self.instances[index].0);
-            let (config, last) = &mut self.instances[index];
-            if tracking != *last {
-                self.effects.push_back(SwitchEffect::Tracking(config.name.clone(), tracking.clone()));
-                *last = tracking;
+            let tracking = self.track(&self.instances[index].depends_on);
+            let listener = &mut self.instances[index];
+            if tracking != listener.tracking {
+                let name = listener.config.name.clone();
+                self.effects.push_back(SwitchEffect::Tracking(name, tracking.clone()));
+                listener.tracking = tracking;
             }
         }
     }
 
-    fn track(&self, config: &VrrpInstance) -> Tracking {
+    fn track(&self, depends_on: &[(Tracked, Weight)]) -> Tracking {
         let mut tracking = Tracking::default();
-        for (tracked, weight) in self.dependencies(config) {
-            let Some(standing) = self.standing(&tracked) else { continue };
-            match standing.contribution(weight) {
+        for (tracked, weight) in depends_on {
+            let Some(standing) = self.standing(tracked) else { continue };
+            match standing.contribution(*weight) {
                 Contribution::Weight(weight) => tracking.weight += weight,
                 Contribution::Fault => {
-                    tracking.faults.insert(Fault::of(tracked, weight));
+                    tracking.faults.insert(Fault::of(tracked.clone(), *weight));
                 }
                 Contribution::Hold => tracking.pending += 1,
             }
@@ -370,10 +422,11 @@ impl Switchboard {
     fn dependencies<'a>(
         &'a self,
         config: &'a VrrpInstance,
+        track: &'a [TrackEntry],
     ) -> impl Iterator<Item = (Tracked, Weight)> + use<'a> {
         let tied = self.tied.get(&config.name).into_iter().flatten();
         let tied = tied.map(|link| (Tracked::Interface(link.clone()), Weight::default()));
-        own_dependencies(config).chain(tied)
+        own_dependencies(config, track).chain(tied)
     }
 
     /// What is known of a thing; `None` of one that does not exist.
@@ -387,11 +440,14 @@ impl Switchboard {
 }
 
 /// What an instance itself depends on: its own link and those of its addresses, routes and rules, and what it
-/// tracks by name.
-fn own_dependencies(config: &VrrpInstance) -> impl Iterator<Item = (Tracked, Weight)> {
+/// or its group tracks by name.
+fn own_dependencies<'a>(
+    config: &'a VrrpInstance,
+    track: &'a [TrackEntry],
+) -> impl Iterator<Item = (Tracked, Weight)> + use<'a> {
     let fault = Weight::default();
     let own = config.track_primary.then(|| (Tracked::Interface(config.interface.clone()), fault));
-    let named = config.track.iter().map(|entry| (entry.tracked.clone(), entry.weight));
+    let named = track.iter().map(|entry| (entry.tracked.clone(), entry.weight));
     let elsewhere = config
         .vips
         .iter()

@@ -64,7 +64,7 @@ keywords! {
     "static_ipaddress" Entries "{ ADDRESS[/PREFIX] [OPTION…] }" "" "none" => static_ipaddress, "addresses that are there for as long as the daemon is";
     "static_routes" Entries "{ [TYPE] DESTINATION [OPTION…] }" "" "none" => |r, n, cx| r.statics.read_routes(n, cx), "routes that are there for as long as the daemon is";
     "static_rules" Entries "{ [OPTION…] ACTION }" "" "none" => |r, n, cx| r.statics.read_rules(n, cx), "rules of policy routing that are there for as long as the daemon is";
-    "vrrp_sync_group" Block(&VRRP_SYNC_GROUP) "NAME {…}" "one name, used once" "" => vrrp_sync_group, "instances of which none is master unless all are", NotYet("its instances change state each on its own");
+    "vrrp_sync_group" Block(&VRRP_SYNC_GROUP) "NAME {…}" "one name, used once" "" => vrrp_sync_group, "instances of which none is master unless all are";
     "vrrp_instance" Block(&VRRP_INSTANCE) "NAME {…}" "one name, used once" "" => vrrp_instance, "our part of one virtual router";
     "garp_group" Block(&GARP_GROUP) "{…}" "" "" => garp_group, "gaps between gratuitous ARPs and unsolicited neighbour advertisements on some interfaces";
     "linkbeat_interfaces" Entries "{ INTERFACE [MII|ETHTOOL|IOCTL] }" "" "none" => |d, n, cx| linkbeat_interfaces(&mut d.linkbeat, n, cx), "interfaces that are asked for their carrier", Differs("the kernel tells, which is sooner");

@@ -268,7 +268,7 @@ impl TrackDraft {
 }
 
 impl Weightless {
-    /// Whether the entry stays, without its weight.
+    /// Whether the entry stays; but for an interface of an instance in a group, without its weight.
     fn applied(self, owner: &str, entry: &mut TrackEntry, span: Span, cx: &mut Context<'_>) -> bool {
         let (name, value) = (entry.tracked.name(), entry.weight.value);
         let due_to = if self == Self::InGroup { "SYNC group" } else { "address_owner" };
@@ -313,8 +313,13 @@ impl Weightless {
                 ("owner-with-weights", "a group with an owner of the addresses has no weights")
             }
         };
-        entry.weight.value = 0;
+        // keepalived says that it ignores this weight, shows it as 0, and adds it all the same.
+        let counts = self == Self::InGroup && matches!(entry.tracked, Tracked::Interface(_));
+        if !counts {
+            entry.weight.value = 0;
+        }
         let label = match stays {
+            true if counts => "it moves the priority of this instance alone".to_owned(),
             true => format!("read as weight {}: {}", entry.weight, entry.fault()),
             false => "this entry is ignored".to_owned(),
         };
@@ -322,6 +327,7 @@ impl Weightless {
             .label(label)
             .classic(format!("({owner}) {classic}"))
             .at_completion();
+        let problem = if counts { problem.keepalived("does so too, whatever it says") } else { problem };
         cx.report(match self {
             Self::InGroup => {
                 problem.help("track it in the sync group, or write `sync_group_tracking_weight` there")
@@ -349,6 +355,16 @@ pub(in crate::config) fn no_interface(word: &Word, classic: String) -> Diagnosti
         .label("it must exist when the daemon starts")
         .consequence(Consequence::Refused)
         .keepalived("exits 2: an interface of the configuration does not exist")
+}
+
+/// The entries of an instance in a group where weights of its own do not count: of those on interfaces
+/// keepalived says so, and no more.
+pub(in crate::config) fn without_weights(entries: &[TrackEntry]) -> Vec<TrackEntry> {
+    let mut entries = entries.to_vec();
+    for entry in entries.iter_mut().filter(|entry| matches!(entry.tracked, Tracked::Interface(_))) {
+        entry.weight.value = 0;
+    }
+    entries
 }
 
 /// `Tracked interfaces :` and the other lists of an instance or a group.

@@ -54,7 +54,7 @@ keywords! {
     "notify_fault" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.fault), "run when an instance has a fault";
     "notify_stop" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.stop), "run when the daemon stops, after those of the instances";
     "notify" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.any), "run on every transition, with its particulars as arguments";
-    "smtp_alert" Optional "[BOOL]" "" "`smtp_alert_vrrp`" => smtp_alert, "mail on transitions";
+    "smtp_alert" Optional "[BOOL]" "" "`smtp_alert_vrrp`" => smtp_alert, "mail on transitions", NotYet("no mail is sent");
     "global_tracking" Flag "" "" "off" => global_tracking, "deprecated: the same as `sync_group_tracking_weight`";
     "sync_group_tracking_weight" Flag "" "" "off" => |d, _, _| d.tracking_weight = true, "weights of its instances' own trackers count";
     "notify_priority_changes" Optional "[BOOL]" "" "`vrrp_notify_priority_changes`" => notify_priority_changes, "default of this keyword for its instances";

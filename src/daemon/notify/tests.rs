@@ -36,19 +36,19 @@ fn words(calls: &[(String, Ticket)]) -> Vec<&str> {
 #[test]
 fn the_state_script_comes_first_and_the_general_one_gets_four_words() {
     let mut notifier = Notifier::default();
-    notifier.push("VI_1", &scripts(), at(Event::Master, 150));
+    notifier.push(Subject::Instance, "VI_1", &scripts(), at(Event::Master, 150));
     assert_eq!(words(&calls(&mut notifier)), ["to_master", "any INSTANCE VI_1 MASTER 150"]);
-    notifier.push("VI_2", &scripts(), at(Event::Fault, 90));
+    notifier.push(Subject::Instance, "VI_2", &scripts(), at(Event::Fault, 90));
     assert_eq!(words(&calls(&mut notifier)), ["any INSTANCE VI_2 FAULT 90"]);
 }
 
 #[test]
 fn a_script_waits_for_its_predecessor_but_not_for_those_of_others() {
     let mut notifier = Notifier::default();
-    notifier.push("VI_1", &scripts(), at(Event::Backup, 150));
+    notifier.push(Subject::Instance, "VI_1", &scripts(), at(Event::Backup, 150));
     let first = calls(&mut notifier);
-    notifier.push("VI_1", &scripts(), at(Event::Master, 150));
-    notifier.push("VI_2", &scripts(), at(Event::Backup, 150));
+    notifier.push(Subject::Instance, "VI_1", &scripts(), at(Event::Master, 150));
+    notifier.push(Subject::Instance, "VI_2", &scripts(), at(Event::Backup, 150));
     assert_eq!(words(&calls(&mut notifier)), ["to_backup", "any INSTANCE VI_2 BACKUP 150"]);
     notifier.ended(first[1].1);
     assert_eq!(words(&calls(&mut notifier)), ["any INSTANCE VI_1 MASTER 150"]);
@@ -61,10 +61,10 @@ fn a_script_waits_for_its_predecessor_but_not_for_those_of_others() {
 #[test]
 fn of_too_many_events_the_last_arrive() {
     let mut notifier = Notifier::default();
-    notifier.push("VI_1", &scripts(), at(Event::Fault, 1));
+    notifier.push(Subject::Instance, "VI_1", &scripts(), at(Event::Fault, 1));
     let mut running = calls(&mut notifier);
     for priority in 2..=200 {
-        notifier.push("VI_1", &scripts(), at(Event::Fault, priority));
+        notifier.push(Subject::Instance, "VI_1", &scripts(), at(Event::Fault, priority));
     }
     let mut seen = Vec::new();
     while let Some((_, ticket)) = running.pop() {
@@ -80,10 +80,10 @@ fn of_too_many_events_the_last_arrive() {
 #[test]
 fn the_end_overrules_what_waits() {
     let mut notifier = Notifier::default();
-    notifier.push("VI_1", &scripts(), at(Event::Backup, 150));
+    notifier.push(Subject::Instance, "VI_1", &scripts(), at(Event::Backup, 150));
     let running = calls(&mut notifier);
-    notifier.push("VI_1", &scripts(), at(Event::Master, 150));
-    notifier.push("VI_1", &scripts(), at(Event::Stop, 150));
+    notifier.push(Subject::Instance, "VI_1", &scripts(), at(Event::Master, 150));
+    notifier.push(Subject::Instance, "VI_1", &scripts(), at(Event::Stop, 150));
     for (_, ticket) in running {
         notifier.ended(ticket);
     }
@@ -93,9 +93,9 @@ fn the_end_overrules_what_waits() {
 #[test]
 fn a_lower_advert_is_no_transition() {
     let mut notifier = Notifier::default();
-    notifier.push("VI_1", &scripts(), at(Event::Master, 150));
+    notifier.push(Subject::Instance, "VI_1", &scripts(), at(Event::Master, 150));
     let running = calls(&mut notifier);
-    notifier.push("VI_1", &scripts(), at(Event::MasterRxLowerPri, 150));
+    notifier.push(Subject::Instance, "VI_1", &scripts(), at(Event::MasterRxLowerPri, 150));
     assert_eq!(words(&running), ["to_master", "any INSTANCE VI_1 MASTER 150"]);
     assert_eq!(words(&calls(&mut notifier)), ["lower"], "and it waits for none of them");
 }

@@ -56,7 +56,12 @@ impl Fixture {
 
     /// Queues an event as [`Scripts::notify`] does.
     fn notify(scripts: &mut Scripts, commands: &NotifyScripts, event: Event) {
-        scripts.notifier.push("VI_1", commands, Notification { event, priority: Priority::new(150) });
+        scripts.notifier.push(
+            Subject::Instance,
+            "VI_1",
+            commands,
+            Notification { event, priority: Priority::new(150) },
+        );
         scripts.start_notifications();
     }
 }

@@ -1,7 +1,7 @@
 //! What couples the instances: links, trackers, reloads, the end.
 //!
-//! One task owns the [`Switchboard`] and the view of the links, and is the only one to tell the
-//! instances anything. It never waits for an instance except where a reload or the end must be whole.
+//! One task owns the view of the links and tells the switchboard of all that is not an instance's own affair
+//! (`coupling` has the rest). It never waits for an instance except where a reload or the end must be whole.
 
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, place};
@@ -19,7 +19,7 @@ use crate::sys::netlink::{Change, Event, PresentAddress};
 use crate::sys::vrrp_socket::{Endpoint, Protocol};
 use crate::types::{IfName, Instant};
 use crate::vrrp::InstanceStatus;
-use crate::vrrp::{Input, KernelChange, SwitchEffect, SwitchInput, Switchboard, same_router};
+use crate::vrrp::{Input, KernelChange, SwitchInput, Switchboard, same_router};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -49,7 +49,6 @@ pub(super) enum End {
 pub(super) struct Coordinator {
     shared: Rc<Shared>,
     config: Arc<Config>,
-    switchboard: Switchboard,
     /// In the order of the configuration.
     instances: Vec<Handle>,
     tasks: JoinSet<()>,
@@ -107,8 +106,8 @@ impl Coordinator {
             }
         }
         let links: Vec<_> = shared.links.borrow().states().collect();
+        shared.coupling.begin(&config, links);
         Some(Self {
-            switchboard: Switchboard::new(clock::now(), &config, links),
             statics: Statics::new(Rc::clone(&shared)),
             shared,
             config,
@@ -139,12 +138,13 @@ impl Coordinator {
         if self.starts_at.is_none() {
             self.start_instances();
         }
+        self.shared.carry_out_coupling();
         self.shared.tell_service(ToService::Ready);
         loop {
-            self.carry_out_effects();
+            self.shared.carry_out_coupling();
             let restart = self.instances.iter().filter_map(|handle| handle.restart).min();
-            let next =
-                [self.switchboard.poll_timeout(), restart, self.starts_at, self.statics.poll_timeout()];
+            let due = self.shared.coupling.ask(Switchboard::poll_timeout);
+            let next = [due, restart, self.starts_at, self.statics.poll_timeout()];
             let next = next.into_iter().flatten().min();
             tokio::select! {
                 biased;
@@ -168,18 +168,18 @@ impl Coordinator {
     /// from that; the trackers end it after a moment. Gives back the command that ended it, if one did.
     async fn await_trackers(&mut self) -> Option<Command> {
         loop {
-            self.carry_out_effects();
-            if self.switchboard.has_looked() {
+            self.shared.carry_out_coupling();
+            if self.shared.coupling.ask(Switchboard::has_looked) {
                 return None;
             }
-            let next = self.switchboard.poll_timeout();
+            let next = self.shared.coupling.ask(Switchboard::poll_timeout);
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
-                    Some(Command::Tracked(input)) => self.switchboard.handle(clock::now(), input),
+                    Some(Command::Tracked(input)) => self.shared.coupling.handle(input),
                     other => return other,
                 },
-                () = self.shared.deadlines.sleep_until(next) => self.switchboard.handle_timeout(clock::now()),
+                () = self.shared.deadlines.sleep_until(next) => self.shared.coupling.handle_timeout(),
             }
         }
     }
@@ -197,6 +197,10 @@ impl Coordinator {
     }
 
     fn start_instances(&mut self) {
+        let homeless = |instance: &&Arc<VrrpInstance>| self.shared.source_of(instance).is_none();
+        let homeless = self.config.instances.iter().filter(homeless);
+        let homeless = homeless.map(|instance| instance.name.clone()).collect();
+        self.shared.coupling.handle(SwitchInput::Start(Arc::clone(&self.config), homeless));
         for config in self.config.instances.clone() {
             let handle = self.start(config, self.respawned);
             self.instances.push(handle);
@@ -217,7 +221,8 @@ impl Coordinator {
         adopt: bool,
     ) -> mpsc::UnboundedSender<Control> {
         let (control, receiver) = mpsc::unbounded_channel();
-        let tracking = self.switchboard.tracking(&config.name);
+        let tracking = self.shared.coupling.ask(|board| board.tracking(&config.name));
+        self.shared.coupling.open(&config.name, control.clone());
         let (shared, beginning) = (Rc::clone(&self.shared), Beginning { id, config, tracking, adopt });
         // The machine is made inside the task, so that a panic of its beginning is caught as well.
         let running =
@@ -241,6 +246,7 @@ impl Coordinator {
                 handle.restart_delay
             );
             self.shared.announcer.cancel(id);
+            self.shared.coupling.handle(SwitchInput::Lost(name.clone()));
             handle.restart = Some(clock::now() + handle.restart_delay);
             handle.restart_delay = (handle.restart_delay * 2).min(RESTART_DELAY_MAX);
         }
@@ -253,7 +259,7 @@ impl Coordinator {
             self.start_instances();
         }
         let now = clock::now();
-        self.switchboard.handle_timeout(now);
+        self.shared.coupling.handle_timeout();
         self.statics.on_time();
         for index in 0..self.instances.len() {
             if self.instances[index].restart.is_some_and(|at| at <= now) {
@@ -265,32 +271,9 @@ impl Coordinator {
         }
     }
 
-    fn carry_out_effects(&mut self) {
-        while let Some(effect) = self.switchboard.poll_effect() {
-            match effect {
-                SwitchEffect::StartScript(run, script) => {
-                    self.shared.tell_service(ToService::StartScript(run, script));
-                }
-                SwitchEffect::SignalScript(run, signal) => {
-                    self.shared.tell_service(ToService::SignalScript(run, signal));
-                }
-                SwitchEffect::Follow(followed) => {
-                    // Without its thread nothing is found, and that is what the trackers then say.
-                    let _ = self.shared.trackers.send(followed);
-                }
-                SwitchEffect::Tracking(name, tracking) => {
-                    if let Some(handle) = self.instances.iter().find(|handle| handle.config.name == name) {
-                        handle.tell(Control::Input(Input::Tracking(tracking)));
-                    }
-                }
-                SwitchEffect::Notice(notice) => tracing::info!("{notice}"),
-            }
-        }
-    }
-
     async fn on_command(&mut self, command: Command) {
         match command {
-            Command::Tracked(input) => self.switchboard.handle(clock::now(), input),
+            Command::Tracked(input) => self.shared.coupling.handle(input),
             Command::Reload(config) => self.reload(config).await,
             Command::Snapshot(answer) => drop(answer.send(self.snapshot().await)),
             Command::ClearStats => self.instances.iter().for_each(|handle| handle.tell(Control::ClearStats)),
@@ -310,14 +293,11 @@ impl Coordinator {
             instances.extend(status.await);
         }
         let sockets = self.socket_states(&instances);
-        Snapshot {
-            config: Arc::clone(&self.config),
-            instances,
-            scripts: self.switchboard.scripts(),
-            files: self.switchboard.files(),
-            processes: self.switchboard.processes(),
-            sockets,
-        }
+        let board = &self.shared.coupling;
+        let (scripts, groups) = board.ask(|board| (board.scripts(), board.groups()));
+        let (files, processes) = board.ask(|board| (board.files(), board.processes()));
+        let config = Arc::clone(&self.config);
+        Snapshot { config, instances, groups, scripts, files, processes, sockets }
     }
 
     /// Each open socket with the instances that share it, in the order of the configuration.
@@ -403,9 +383,9 @@ impl Coordinator {
         }
         for name in &changed {
             let up = self.shared.links.borrow().get(name).is_some_and(|link| link.up);
-            self.switchboard.handle(clock::now(), SwitchInput::Link(name.clone(), up));
+            self.shared.coupling.handle(SwitchInput::Link(name.clone(), up));
         }
-        self.carry_out_effects();
+        self.shared.carry_out_coupling();
         self.reassert(&came_up, new_address);
         if bereft.contains(&InstanceId::STATIC) {
             self.statics.on_gone();
@@ -451,8 +431,9 @@ impl Coordinator {
         let links = self.shared.links.borrow();
         let used = |name: &IfName| {
             self.config.instances.iter().any(|instance| {
-                instance.interface == *name
-                    || instance.track.iter().any(|entry| entry.tracked == Tracked::Interface(name.clone()))
+                let tracked = Tracked::Interface(name.clone());
+                let entries = self.config.tracked_by(instance);
+                instance.interface == *name || entries.iter().any(|entry| entry.tracked == tracked)
             })
         };
         match event {
@@ -520,9 +501,11 @@ impl Coordinator {
         self.statics.change(&config.statics);
         self.shared.announcer.set_pace(super::pace(&config));
         self.shared.sockets.tell_strangers(config.global.log_unknown_vrids);
-        self.switchboard.handle(clock::now(), SwitchInput::Reconfigure(Arc::clone(&config)));
+        self.shared.coupling.hold(true);
+        self.shared.coupling.handle(SwitchInput::Reconfigure(Arc::clone(&config)));
         if self.starts_at.is_some() {
             self.config = config;
+            self.shared.coupling.hold(false);
             drop(self.settle());
             return self.shared.tell_service(ToService::Reloaded(true));
         }
@@ -537,7 +520,12 @@ impl Coordinator {
         }
         self.promotion.follow(&config);
         self.config = config;
-        self.carry_out_effects();
+        self.shared.coupling.close_all();
+        for handle in &self.instances {
+            self.shared.coupling.open(&handle.config.name, handle.control.clone());
+        }
+        self.shared.coupling.hold(false);
+        self.shared.carry_out_coupling();
         for handle in old {
             stop_instance(&handle, Control::Remove).await;
         }
@@ -551,7 +539,8 @@ impl Coordinator {
         let (confirm, confirmed) = oneshot::channel();
         handle.tell(Control::Confirmed(Input::Reconfigure(Arc::clone(new)), confirm));
         // Under a new name it has tracking that was never handed over.
-        handle.tell(Control::Input(Input::Tracking(self.switchboard.tracking(&new.name))));
+        let tracking = self.shared.coupling.ask(|board| board.tracking(&new.name));
+        handle.tell(Control::Input(Input::Tracking(tracking)));
         // An error here is an instance that has failed: it starts again from the new configuration.
         let _ = confirmed.await;
         handle
@@ -611,6 +600,8 @@ impl Coordinator {
             } => {}
             () = limit => tracing::error!("the kernel has not let go of all addresses in time"),
         }
+        self.shared.coupling.handle(SwitchInput::Stopped);
+        self.shared.carry_out_coupling();
         End::Stopped
     }
 }

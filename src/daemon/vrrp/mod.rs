@@ -14,6 +14,7 @@
 
 mod announcer;
 mod coordinator;
+mod coupling;
 mod inbox;
 mod kernel;
 mod ledger;
@@ -28,7 +29,7 @@ mod task;
 mod trackers;
 
 use crate::config::Config;
-use crate::config::block::{ProcessDefs, VrrpInstance, VrrpScript};
+use crate::config::block::{ProcessDefs, SyncGroup, VrrpInstance, VrrpScript};
 use crate::config::value::VirtualAddress;
 use crate::daemon::child::{ChildContext, exit_code};
 use crate::status::Snapshot;
@@ -36,9 +37,10 @@ use crate::sys::deadlines::Deadlines;
 use crate::sys::{process, sched};
 use crate::track::Signal;
 use crate::types::{Priority, State};
-use crate::vrrp::{Followed, Notification, RunId, SwitchInput};
+use crate::vrrp::{Event, Followed, Notification, RunId, SwitchInput};
 use announcer::{Announcer, Pace};
 use coordinator::{Coordinator, End, Setup};
+use coupling::Coupling;
 use kernel::Kernel;
 use ledger::Ledger;
 use links::Links;
@@ -67,6 +69,8 @@ pub(super) enum ToService {
     Notify(Notify),
     /// The priority of an instance has moved, and FIFOs shall know.
     Priority(Arc<VrrpInstance>, State, Priority),
+    /// Tell whoever subscribes of a sync group.
+    NotifyGroup(Arc<SyncGroup>, Event),
 }
 
 /// An instance has something to tell.
@@ -106,6 +110,7 @@ struct Shared {
     sockets: Sockets,
     announcer: Announcer,
     kernel: Kernel,
+    coupling: Coupling,
     service: mpsc::UnboundedSender<ToService>,
     trackers: mpsc::UnboundedSender<Followed>,
 }
@@ -249,6 +254,7 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
         sockets.tell_strangers(config.global.log_unknown_vrids);
         let ledger = RefCell::default();
         let routing = RefCell::default();
+        let coupling = Coupling::default();
         let shared = Rc::new(Shared {
             deadlines,
             links,
@@ -257,6 +263,7 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
             sockets,
             announcer,
             kernel,
+            coupling,
             service,
             trackers,
         });

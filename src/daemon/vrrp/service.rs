@@ -7,6 +7,7 @@ use crate::daemon::configuration;
 use crate::daemon::dump_file;
 use crate::daemon::fifo::{self, Fifos};
 use crate::daemon::identity::Identity;
+use crate::daemon::notify::Subject;
 use crate::daemon::options::Options;
 use crate::daemon::scripts::Scripts;
 use crate::daemon::signals::{Request, SignalStream, Signals};
@@ -15,6 +16,7 @@ use crate::sys::clock;
 use crate::sys::local_time::LocalTime;
 use crate::sys::seqpacket::SeqPacket;
 use crate::types::Instant;
+use crate::vrrp::GroupStatus;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -113,9 +115,13 @@ impl Service {
         let (answer, snapshot) = oneshot::channel();
         self.tell(Command::Snapshot(answer)).await;
         let Ok(snapshot) = snapshot.await else { return };
+        for GroupStatus { config, state, .. } in &snapshot.groups {
+            self.fifos.write(&fifo::line(Subject::Group, &config.name, &state.to_string(), 0));
+        }
         for status in &snapshot.instances {
             let what = status.state.to_string();
-            self.fifos.write(&fifo::instance_line(&status.config.name, &what, status.priority.get()));
+            let line = fifo::line(Subject::Instance, &status.config.name, &what, status.priority.get());
+            self.fifos.write(&line);
         }
     }
 
@@ -144,11 +150,15 @@ impl Service {
             ToService::Notify(Notify { config, notification }) => {
                 self.scripts.notify(&config, notification);
                 let (what, priority) = (notification.event.to_string(), notification.priority.get());
-                self.fifos.write(&fifo::instance_line(&config.name, &what, priority));
+                self.fifos.write(&fifo::line(Subject::Instance, &config.name, &what, priority));
+            }
+            ToService::NotifyGroup(group, event) => {
+                self.scripts.notify_group(&group, event);
+                self.fifos.write(&fifo::line(Subject::Group, &group.name, &event.to_string(), 0));
             }
             ToService::Priority(config, state, priority) => {
                 let what = format!("{state}_PRIORITY");
-                self.fifos.write(&fifo::instance_line(&config.name, &what, priority.get()));
+                self.fifos.write(&fifo::line(Subject::Instance, &config.name, &what, priority.get()));
             }
         }
     }

@@ -15,8 +15,8 @@ use crate::sys::clock;
 use crate::sys::netlink::{Change, Failure};
 use crate::types::{Instant, State};
 use crate::vrrp::{
-    AddressChange, Effect, Event, Input, Instance, InstanceStatus, KernelChange, Leftovers, Notice,
-    NoticeKind, Notification, Start, Timer, Tracking, Transmit,
+    AddressChange, Effect, Event, GroupReport, Input, Instance, InstanceStatus, KernelChange, Leftovers,
+    Notice, NoticeKind, Notification, Start, SwitchInput, Timer, Tracking, Transmit,
 };
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -43,6 +43,8 @@ pub(super) enum Control {
     Confirmed(Input, oneshot::Sender<()>),
     /// Leave for good: a reload no longer has the instance. Answered like `Confirmed`.
     Remove(oneshot::Sender<()>),
+    /// The sync group has something to say.
+    HearGroup,
     /// The instance's link, or an address on it, has changed.
     LinkChanged,
     /// An address, a route or a rule that the instance wants is gone.
@@ -99,7 +101,8 @@ impl Task {
         let Beginning { id, config, tracking, adopt } = beginning;
         let source = shared.source_of(&config);
         let leftovers = if adopt && shared.adopt(id, &config) { Leftovers::Adopt } else { Leftovers::Remove };
-        let start = Start { tracking, source, leftovers, wall: clock::wall() };
+        let word = shared.coupling.ask(|board| board.word(&config));
+        let start = Start { tracking, source, word, leftovers, wall: clock::wall() };
         let mut task = Self {
             id,
             machine: Instance::new(clock::now(), config, start),
@@ -152,6 +155,7 @@ impl Task {
                 self.removed = true;
                 self.handle_confirmed(Input::Stop, confirm);
             }
+            Control::HearGroup => self.hear_group(),
             Control::LinkChanged => self.on_link_changed(),
             Control::AddressGone => self.recheck = Some(clock::now() + RECHECK_DELAY),
             Control::ClearStats => self.machine.clear_stats(),
@@ -177,19 +181,37 @@ impl Task {
         }
     }
 
+    /// Gives the machine an input. What its group has said comes before it, and what it says to its group
+    /// before anything else (`vrrp::sync_group`).
     fn feed(&mut self, at: Instant, input: Input) {
+        self.hear_group();
         // What the clock showed at that moment: a packet that has waited for us is no older for it.
         self.machine.tell_time_of_day(clock::wall().saturating_sub(clock::now().since(at)));
         self.machine.handle(at, input);
+        self.carry_out_effects();
+    }
+
+    fn hear_group(&mut self) {
+        if let Some(says) = self.shared.coupling.news(self.machine.config(), self.machine.word()) {
+            self.machine.handle(clock::now(), Input::Group(says));
+            self.carry_out_effects();
+        }
+    }
+
+    /// Tells the group, hears its answer and acts on it, and only then lets the others hear.
+    fn tell_group(&mut self, report: GroupReport) {
+        let name = self.machine.config().name.clone();
+        self.shared.coupling.handle(SwitchInput::Member(name, report));
+        self.hear_group();
+        self.shared.carry_out_coupling();
     }
 
     fn on_link_changed(&mut self) {
         let source = self.shared.source_of(self.machine.config());
         if source != self.source {
             self.source = source;
-            self.feed(clock::now(), Input::Source(source));
             // A farewell leaves by the socket that is about to be closed.
-            self.carry_out_effects();
+            self.feed(clock::now(), Input::Source(source));
         }
         self.join();
     }
@@ -221,8 +243,10 @@ impl Task {
             self.membership.iter().for_each(Membership::pump);
             self.take_packets();
         }
+        self.hear_group();
         self.machine.tell_time_of_day(clock::wall());
         self.machine.handle_timeout(clock::now());
+        self.carry_out_effects();
         if due(self.recheck) {
             self.look_for_lost_addresses();
         }
@@ -279,6 +303,7 @@ impl Task {
                 }
                 Effect::Announce(burst) => self.shared.announcer.announce(self.id, &burst),
                 Effect::Notify(notification) => self.notify(notification),
+                Effect::Group(report) => self.tell_group(report),
             }
         }
     }
@@ -329,7 +354,13 @@ impl Task {
         if self.removed && notification.event == Event::Stop {
             notification.event = if config.notify_deleted { Event::Deleted } else { Event::Fault };
         }
+        let told = SwitchInput::Told(config.name.clone(), notification.event);
+        let grouped = config.sync_group.is_some() && !self.stopping;
         self.shared.tell_service(ToService::Notify(Notify { config, notification }));
+        if grouped {
+            self.shared.coupling.handle(told);
+            self.shared.carry_out_coupling();
+        }
     }
 
     fn change_addresses(&mut self, change: AddressChange) {
@@ -397,7 +428,8 @@ impl Task {
                 | Effect::Notice(_)
                 | Effect::Addresses(_)
                 | Effect::Routes(_)
-                | Effect::Rules(_) => {}
+                | Effect::Rules(_)
+                | Effect::Group(_) => {}
             }
         }
     }
@@ -428,7 +460,7 @@ impl Task {
 
 impl Shared {
     /// The address that adverts of this instance come from now.
-    fn source_of(&self, config: &VrrpInstance) -> Option<IpAddr> {
+    pub(super) fn source_of(&self, config: &VrrpInstance) -> Option<IpAddr> {
         let mut addresses = self.links.borrow().addresses(&config.interface);
         // What another instance has put there will go away again.
         let ledger = self.ledger.borrow();

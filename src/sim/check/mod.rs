@@ -47,6 +47,8 @@ pub enum Cause {
     },
     /// Trackers have changed.
     Tracking,
+    /// The sync group has something to say.
+    Group,
     /// Somebody removed an address.
     AddressLost,
     /// Somebody removed a route or a rule.

@@ -59,7 +59,8 @@ fn unicast(peers: &[[u8; 4]], ttl: Option<u8>) -> Delivery {
 
 fn start(config: &VrrpInstance, source: [u8; 4], now: Instant) -> Instance {
     let tracking = Tracking::default();
-    let start = Start { tracking, source: Some(source.into()), leftovers: Leftovers::Remove, wall: NOON };
+    let start =
+        Start { tracking, source: Some(source.into()), word: None, leftovers: Leftovers::Remove, wall: NOON };
     Instance::new(now, Arc::new(config.clone()), start)
 }
 
@@ -459,6 +460,7 @@ fn the_extension_works_over_ipv6() {
         let begin = Start {
             tracking: Tracking::default(),
             source: Some(source.parse().unwrap()),
+            word: None,
             leftovers: Leftovers::Remove,
             wall: NOON,
         };

@@ -47,6 +47,7 @@ impl Instance {
                 self.arm_refresh(now);
             }
         }
+        self.on_regrouped(now, old.sync_group.as_deref());
         self.review_faults(now, &before);
     }
 
@@ -141,8 +142,9 @@ impl Instance {
         self.tug.1 > TUG_LIMIT
     }
 
-    /// What keepalived does at once when somebody removes something of its.
-    fn give_way(&mut self, now: Instant) {
+    /// From MASTER to BACKUP while nobody is known to take over: what keepalived does at once when somebody
+    /// removes something of its.
+    pub(super) fn give_way(&mut self, now: Instant) {
         self.send_priority_zero();
         self.become_backup(now, self.config.advert_int);
         self.timers.arm(Timer::MasterDown, now + self.skew());

@@ -18,6 +18,7 @@
 #[cfg(test)]
 mod auth_tests;
 mod change;
+mod group;
 mod output;
 mod receive;
 mod rival;
@@ -34,6 +35,7 @@ use super::notice::{Fault, NoticeKind};
 use super::sequences::Sequences;
 use super::stats::Stats;
 use super::switchboard::Tracking;
+use super::sync_group::{GroupReport, GroupSays, Word};
 use super::timers::{Timer, Timers};
 use crate::config::block::VrrpInstance;
 use crate::config::value::{Route, Rule};
@@ -63,6 +65,8 @@ pub enum Input {
     RouteLost(Box<Route>),
     /// Somebody removed a rule of ours from the kernel.
     RuleLost(Box<Rule>),
+    /// The sync group has something to say.
+    Group(GroupSays),
     /// The configuration has changed, within what [`super::same_router`] calls the same router.
     Reconfigure(Arc<VrrpInstance>),
     /// Leave: the daemon stops or the instance is no longer configured.
@@ -85,6 +89,8 @@ pub struct Start {
     pub tracking: Tracking,
     /// The address that adverts come from.
     pub source: Option<IpAddr>,
+    /// The last word of the sync group; without one an instance in a group stays in INIT.
+    pub word: Option<Word>,
     /// What becomes of addresses in the kernel.
     pub leftovers: Leftovers,
     /// The time of day; see [`Instance::tell_time_of_day`].
@@ -116,6 +122,8 @@ pub struct InstanceStatus {
     pub config: Arc<VrrpInstance>,
     /// State.
     pub state: State,
+    /// What it would be, were it in no sync group.
+    pub wanted: State,
     /// Effective priority.
     pub priority: Priority,
     /// The sum of base priority and weights before it is clamped.
@@ -167,6 +175,14 @@ pub struct Instance {
     sequences: Sequences,
     /// The time of day, as last told.
     wall: Duration,
+    /// The last word of the sync group that was heard.
+    word: Option<Word>,
+    /// Backup, and its time to wait has run out: only the sync group holds it.
+    ready: bool,
+    /// It has been backup or master: scripts that have not ended hold it no more.
+    has_begun: bool,
+    /// What the sync group was told last.
+    reported: Option<GroupReport>,
     addresses_set: bool,
     stopped: bool,
     last_transition: Instant,
@@ -210,6 +226,10 @@ impl Instance {
             ip_id: 0,
             sequences: Sequences::default(),
             wall: start.wall,
+            word: start.word.filter(|_| config.sync_group.is_some()),
+            ready: false,
+            has_begun: false,
+            reported: None,
             addresses_set: true,
             stopped: false,
             last_transition: now,
@@ -227,6 +247,7 @@ impl Instance {
             instance.release_addresses();
         }
         instance.leave_init(now, true);
+        instance.report();
         instance
     }
 
@@ -248,9 +269,11 @@ impl Instance {
             Input::AddressLost(address, link) => self.on_address_lost(now, address, link),
             Input::RouteLost(route) => self.on_route_lost(now, &route),
             Input::RuleLost(rule) => self.on_rule_lost(now, &rule),
+            Input::Group(says) => self.on_group(now, says),
             Input::Reconfigure(config) => self.on_reconfigure(now, config),
             Input::Stop => self.on_stop(),
         }
+        self.report();
     }
 
     /// Acts on every timer that is due.
@@ -269,6 +292,7 @@ impl Instance {
                 }
             }
         }
+        self.report();
     }
 
     /// The next thing to do.
@@ -286,6 +310,12 @@ impl Instance {
     #[must_use]
     pub fn state(&self) -> State {
         self.state
+    }
+
+    /// The last word of its sync group that it has heard.
+    #[must_use]
+    pub fn word(&self) -> Option<Word> {
+        self.word
     }
 
     /// The configuration.
@@ -306,6 +336,7 @@ impl Instance {
         InstanceStatus {
             config: Arc::clone(&self.config),
             state: self.state,
+            wanted: self.wanted(),
             priority: self.priority,
             total_priority: match self.config.priority.is_owner() {
                 true => i64::from(self.priority.get()),

@@ -4,8 +4,9 @@ use super::{Heard, Instance, PreemptWait, Told};
 use crate::config::block::{Auth, AuthHmac, Freshness, Preempt};
 use crate::types::{Instant, Priority, State, Version};
 use crate::vrrp::accept::{Accepted, Datagram, accept};
-use crate::vrrp::effect::Event;
+use crate::vrrp::effect::{Effect, Event};
 use crate::vrrp::notice::NoticeKind;
+use crate::vrrp::sync_group::GroupReport;
 use crate::vrrp::timers::Timer;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -64,6 +65,7 @@ impl Instance {
             self.stop_preempt_wait();
         }
         self.learn_master(advert);
+        self.ready = false;
         self.timers.arm(Timer::MasterDown, now + self.master_down());
     }
 
@@ -149,12 +151,22 @@ impl Instance {
         if answered {
             self.send_advert(now);
         }
+        self.announce_after_lower(now);
+        if self.is_grouped() {
+            self.push(Effect::Group(GroupReport::LowerHeard));
+        }
+        self.notify(Event::MasterRxLowerPri);
+    }
+
+    pub(super) fn announce_after_lower(&mut self, now: Instant) {
+        if self.state != State::Master {
+            return;
+        }
         let garp = self.config.garp;
         self.announce(garp.lower_prio_repeat);
         if garp.lower_prio_repeat > 0 && garp.lower_prio_delay > Duration::ZERO {
             self.timers.arm(Timer::LowerBurst, now + garp.lower_prio_delay);
         }
-        self.notify(Event::MasterRxLowerPri);
     }
 
     /// Clocks that drift apart are told of before they are so far apart that nobody believes anybody.

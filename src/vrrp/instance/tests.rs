@@ -1,3 +1,5 @@
+mod group;
+
 use super::sample::{sample as config, vip};
 mod routing;
 
@@ -25,6 +27,7 @@ fn start(config: &VrrpInstance) -> Instance {
     let start = Start {
         tracking: Tracking::default(),
         source: Some(OWN),
+        word: None,
         leftovers: Leftovers::Remove,
         wall: Duration::ZERO,
     };
@@ -123,7 +126,7 @@ fn becoming_master_goes_advert_addresses_announcement_scripts() {
             assert_eq!((announce.rounds, announce.targets.len()), (5, 2));
             Some("announcement")
         }
-        Effect::Notice(_) => None,
+        Effect::Notice(_) | Effect::Group(_) => None,
         Effect::Notify(_) => Some("scripts"),
     };
     let order: Vec<_> = drain(&mut instance).iter().filter_map(kind).collect();
@@ -137,8 +140,13 @@ fn the_first_advert_is_the_one_that_keepalived_sends() {
     config.priority = Priority::new(100);
     config.vips = vec![vip(100), vip(101)];
     let source = Some(LOWER);
-    let begin =
-        Start { tracking: Tracking::default(), source, leftovers: Leftovers::Remove, wall: Duration::ZERO };
+    let begin = Start {
+        tracking: Tracking::default(),
+        source,
+        word: None,
+        leftovers: Leftovers::Remove,
+        wall: Duration::ZERO,
+    };
     let mut instance = Instance::new(ms(0), Arc::new(config), begin);
     drain(&mut instance);
     instance.handle_timeout(us(3_609_375));
@@ -316,8 +324,13 @@ fn the_last_fault_gone_leads_back_to_backup_with_a_whole_wait() {
 #[test]
 fn a_script_without_verdict_holds_the_instance_in_init() {
     let pending = Tracking { pending: 1, ..Tracking::default() };
-    let begin =
-        Start { tracking: pending, source: Some(OWN), leftovers: Leftovers::Remove, wall: Duration::ZERO };
+    let begin = Start {
+        tracking: pending,
+        source: Some(OWN),
+        word: None,
+        leftovers: Leftovers::Remove,
+        wall: Duration::ZERO,
+    };
     let mut instance = Instance::new(ms(0), Arc::new(config()), begin);
     assert_eq!((instance.state(), events(&drain(&mut instance))), (State::Init, vec![]));
     assert_eq!(instance.poll_timeout(), None);
@@ -414,7 +427,8 @@ fn another_interval_is_told_once() {
 #[test]
 fn weights_that_count_from_the_start_are_told() {
     let tracking = Tracking { weight: 50, ..Tracking::default() };
-    let start = Start { tracking, source: Some(OWN), leftovers: Leftovers::Remove, wall: Duration::ZERO };
+    let start =
+        Start { tracking, source: Some(OWN), word: None, leftovers: Leftovers::Remove, wall: Duration::ZERO };
     let mut instance = Instance::new(ms(0), Arc::new(config()), start);
     let said = notices(&drain(&mut instance));
     assert_eq!(said[0], "(VI_1) Changing effective priority from 150 to 200");
@@ -440,6 +454,7 @@ fn adopted() -> Instance {
     let begin = Start {
         tracking: Tracking::default(),
         source: Some(OWN),
+        word: None,
         leftovers: Leftovers::Adopt,
         wall: Duration::ZERO,
     };

@@ -55,20 +55,24 @@ impl Instance {
             self.notice(NoticeKind::Faulted(fault.clone()));
         }
         match (self.state, faults.is_empty()) {
-            (State::Fault, true) => self.enter_election(now, false),
+            (State::Fault, true) if self.may_lead_itself() => self.enter_election(now, false),
             (State::Backup | State::Master, false) => self.become_fault(now),
             _ => {}
         }
     }
 
-    /// Once the scripts that hold it have spoken, an instance has its first real state.
+    /// Once the scripts that hold it have spoken, and those that hold the others of its group, an instance
+    /// has its first real state.
     pub(super) fn leave_init(&mut self, now: Instant, at_start: bool) {
-        if self.tracking.pending > 0 {
+        let group_fails = self.told_to_be() == Some(State::Fault);
+        if self.tracking.pending > 0 && !group_fails {
             return;
         }
         let faults = self.faults();
-        if faults.is_empty() {
-            self.enter_election(now, at_start);
+        if faults.is_empty() && !group_fails {
+            if self.may_lead_itself() {
+                self.enter_election(now, at_start);
+            }
             return;
         }
         for fault in faults {
@@ -79,6 +83,11 @@ impl Instance {
             self.release_addresses();
         }
         self.notify(Event::Fault);
+    }
+
+    /// Whether no group keeps it out of the election.
+    fn may_lead_itself(&self) -> bool {
+        !self.is_grouped() || matches!(self.told_to_be(), Some(State::Backup | State::Master))
     }
 
     pub(super) fn faults(&self) -> BTreeSet<Fault> {
@@ -137,10 +146,20 @@ impl Instance {
             // We were asleep, and of what was said meanwhile only the beginning may have been kept: a
             // master that is there will speak within its interval.
             self.notice(NoticeKind::Overslept(late));
+            self.ready = false;
             self.timers.arm(Timer::MasterDown, now + self.master_interval.duration() + self.skew());
             return;
         }
-        self.become_master(now, Some(NoticeKind::AdvertTimeout));
+        if !self.is_grouped() {
+            return self.become_master(now, Some(NoticeKind::AdvertTimeout));
+        }
+        self.notice(NoticeKind::AdvertTimeout);
+        if self.ready && self.addresses_set {
+            // Adopted from an earlier life; but the others do not become master.
+            self.release_addresses();
+        }
+        self.ready = true;
+        self.timers.arm(Timer::MasterDown, now + self.master_down());
     }
 
     /// `timer_expired_backup`: after so long a silence of ours another router may be master
@@ -171,11 +190,16 @@ impl Instance {
     /// BACKUP, or for an owner MASTER at once (RFC 9568 §6.4.1).
     pub(super) fn enter_election(&mut self, now: Instant, at_start: bool) {
         self.master_interval = self.config.advert_int;
-        if self.priority.is_owner() {
+        let leads = match self.is_grouped() {
+            true => self.told_to_be() == Some(State::Master),
+            false => self.priority.is_owner(),
+        };
+        if leads {
             self.become_master(now, None);
             return;
         }
         self.enter(now, State::Backup, at_start);
+        self.ready = self.priority.is_owner();
         // Whoever took over from our killed predecessor speaks within one interval, and nobody waits
         // for less than three: a child that is back by then goes on before anyone has noticed.
         let patience = if self.addresses_set {
@@ -240,15 +264,21 @@ impl Instance {
     /// A master that fails says so twice, as keepalived does: the one packet that tells a backup not
     /// to wait is worth repeating.
     pub(super) fn become_fault(&mut self, now: Instant) {
-        let was_master = self.state == State::Master;
-        if was_master {
+        if self.state == State::Master {
             self.send_priority_zero();
             self.send_zero_packet();
+        }
+        self.enter_fault(now);
+    }
+
+    pub(super) fn enter_fault(&mut self, now: Instant) {
+        let was_master = self.state == State::Master;
+        if was_master {
             self.stats.release_master += 1;
         }
         self.timers.disarm_all();
         self.enter(now, State::Fault, false);
-        if was_master {
+        if was_master && !self.faults().is_empty() {
             self.notice(NoticeKind::SentPriorityZero);
         }
         if self.addresses_set {
@@ -262,6 +292,8 @@ impl Instance {
         self.last_transition = now;
         self.preempt_wait = PreemptWait::Idle;
         self.told.clear();
+        self.ready = false;
+        self.has_begun |= matches!(state, State::Backup | State::Master);
         if state != State::Backup {
             self.timers.disarm(Timer::MasterDown);
             self.master = None;

@@ -59,15 +59,21 @@ fn a_second_list_is_ignored_and_what_follows_it_counts() {
     assert_eq!(file.config.sync_groups[0].members, ["V", "W"]);
 }
 
+/// keepalived says of the weight of an interface that it ignores it, shows it as 0, and adds it all the same
+/// (seen of 2.2.7; 2.4 has the same code).
 #[test]
-fn weights_of_members_count_only_where_the_group_says_so() {
-    let tracked = "track_interface {\n eth1 weight -30 reverse\n }";
-    for (lines, weight) in [("", 0), ("sync_group_tracking_weight", -30), ("global_tracking", -30)] {
-        let file = loaded(group(lines, tracked));
-        let entry = &file.config.instances[0].track[0];
-        assert_eq!((entry.weight.value, entry.weight.reverse), (weight, true), "{lines}");
-        let warned = said(&file).iter().any(|said| said.ends_with(":weight-in-group"));
-        assert_eq!(warned, weight == 0, "{lines}");
+fn weights_of_members_count_only_where_the_group_says_so_but_for_interfaces() {
+    let tracked = "track_interface {\n eth1 weight -30 reverse\n }\n track_script {\n chk\n }";
+    let script = "vrrp_script chk {\n script /usr/bin/true\n weight 5\n}\n";
+    for (lines, counts) in [("", false), ("sync_group_tracking_weight", true), ("global_tracking", true)] {
+        let file = loaded(script.to_owned() + &group(lines, tracked));
+        let entries: Vec<_> = file.config.instances[0].track.iter().map(|entry| entry.weight.value).collect();
+        assert_eq!(entries, if counts { vec![-30, 5] } else { vec![-30] }, "{lines}");
+        let warned = said(&file).iter().filter(|said| said.ends_with(":weight-in-group")).count();
+        assert_eq!(warned, if counts { 0 } else { 2 }, "{lines}");
+        let dumped = dump(&file.config, &Runtime::default());
+        let shown = if counts { "     eth1 weight -30 reverse\n" } else { "     eth1 weight 0 reverse\n" };
+        assert!(dumped.contains(shown), "{lines}");
     }
 }
 

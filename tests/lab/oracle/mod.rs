@@ -12,6 +12,7 @@ mod timeline;
 mod announce;
 mod election;
 mod files;
+mod groups;
 mod interval;
 mod links;
 mod preempt;

@@ -3,14 +3,15 @@
 use super::{
     Delivery, IpvlanMode, MacOrigin, NotifyScripts, Preempt, UnicastChecksum, VirtualLinkKind, VrrpInstance,
 };
-use crate::config::block::tracking::dump_trackers;
+use crate::config::Config;
+use crate::config::block::tracking::{dump_trackers, without_weights};
 use crate::config::dump::{Out, RunState, Runtime, field, member, object, yes_no};
 use crate::config::value::TrackKind;
 use crate::types::{Family, Priority, State, Version};
 use std::fmt;
 
 impl VrrpInstance {
-    pub(in crate::config) fn dump(&self, out: &mut Out, runtime: &Runtime) {
+    pub(in crate::config) fn dump(&self, out: &mut Out, config: &Config, runtime: &Runtime) {
         let run = runtime.instances.get(&self.name);
         object!(out, "VRRP Instance = {}", self.name);
         field!(out, "VRRP Version = {}", self.version);
@@ -47,7 +48,9 @@ impl VrrpInstance {
             None => field!(out, "No sockets allocated"),
         }
         self.dump_routes(out);
-        dump_trackers(out, &self.track, TrackKind::plural);
+        let weightless = config.group_of(self).is_some_and(|group| !group.tracking_weight);
+        let track = if weightless { without_weights(&self.track) } else { self.track.clone() };
+        dump_trackers(out, &track, TrackKind::plural);
         field!(out, "Using smtp notification = {}", yes_no(self.smtp_alert));
         field!(out, "Notify deleted = {}", if self.notify_deleted { "Deleted" } else { "Fault" });
         self.notify.dump(out);
