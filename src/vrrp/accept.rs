@@ -9,6 +9,7 @@ use super::sequences::{Sequences, is_fresh};
 use crate::config::block::{Auth, AuthHmac, Delivery, Freshness, HmacMode, VrrpInstance};
 use crate::types::{AdvertInt, Family, Priority, Secret, Version};
 use crate::wire::PROTOCOL_VRRP;
+use crate::wire::auth::hmac::Sequence;
 use crate::wire::auth::{ah, hmac};
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, HEADER_LEN, KIND_ADVERT, Packet, expected_len};
 use std::fmt;
@@ -398,8 +399,9 @@ impl fmt::Display for Discard {
     }
 }
 
-/// Checks a packet in keepalived's order (keepalived: vrrp_check_packet; RFC 9568 §7.1). An authentic one
-/// counts in `sequences`, whatever else may be wrong with it; `wall` is the time of day.
+/// Checks a packet in keepalived's order (keepalived: vrrp_check_packet; RFC 9568 §7.1). Only a good one
+/// counts in `sequences`: a copy that was damaged on the way must not stand in the way of the next. `wall` is
+/// the time of day.
 pub(super) fn accept(
     config: &VrrpInstance,
     checksum: ChecksumForm,
@@ -434,7 +436,7 @@ pub(super) fn accept(
     if packet.version() != config.version.number() {
         return Err(Discard::Version { from, theirs: packet.version(), ours: config.version });
     }
-    let clock_skew = match &config.auth {
+    let signed = match &config.auth {
         Auth::Hmac(auth) => {
             let received = Received { from, message: packet.truncated(expected), trailer, wall };
             check_trailer(auth, &config.delivery, &received, sequences)?
@@ -467,6 +469,9 @@ pub(super) fn accept(
             return Err(Discard::PeerTtl { from, ttl, range });
         }
     }
+    if let Some(Signed { sequence, senders, freshness, .. }) = signed {
+        sequences.hear_signed(from, sequence, senders, wall, freshness);
+    }
     Ok(Accepted {
         source: from,
         priority: packet.priority(),
@@ -474,7 +479,7 @@ pub(super) fn accept(
         addresses: packet.addresses(config.family).collect(),
         checksum,
         ah_sequence,
-        clock_skew,
+        clock_skew: signed.and_then(|signed| signed.skew_to_tell),
     })
 }
 
@@ -486,14 +491,24 @@ struct Received<'a> {
     wall: Duration,
 }
 
-/// `auth_hmac`, in keepalived's order: what is stale costs no HMAC, and nothing is remembered of what is not
-/// authentic (keepalived: vrrp_auth_ext_verify). The clock skew, where it is worth telling.
+/// What an authentic trailer says.
+struct Signed {
+    sequence: Sequence,
+    /// How many senders there can be; 0: anybody.
+    senders: usize,
+    freshness: Freshness,
+    /// Seconds by which the clocks differ, where that is much.
+    skew_to_tell: Option<i32>,
+}
+
+/// `auth_hmac`, in keepalived's order: what is stale costs no HMAC (keepalived: vrrp_auth_ext_verify).
+/// `None`: there is no trailer, and need not be one.
 fn check_trailer(
     auth: &AuthHmac,
     delivery: &Delivery,
     received: &Received<'_>,
-    sequences: &mut Sequences,
-) -> Result<Option<i32>, Discard> {
+    sequences: &Sequences,
+) -> Result<Option<Signed>, Discard> {
     let Received { from, message, trailer, wall } = *received;
     let Some(trailer) = trailer else {
         return match auth.mode {
@@ -520,13 +535,15 @@ fn check_trailer(
     if !trailer.is_authentic(&key.secret, from, message) {
         return Err(Discard::TrailerInvalid { from });
     }
-    if !sequences.hear_signed(from, trailer.sequence, peers, wall, auth.freshness) {
+    if !sequences.is_new(from, trailer.sequence, wall, auth.freshness) {
         return Err(Discard::TrailerReplayed { from });
     }
-    Ok(match auth.freshness {
+    let skew_to_tell = match auth.freshness {
         Freshness::Time(window) if skew.unsigned_abs() > window / 2 => Some(skew),
         Freshness::Time(_) | Freshness::Monotonic => None,
-    })
+    };
+    let (sequence, freshness) = (trailer.sequence, auth.freshness);
+    Ok(Some(Signed { sequence, senders: peers, freshness, skew_to_tell }))
 }
 
 /// `auth_type AH` (keepalived: vrrp_in_chk_ipsecah). Its sequence number.

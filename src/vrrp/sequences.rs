@@ -91,8 +91,23 @@ impl Sequences {
         next
     }
 
-    /// Whether the sequence of an authentic trailer is later than the last one from there; it is the last
-    /// one from now on. `peers`: how many senders there can be, by configuration; 0: anybody.
+    /// Whether the sequence of an authentic trailer is later than the last one from there.
+    pub(super) fn is_new(
+        &self,
+        from: IpAddr,
+        theirs: Sequence,
+        wall: Duration,
+        freshness: Freshness,
+    ) -> bool {
+        let last = self.heard.iter().find(|(sender, _)| *sender == from).map(|(_, last)| *last);
+        // One that is outside the window keeps out nothing that the window lets in, unless a clock was set
+        // back: then it must not keep out what comes by the new time.
+        let counts = last.filter(|last| is_fresh(*last, wall, freshness));
+        counts.is_none_or(|last| theirs.is_after(last))
+    }
+
+    /// An advert with this sequence was believed, and is the last one from there from now on; whether it is
+    /// later than the one before. `peers`: how many senders there can be, by configuration; 0: anybody.
     pub(super) fn hear_signed(
         &mut self,
         from: IpAddr,
@@ -101,12 +116,9 @@ impl Sequences {
         wall: Duration,
         freshness: Freshness,
     ) -> bool {
+        let later = self.is_new(from, theirs, wall, freshness);
         let known = self.heard.iter().position(|(sender, _)| *sender == from);
         let last = known.map(|at| self.heard.remove(at).1);
-        // One that is outside the window keeps out nothing that the window lets in, unless a clock was set
-        // back: then it must not keep out what comes by the new time.
-        let counts = last.filter(|last| is_fresh(*last, wall, freshness));
-        let later = counts.is_none_or(|last| theirs.is_after(last));
         let kept = match (later, last) {
             (false, Some(last)) => last,
             _ => theirs,
