@@ -19,8 +19,8 @@ _vrrpd() {
             vrrpd,compat)
                 cmd="vrrpd__subcmd__compat"
                 ;;
-            vrrpd,expand)
-                cmd="vrrpd__subcmd__expand"
+            vrrpd,explain)
+                cmd="vrrpd__subcmd__explain"
                 ;;
             vrrpd,generate)
                 cmd="vrrpd__subcmd__generate"
@@ -30,6 +30,9 @@ _vrrpd() {
                 ;;
             vrrpd__subcmd__generate,completions)
                 cmd="vrrpd__subcmd__generate__subcmd__completions"
+                ;;
+            vrrpd__subcmd__generate,diagnostics)
+                cmd="vrrpd__subcmd__generate__subcmd__diagnostics"
                 ;;
             vrrpd__subcmd__generate,keywords)
                 cmd="vrrpd__subcmd__generate__subcmd__keywords"
@@ -44,7 +47,7 @@ _vrrpd() {
 
     case "${cmd}" in
         vrrpd)
-            opts="-f -P -C -B -l -D -S -g -G -u -X -V -I -R -n -d -p -r -c -b -T -a -x -A -s -m -M -e -i -t -v -h --use-file --vrrp --check --no_bfd --all --log-console --log-detail --log-facility --log-file --flush-log-file --no-syslog --umask --release-vips --dont-release-vrrp --dont-release-ipvs --dont-respawn --dont-fork --dump-conf --pid --vrrp_pid --checkers_pid --bfd_pid --genhash --address-monitoring --snmp --snmp-agent-socket --namespace --core-dump --core-dump-pattern --all-config --config-id --signum --config-test --ignore-sigint --version --help --perf --debug --no-mem-check --mem-check-log compat expand generate"
+            opts="-f -P -C -B -l -D -S -g -G -u -X -V -I -R -n -d -p -r -c -b -T -a -x -A -s -m -M -e -i -t -v -h --use-file --vrrp --check --no_bfd --all --log-console --log-detail --log-facility --log-file --flush-log-file --no-syslog --umask --release-vips --dont-release-vrrp --dont-release-ipvs --dont-respawn --dont-fork --dump-conf --pid --vrrp_pid --checkers_pid --bfd_pid --genhash --address-monitoring --snmp --snmp-agent-socket --namespace --core-dump --core-dump-pattern --all-config --config-id --signum --config-test --format --ignore-sigint --version --help --perf --debug --no-mem-check --mem-check-log compat explain generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -158,6 +161,10 @@ _vrrpd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json github" -- "${cur}"))
+                    return 0
+                    ;;
                 --perf)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -199,21 +206,13 @@ _vrrpd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        vrrpd__subcmd__expand)
-            opts="-i --show-passwords --config-id"
+        vrrpd__subcmd__explain)
+            opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --config-id)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -i)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -222,7 +221,7 @@ _vrrpd() {
             return 0
             ;;
         vrrpd__subcmd__generate)
-            opts="keywords man completions all"
+            opts="keywords man diagnostics completions all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -251,6 +250,20 @@ _vrrpd() {
             ;;
         vrrpd__subcmd__generate__subcmd__completions)
             opts="bash elvish fish powershell zsh"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        vrrpd__subcmd__generate__subcmd__diagnostics)
+            opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

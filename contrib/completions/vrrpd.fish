@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_vrrpd_global_optspecs
-    string join \n f/use-file= P/vrrp C/check B/no_bfd all l/log-console D/log-detail S/log-facility= g/log-file= flush-log-file G/no-syslog u/umask= X/release-vips V/dont-release-vrrp I/dont-release-ipvs R/dont-respawn n/dont-fork d/dump-conf p/pid= r/vrrp_pid= c/checkers_pid= b/bfd_pid= T/genhash a/address-monitoring x/snmp A/snmp-agent-socket= s/namespace= m/core-dump M/core-dump-pattern= e/all-config i/config-id= signum= t/config-test= ignore-sigint v/version h/help perf= debug= no-mem-check mem-check-log
+    string join \n f/use-file= P/vrrp C/check B/no_bfd all l/log-console D/log-detail S/log-facility= g/log-file= flush-log-file G/no-syslog u/umask= X/release-vips V/dont-release-vrrp I/dont-release-ipvs R/dont-respawn n/dont-fork d/dump-conf p/pid= r/vrrp_pid= c/checkers_pid= b/bfd_pid= T/genhash a/address-monitoring x/snmp A/snmp-agent-socket= s/namespace= m/core-dump M/core-dump-pattern= e/all-config i/config-id= signum= t/config-test= format= ignore-sigint v/version h/help perf= debug= no-mem-check mem-check-log
 end
 
 function __fish_vrrpd_needs_command
@@ -38,6 +38,9 @@ complete -c vrrpd -n "__fish_vrrpd_needs_command" -s M -l core-dump-pattern -d '
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -s i -l config-id -d 'Selects lines that start with @ID; default: the name of this node' -r
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -l signum -d 'Print the number of a signal: STOP, RELOAD, DATA, STATS, STATS_CLEAR or JSON' -r
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -s t -l config-test -d 'Check the configuration; report to standard error or to a file' -r
+complete -c vrrpd -n "__fish_vrrpd_needs_command" -l format -d 'With -t: how to report' -r -f -a "text\t'keepalived\'s lines, and the places underlined'
+json\t'One document for programs'
+github\t'Annotations of a workflow'"
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -l perf -d 'Of debug builds of keepalived; without effect' -r
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -l debug -d 'Of debug builds of keepalived; without effect' -r
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -s P -l vrrp -d 'Only run the VRRP part'
@@ -65,15 +68,14 @@ complete -c vrrpd -n "__fish_vrrpd_needs_command" -s h -l help -d 'Print this he
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -l no-mem-check -d 'Of debug builds of keepalived; without effect'
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -l mem-check-log -d 'Of debug builds of keepalived; without effect'
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -f -a "compat" -d 'Say which keywords of a configuration run as in keepalived, differ, or are not run yet'
-complete -c vrrpd -n "__fish_vrrpd_needs_command" -f -a "expand" -d 'Print a configuration with includes, conditions, definitions and repetitions written out'
+complete -c vrrpd -n "__fish_vrrpd_needs_command" -f -a "explain" -d 'Say what a diagnostic of `-t` is about, with an example'
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -f -a "generate" -d 'Print the manual pages, the list of keywords, or completions for a shell'
 complete -c vrrpd -n "__fish_vrrpd_using_subcommand compat" -l format -d 'How to say it' -r -f -a "text\t''
 json\t''"
 complete -c vrrpd -n "__fish_vrrpd_using_subcommand compat" -s i -l config-id -d 'Selects lines that start with @ID; default: the name of this node' -r
 complete -c vrrpd -n "__fish_vrrpd_using_subcommand compat" -l strict -d 'What differs from keepalived makes the exit code 1, too'
-complete -c vrrpd -n "__fish_vrrpd_using_subcommand expand" -s i -l config-id -d 'Selects lines that start with @ID; default: the name of this node' -r
-complete -c vrrpd -n "__fish_vrrpd_using_subcommand expand" -l show-passwords -d 'Print passwords as they are'
-complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man completions all" -f -a "keywords" -d 'The reference of all keywords, as Markdown'
-complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man completions all" -f -a "man" -d 'A manual page: vrrpd(8) or vrrpd.conf(5)'
-complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man completions all" -f -a "completions" -d 'Completions of the command line'
-complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man completions all" -f -a "all" -d 'All of it, into the files of a source tree'
+complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man diagnostics completions all" -f -a "keywords" -d 'The reference of all keywords, as Markdown'
+complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man diagnostics completions all" -f -a "man" -d 'A manual page: vrrpd(8) or vrrpd.conf(5)'
+complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man diagnostics completions all" -f -a "diagnostics" -d 'The list of diagnostics, and the form in which programs get them, as Markdown'
+complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man diagnostics completions all" -f -a "completions" -d 'Completions of the command line'
+complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man diagnostics completions all" -f -a "all" -d 'All of it, into the files of a source tree'

@@ -12,6 +12,22 @@ use crate::daemon::options::{CalledAs, Facility, GivenPidFiles, LogOptions, Opti
 /// Where the configuration is unless `-f` says otherwise.
 pub(super) const DEFAULT_CONFIG: &str = "/etc/keepalived/keepalived.conf";
 
+/// Heading of the options that keepalived does not have. They have no short forms, so that they cannot be in
+/// the way of one that it will have.
+pub(super) const OURS: &str = "Options of ours";
+
+/// How `-t` reports.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// keepalived's lines, and the places underlined
+    #[default]
+    Text,
+    /// One document for programs
+    Json,
+    /// Annotations of a workflow
+    Github,
+}
+
 /// A keepalived-compatible VRRP daemon.
 #[derive(Debug, Parser)]
 #[command(
@@ -129,6 +145,9 @@ pub(super) struct Args {
     /// Check the configuration; report to standard error or to a file
     #[arg(short = 't', long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     config_test: Option<OsString>,
+    /// With -t: how to report
+    #[arg(long, value_name = "FORMAT", value_enum, help_heading = OURS)]
+    pub(super) format: Option<Format>,
     /// For debuggers
     #[arg(long)]
     ignore_sigint: bool,

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use clap_complete::Shell;
 
 use super::USAGE_ERROR;
+use super::args::OURS;
 use super::subcommand::whole_command_line;
 use crate::docs::man::{CommandReference, OptionReference};
-use crate::docs::{keywords, man};
+use crate::docs::{diagnostics, keywords, man};
 
 /// What to make.
 #[derive(Debug, clap::Subcommand)]
@@ -22,6 +23,8 @@ pub(super) enum Generate {
         #[arg(value_parser = clap::value_parser!(u8).range(5..=8), value_name = "5|8", default_value = "8")]
         section: u8,
     },
+    /// The list of diagnostics, and the form in which programs get them, as Markdown
+    Diagnostics,
     /// Completions of the command line
     Completions {
         /// For which shell
@@ -44,6 +47,7 @@ impl Generate {
     pub(super) fn run(self) -> Result<u8, u8> {
         let done = match self {
             Self::Keywords => print(&keywords::markdown()),
+            Self::Diagnostics => print(&diagnostics::markdown()),
             Self::Man { section: 5 } => print(&man::language()),
             Self::Man { .. } => print(&man::daemon(&command_line())),
             Self::Completions { shell } => print(&completions(shell)),
@@ -70,6 +74,7 @@ fn all(directory: &Path) -> io::Result<()> {
             .map_err(context)
     };
     book("docs/KEYWORDS.md", keywords::markdown())?;
+    book("docs/DIAGNOSTICS.md", diagnostics::markdown())?;
     book("contrib/man/vrrpd.8", man::daemon(&command_line()))?;
     book("contrib/man/vrrpd.conf.5", man::language())?;
     SHELLS
@@ -97,11 +102,18 @@ fn describe(command: &clap::Command, path: &str, commands: &mut Vec<CommandRefer
     let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let arguments = shown.map(option).collect();
-    commands.push(CommandReference { name: path.to_owned(), about, arguments });
+    let remark = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    commands.push(CommandReference { name: path.to_owned(), about, remark, arguments });
     for inner in command.get_subcommands() {
         let path = format!("{path} {}", inner.get_name());
         describe(inner, path.trim_start(), commands);
     }
+}
+
+/// The words that it takes, where it takes no others.
+fn choices(argument: &clap::Arg) -> Vec<String> {
+    let values = argument.get_possible_values();
+    values.iter().filter(|_| argument.get_action().takes_values()).map(|v| v.get_name().to_owned()).collect()
 }
 
 fn option(argument: &clap::Arg) -> OptionReference {
@@ -110,10 +122,12 @@ fn option(argument: &clap::Arg) -> OptionReference {
     let optional = argument.get_num_args().is_some_and(|range| range.min_values() == 0);
     let optional = optional || (argument.is_positional() && !argument.is_required_set());
     OptionReference {
+        ours: argument.get_help_heading() == Some(OURS),
         short: argument.get_short(),
         long: argument.get_long().map(str::to_owned),
         value: takes_value.then(name).flatten(),
         value_is_optional: optional,
+        choices: choices(argument),
         help: argument.get_help().map(ToString::to_string).unwrap_or_default(),
         default: argument.get_default_values().first().map(|value| value.to_string_lossy().into_owned()),
     }

@@ -10,6 +10,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use clap::{Arg, ArgAction, Command};
 
+use super::args::OURS;
+
 /// A command line taken apart.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Words {
@@ -127,14 +129,15 @@ impl Words {
     }
 }
 
-/// By its whole name, or by a beginning that only one has.
+/// By its whole name, or by a beginning that only one of keepalived's has.
 fn find_long<'a>(table: &'a Command, name: &[u8]) -> Option<&'a Arg> {
     let long = |option: &'a Arg| option.get_long().unwrap_or_default().as_bytes();
     if let Some(exact) = table.get_arguments().find(|option| long(option) == name) {
         return Some(exact);
     }
-    let mut candidates =
-        table.get_arguments().filter(|option| !name.is_empty() && long(option).starts_with(name));
+    let begins_so = |option: &&'a Arg| !name.is_empty() && long(option).starts_with(name);
+    let keepaliveds = table.get_arguments().filter(|option| option.get_help_heading() != Some(OURS));
+    let mut candidates = keepaliveds.filter(begins_so);
     match (candidates.next(), candidates.next()) {
         (Some(only), None) => Some(only),
         _ => None,
@@ -184,6 +187,8 @@ mod tests {
             ("--vrrp_pid x", "--vrrp_pid=x"),
             ("-v -f", "--version"),
             ("-hZ", "--help"),
+            ("-t --f", "--config-test --flush-log-file"),
+            ("-t --format=json", "--config-test --format=json"),
         ] {
             assert_eq!(words(line), (options.to_owned(), String::new(), String::new()), "{line}");
         }

@@ -8,6 +8,7 @@ mod args;
 mod compat;
 mod config_test;
 mod expand;
+mod explain;
 mod generate;
 mod getopt;
 mod subcommand;
@@ -83,7 +84,11 @@ fn run(argv: &[OsString]) -> Result<u8, u8> {
         eprintln!("{complaint}");
     }
     match args.config_test() {
-        Some(output) => Ok(config_test::run(&options, output, bad_facility)),
+        Some(output) => Ok(config_test::run(&options, args.format.unwrap_or_default(), output, bad_facility)),
+        None if args.format.is_some() => {
+            eprintln!("--format is for -t");
+            Err(USAGE_ERROR)
+        }
         None => Ok(supervisor::run(options, vrrp::run)),
     }
 }

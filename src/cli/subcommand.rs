@@ -8,6 +8,7 @@ use super::USAGE_ERROR;
 use super::args::Args;
 use super::compat::Compat;
 use super::expand::Expand;
+use super::explain::Explain;
 use super::generate::Generate;
 
 /// A command line that begins with one of them.
@@ -25,6 +26,8 @@ pub(super) enum Subcommand {
     Compat(Compat),
     /// Print a configuration with includes, conditions, definitions and repetitions written out
     Expand(Expand),
+    /// Say what a diagnostic of `-t` is about, with an example
+    Explain(Explain),
     /// Print the manual pages, the list of keywords, or completions for a shell
     #[command(subcommand, disable_help_subcommand = true)]
     Generate(Generate),
@@ -49,6 +52,7 @@ impl Subcommand {
         match self {
             Self::Compat(question) => question.run(),
             Self::Expand(what) => what.run(),
+            Self::Explain(question) => question.run(),
             Self::Generate(what) => what.run(),
         }
     }

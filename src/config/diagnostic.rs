@@ -1,15 +1,25 @@
 //! What is wrong with a configuration, for people and for keepalived's scripts.
 //!
-//! A [`Diagnostic`] is shown in two forms: an excerpt with the place underlined
-//! ([`Diagnostic::render`]), and the one-line form that keepalived writes to syslog and that people
-//! grep for ([`Diagnostic::classic_lines`]). Its [`Class`] makes the exit code of `-t`.
+//! A [`Diagnostic`] is shown as an excerpt with the place underlined ([`Diagnostic::render`]), as the one-line
+//! form that keepalived writes to syslog and that people grep for ([`Diagnostic::classic_lines`]), and for
+//! programs ([`Report`], [`github`]). Its [`Class`] makes the exit code of `-t`, its id is one of
+//! [`explanations`].
 
-use super::lexer::secret_start;
+mod excerpt;
+mod explanation;
+mod report;
+
+pub use explanation::{Explanation, explain, explanations};
+pub use report::{Report, github};
+
+use super::lexer::Word;
 use super::source::{SourceMap, Span};
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use super::suggest;
+use serde::Serialize;
 
 /// How bad it is for the one who wrote it.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Nothing is wrong; worth knowing.
     Note,
@@ -49,7 +59,8 @@ impl Class {
 }
 
 /// What a diagnostic means for the daemon, beyond being printed.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Consequence {
     /// The configuration runs without what the line meant.
     #[default]
@@ -77,6 +88,17 @@ enum Speaker {
     Completion,
 }
 
+/// An edit that mends a line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Suggestion {
+    /// What is replaced; empty where something is put in.
+    pub span: Span,
+    /// By what.
+    pub replacement: String,
+    /// What has to stand at the span, so that the edit can be made without looking.
+    instead_of: String,
+}
+
 /// One thing to say about a configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Diagnostic {
@@ -100,6 +122,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// What keepalived does with the line, where that is not what its author meant.
     pub keepalived: Option<String>,
+    /// How to mend it, where that is one edit.
+    pub suggestion: Option<Suggestion>,
     classic: Vec<String>,
     /// Where keepalived's reader stood when it said so, if not at `span`.
     classic_span: Option<Span>,
@@ -119,6 +143,7 @@ impl Diagnostic {
             related: Vec::new(),
             help: None,
             keepalived: None,
+            suggestion: None,
             classic: Vec::new(),
             classic_span: None,
             speaker: Speaker::Child,
@@ -217,13 +242,77 @@ impl Diagnostic {
         self
     }
 
+    /// Sets the edit that mends it: another text in the place of a word. A word that may be (part of) a
+    /// password is left alone.
+    #[must_use]
+    pub fn write_instead(mut self, word: &Word, replacement: impl Into<String>) -> Self {
+        if word.secret.is_none() && !word.quoted {
+            let (span, instead_of) = (word.span, word.text.clone());
+            self.suggestion = Some(Suggestion { span, replacement: replacement.into(), instead_of });
+        }
+        self
+    }
+
+    /// Sets the edit that mends it: another text in the place of what stands at a span, as it is written.
+    #[must_use]
+    pub fn replace(mut self, span: Span, written: impl Into<String>, replacement: impl Into<String>) -> Self {
+        let (instead_of, replacement) = (written.into(), replacement.into());
+        self.suggestion = Some(Suggestion { span, replacement, instead_of });
+        self
+    }
+
+    /// Sets the edit that mends it: a text put in at a place.
+    #[must_use]
+    pub fn insert(mut self, at: Span, text: impl Into<String>) -> Self {
+        let span = Span { end: at.start, ..at };
+        self.suggestion = Some(Suggestion { span, replacement: text.into(), instead_of: String::new() });
+        self
+    }
+
+    /// Asks whether one of these was meant, if the word is near to it; without that, `else_help` says what
+    /// can be written.
+    #[must_use]
+    pub fn meant<'c>(
+        self,
+        word: &Word,
+        candidates: impl IntoIterator<Item = &'c str>,
+        else_help: impl Into<String>,
+    ) -> Self {
+        match suggest::spelling(word.as_str(), candidates).filter(|_| word.secret.is_none()) {
+            Some(near) => self.help(format!("did you mean `{near}`?")).write_instead(word, near),
+            None => {
+                let help = else_help.into();
+                if help.is_empty() { self } else { self.help(help) }
+            }
+        }
+    }
+
+    /// The edit that mends it, if it can be made in the file as it is written.
+    #[must_use]
+    pub fn edit(&self, sources: &SourceMap) -> Option<&Suggestion> {
+        let fits = |edit: &&Suggestion| {
+            sources.is_written_there(edit.span) && sources.text(edit.span) == edit.instead_of
+        };
+        self.suggestion.as_ref().filter(fits)
+    }
+
     /// Whether keepalived would not run with it.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         !matches!(self.consequence, Consequence::GoesOn | Consequence::StopsCheckers)
     }
 
-    /// keepalived's form, a line each: `(FILE: Line N) text`, `(Line N) text` or `text`.
+    /// What keepalived says about it under `-t`, a line each: `(FILE: Line N) text`, `(Line N) text` or `text`;
+    /// nothing where it does not mind.
+    #[must_use]
+    pub fn keepaliveds_lines(&self, sources: &SourceMap) -> Vec<String> {
+        match self.classic.is_empty() || self.class == Class::Harmless {
+            true => Vec::new(),
+            false => self.classic_lines(sources),
+        }
+    }
+
+    /// The same for the log, with a line of ours where keepalived does not mind.
     #[must_use]
     pub fn classic_lines(&self, sources: &SourceMap) -> Vec<String> {
         let own = [self.message.clone()];
@@ -241,56 +330,6 @@ impl Diagnostic {
             _ => String::new(),
         };
         texts.iter().map(|text| format!("{place}{text}")).collect()
-    }
-
-    /// The excerpt form, with passwords masked. Ends without a newline.
-    #[must_use]
-    pub fn render(&self, sources: &SourceMap, colour: bool) -> String {
-        let level = match self.severity {
-            Severity::Error => Level::ERROR,
-            Severity::Warning => Level::WARNING,
-            Severity::Note => Level::NOTE,
-        };
-        let excerpts = self.excerpts(sources);
-        let mut group =
-            level.primary_title(self.message.as_str()).id(self.id).elements(excerpts.iter().map(|excerpt| {
-                let annotations = excerpt.marks.iter().map(|mark| {
-                    let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-                    kind.span(mark.range.clone()).label(mark.label.as_deref())
-                });
-                Snippet::source(excerpt.text.as_str())
-                    .path(excerpt.path.as_str())
-                    .line_start(excerpt.first_line)
-                    .annotations(annotations)
-            }));
-        if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help.as_str()));
-        }
-        if let Some(note) = &self.keepalived {
-            group = group.element(Level::NOTE.with_name("keepalived").message(note.as_str()));
-        }
-        let story = self.span.map(|span| sources.story(span)).unwrap_or_default();
-        group = group.elements(story.iter().map(|step| Level::NOTE.message(step.as_str())));
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        renderer.render(&[group])
-    }
-
-    fn excerpts(&self, sources: &SourceMap) -> Vec<Excerpt> {
-        let primary = self.span.map(|span| (span, self.label.clone(), true));
-        let related = self.related.iter().map(|(span, label)| (*span, Some(label.clone()), false));
-        let mut excerpts: Vec<Excerpt> = Vec::new();
-        for (span, label, primary) in primary.into_iter().chain(related) {
-            let near = excerpts.iter_mut().find(|e| e.covers(sources, span));
-            match near {
-                Some(excerpt) => excerpt.mark(sources, span, label, primary),
-                None => {
-                    let mut excerpt = Excerpt::around(sources, span);
-                    excerpt.mark(sources, span, label, primary);
-                    excerpts.push(excerpt);
-                }
-            }
-        }
-        excerpts
     }
 }
 
@@ -344,91 +383,6 @@ impl std::ops::Deref for Diagnostics {
     fn deref(&self) -> &[Diagnostic] {
         &self.told
     }
-}
-
-/// A line of a file with what is to be underlined in it.
-struct Excerpt {
-    path: String,
-    file: super::source::FileId,
-    first_line: usize,
-    /// First byte of the excerpt in its file.
-    start: usize,
-    text: String,
-    marks: Vec<Mark>,
-}
-
-struct Mark {
-    range: std::ops::Range<usize>,
-    label: Option<String>,
-    primary: bool,
-}
-
-/// Longer lines are cut: nobody reads 10 MB.
-const EXCERPT_BYTES: usize = 400;
-
-impl Excerpt {
-    fn around(sources: &SourceMap, span: Span) -> Self {
-        let file = sources.file(span.file);
-        let line = file.line(span.start as usize);
-        let range = file.line_range(line);
-        let mut text = masked(&file.text()[range.clone()]);
-        for secret in sources.masked(span.file).filter(|secret| range.contains(&secret.start)) {
-            text = starred(&text, secret.start - range.start..secret.end.min(range.end) - range.start);
-        }
-        let mut keep = EXCERPT_BYTES.min(text.len());
-        while !text.is_char_boundary(keep) {
-            keep -= 1;
-        }
-        text.truncate(keep);
-        Self {
-            path: file.path.display().to_string(),
-            file: span.file,
-            first_line: line,
-            start: range.start,
-            text,
-            marks: Vec::new(),
-        }
-    }
-
-    fn covers(&self, sources: &SourceMap, span: Span) -> bool {
-        self.file == span.file && self.first_line == sources.file(span.file).line(span.start as usize)
-    }
-
-    fn mark(&mut self, sources: &SourceMap, span: Span, label: Option<String>, primary: bool) {
-        let line_end = sources.file(span.file).line_range(self.first_line).end;
-        let clamp = |offset: usize| offset.min(line_end).saturating_sub(self.start).min(self.text.len());
-        let (start, end) = (clamp(span.range().start), clamp(span.range().end));
-        let start = floor_boundary(&self.text, start);
-        let end = floor_boundary(&self.text, end).max(start);
-        self.marks.push(Mark { range: start..end, label, primary });
-    }
-}
-
-fn floor_boundary(text: &str, mut at: usize) -> usize {
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-/// The line with everything behind `auth_pass` starred out, byte for byte, so that columns stay.
-fn masked(line: &str) -> String {
-    match secret_start(line) {
-        Some(from) => starred(line, from..line.len()),
-        None => line.to_owned(),
-    }
-}
-
-fn starred(line: &str, secret: std::ops::Range<usize>) -> String {
-    let mut text = String::with_capacity(line.len());
-    for (at, c) in line.char_indices() {
-        if !secret.contains(&at) || c.is_whitespace() || matches!(c, '{' | '}') {
-            text.push(c);
-        } else {
-            text.extend(std::iter::repeat_n('*', c.len_utf8()));
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -4,12 +4,11 @@
 //! keepalived walks an entry word by word and takes what stands behind an option for its value, whatever
 //! it is; so does this.
 
-use super::block::no_interface;
 use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::lexer::Word;
 use super::reference::KeywordReference;
 use super::schema::{Context, Support};
-use super::value::{Junk, Read, read_unsigned};
+use super::value::{Junk, MUST_BE_THERE, Read, read_unsigned};
 use crate::types::{Family, IfName};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -248,7 +247,8 @@ impl<'l, 'c, 'e> Entry<'l, 'c, 'e> {
     /// An interface that must exist.
     pub(super) fn interface(&mut self, word: &Word, classic: &str) -> Result<IfName, Dropped> {
         let Some((name, _)) = self.cx.interface(word) else {
-            self.cx.report(no_interface(word, classic.to_owned()));
+            let problem = self.cx.no_such_interface(word, MUST_BE_THERE, classic.to_owned());
+            self.cx.report(problem);
             return Err(Dropped);
         };
         Ok(name)

@@ -107,6 +107,11 @@ pub struct NameDirectories {
 pub trait Environment {
     /// An interface by name.
     fn link(&self, name: &IfName) -> Fact<LinkFacts>;
+    /// The names of all interfaces, for suggestions; none when nobody looked.
+    fn link_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A user by name.
     fn user(&self, name: &str) -> Fact<Account>;
     /// A group by name.
@@ -220,6 +225,10 @@ fn look_up<T: Copy>(table: Option<&BTreeMap<String, T>>, name: &str) -> Fact<T> 
 impl Environment for Described {
     fn link(&self, name: &IfName) -> Fact<LinkFacts> {
         look_up(self.links.as_ref(), name.as_str())
+    }
+
+    fn link_names(&self) -> Vec<String> {
+        self.links.iter().flat_map(|links| links.keys().cloned()).collect()
     }
 
     fn user(&self, name: &str) -> Fact<Account> {

@@ -12,6 +12,7 @@ use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
 use super::environment::Environment;
 use super::lexer;
 use super::source::{Cause, FileId, SourceMap, Span, relative_to};
+use super::suggest;
 use repetition::{Malformed, Rounds};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -31,6 +32,16 @@ const MOST_MEMORY: usize = 1 << 30;
 /// What a line and a word of it take up beside their characters.
 const LINE_COST: usize = 64;
 const WORD_COST: usize = 96;
+
+/// Names that keepalived defines: how many parameters they take, and whether these are numbers.
+const PREDEFINED: [(&str, usize, usize, bool); 6] = [
+    ("_PWD", 0, 0, false),
+    ("_INSTANCE", 0, 0, false),
+    ("_HASH", 0, 0, false),
+    ("_BANG", 0, 0, false),
+    ("_RANDOM", 0, 2, true),
+    ("_ENV", 1, 1, false),
+];
 
 /// What a configuration defines, and how much may still be made of it.
 pub(super) struct Expander<'e> {
@@ -306,6 +317,12 @@ impl<'e> Expander<'e> {
                 return false;
             }
             let used_at = line.span(range.clone());
+            if let Some(definition) = &definition
+                && place.sources.came_out_of(used_at, &definition.name)
+            {
+                place.report(endless(used_at));
+                return false;
+            }
             if !self.spend(0, 1, used_at, place) {
                 return false;
             }
@@ -316,7 +333,7 @@ impl<'e> Expander<'e> {
                 Some(definition) if !definition.loop_variable => in_expansion(definition, 0, used_at, place),
                 _ => used_at,
             };
-            line.replace(range, &text, span);
+            line.put(range, &text, span, definition.as_ref().is_some_and(|d| lexer::names_a_secret(&d.name)));
             *budget -= 1;
             if let Some(definition) = definition.filter(|definition| definition.multiline) {
                 rest.push(Rest { definition, used_at });
@@ -338,6 +355,7 @@ impl<'e> Expander<'e> {
         let found = use_at(line.as_str(), at)?;
         let span = line.span(found.range.clone());
         let Some(definition) = self.definitions.get(found.name).cloned() else {
+            self.undefined(line.as_str(), at, &found, span, place);
             let text = self.predefined(&found, span, place)?;
             return Some(Value { text, range: found.range, definition: None });
         };
@@ -356,6 +374,19 @@ impl<'e> Expander<'e> {
         Some(Value { text, range: found.range, definition: Some(definition) })
     }
 
+    /// Says of a name that nothing defines that it is left as it is. Within quotes it may be meant for a shell,
+    /// and among passwords it may be one.
+    fn undefined(&mut self, line: &str, at: usize, found: &Use<'_>, span: Span, place: &mut Place<'_>) {
+        let quoted = line[..at].matches('"').count() % 2 == 1;
+        let secret = || lexer::secret_start(line).is_some_and(|start| start <= at);
+        if PREDEFINED.iter().any(|(name, ..)| *name == found.name) || quoted || secret() {
+            return;
+        }
+        let near = suggest::spelling(found.name, self.definitions.keys().map(String::as_str));
+        let problem = undefined_use(span, &line[found.range.clone()], near);
+        self.report_once(span, found.name, problem, place);
+    }
+
     fn report_once(&mut self, span: Span, name: &str, problem: Diagnostic, place: &mut Place<'_>) {
         if self.not_used.insert((span.file, span.start, name.to_owned())) {
             place.report(problem);
@@ -364,12 +395,7 @@ impl<'e> Expander<'e> {
 
     /// What keepalived itself defines; `None` for anything else and for parameters that do not fit.
     fn predefined(&mut self, found: &Use<'_>, span: Span, place: &mut Place<'_>) -> Option<String> {
-        let (least, most, numeric) = match found.name {
-            "_PWD" | "_INSTANCE" | "_HASH" | "_BANG" => (0, 0, false),
-            "_RANDOM" => (0, 2, true),
-            "_ENV" => (1, 1, false),
-            _ => return None,
-        };
+        let (_, least, most, numeric) = PREDEFINED.into_iter().find(|(name, ..)| *name == found.name)?;
         if found.glued {
             self.report_once(span, found.name, glued_use(span, found.name), place);
             return None;
@@ -378,22 +404,23 @@ impl<'e> Expander<'e> {
             found.parameters.unwrap_or_default().split(is_blank).filter(|word| !word.is_empty()).collect();
         let numbers = parameters.iter().all(|word| word.bytes().all(|b| b.is_ascii_digit()));
         if numeric && !numbers {
-            place.report(parameter_problem(
-                span,
-                format!("Definition {} requires numeric parameters only.", found.name),
-            ));
+            let text = format!("Definition {} requires numeric parameters only.", found.name);
+            let message = format!("`${{{}}}` takes numbers only", found.name);
+            place.report(parameter_problem(span, message, text).label("left as it is"));
             return None;
         }
         if parameters.len() < least || parameters.len() > most {
             if most > 0 {
-                place.report(parameter_problem(
-                    span,
-                    format!(
-                        "Definition {} requires between {least} and {most} parameters, {} specified.",
-                        found.name,
-                        parameters.len()
-                    ),
-                ));
+                let (name, given) = (found.name, parameters.len());
+                let text = format!(
+                    "Definition {name} requires between {least} and {most} parameters, {given} specified."
+                );
+                let message = match least {
+                    0 => format!("`${{{name}}}` takes {most} parameters at most, not {given}"),
+                    _ => format!("`${{{name}}}` takes {least} parameter, not {given}"),
+                };
+                let problem = parameter_problem(span, message, text).label("left as it is");
+                place.report(problem.keepalived("2.2 takes no notice of further parameters"));
             }
             return None;
         }
@@ -416,10 +443,9 @@ impl<'e> Expander<'e> {
         };
         let (least, most) = (bound(0, 0), bound(1, 32_767));
         if least > most {
-            place.report(parameter_problem(
-                span,
-                format!("${{_RANDOM}}: min {least} exceeds max {most}, using {least}"),
-            ));
+            let text = format!("${{_RANDOM}}: min {least} exceeds max {most}, using {least}");
+            let message = format!("no number is from {least} to {most}");
+            place.report(parameter_problem(span, message, text).label(format!("{least} is used")));
             return least;
         }
         self.random.between(least, most)
@@ -504,7 +530,8 @@ impl Rest {
     /// One of them.
     pub(super) fn line(&self, n: usize, place: &mut Place<'_>) -> Text {
         let span = in_expansion(&self.definition, n, self.used_at, place);
-        Text::instead_of(span, &self.definition.lines[n].0)
+        let secret = lexer::names_a_secret(&self.definition.name);
+        Text::instead_of(span, &self.definition.lines[n].0, secret)
     }
 }
 
@@ -611,6 +638,7 @@ fn too_long(span: Span) -> Diagnostic {
 fn endless(span: Span) -> Diagnostic {
     Diagnostic::error("endless-definition", span, "a definition uses itself")
         .label("not replaced any further")
+        .help("its value is looked up when it is used, so it cannot have itself in it: use another name")
         .keepalived("never ends replacing it")
         .consequence(Consequence::Refused)
 }
@@ -627,7 +655,21 @@ fn too_deep(span: Span) -> Diagnostic {
 fn glued_use(span: Span, name: &str) -> Diagnostic {
     Diagnostic::note("definition-not-used", span, format!("`${name}` is not replaced here"))
         .label(format!("write `${{{name}}}`"))
+        .replace(span, format!("${name}"), format!("${{{name}}}"))
         .help("without braces a name is replaced before a blank, `,`, `)` and the end of the line only")
+}
+
+fn undefined_use(span: Span, used: &str, near: Option<&str>) -> Diagnostic {
+    let problem = Diagnostic::note("undefined-name", span, format!("`{used}` is not defined at this point"))
+        .label("left as it is");
+    let problem = match near {
+        Some(near) => problem.help(format!("did you mean `${{{near}}}`?")),
+        None => problem.help("define it above its use, without blanks before the `=`: `$NAME=VALUE`"),
+    };
+    match used.starts_with("${") {
+        true => problem.keepalived("takes its braces for those of a block"),
+        false => problem,
+    }
 }
 
 fn multiline_amid(span: Span, name: &str) -> Diagnostic {
@@ -635,14 +677,14 @@ fn multiline_amid(span: Span, name: &str) -> Diagnostic {
         .label("its definition has several lines: nothing can follow it on a line")
 }
 
-fn parameter_problem(span: Span, classic: String) -> Diagnostic {
-    Diagnostic::error("definition-parameters", span, classic.clone()).classic(classic)
+fn parameter_problem(span: Span, message: String, classic: String) -> Diagnostic {
+    Diagnostic::error("definition-parameters", span, message).classic(classic)
 }
 
 fn malformed(line: &Text, problem: Malformed) -> Diagnostic {
     let text = line.as_str();
     let kind = &text[..4];
-    let shown = if lexer::secret_start(text).is_some() { "********" } else { text };
+    let shown = lexer::shown(text);
     let end = text.find(')').map_or(text.len(), |close| close + 1);
     let mut diagnostic =
         Diagnostic::error("bad-repetition", line.span(0..end), format!("this `{kind}` cannot be read"));

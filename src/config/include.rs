@@ -5,8 +5,9 @@
 
 use super::diagnostic::{Class, Consequence, Diagnostic};
 use super::glob;
-use super::lexer::Word;
+use super::lexer::{self, Word};
 use super::source::{FileSource, ReadError, Span};
+use super::suggest;
 use std::path::{Path, PathBuf};
 
 /// Kinds of failure that are fatal.
@@ -74,7 +75,11 @@ impl Demands {
                 "wildcard_match" => Self::WILDCARD,
                 "brace_match" => Self::BRACES,
                 _ => {
-                    let problem = bad_check(word, "`read`, `match`, `wildcard_match` or `brace_match`");
+                    let problem = bad_check(word, "this word is ignored").meant(
+                        word,
+                        CHECKS,
+                        "write `read`, `match`, `wildcard_match` or `brace_match`",
+                    );
                     problems.push(problem.classic(format!("Unknown include_check type '{name}' - ignoring")));
                     continue;
                 }
@@ -88,6 +93,9 @@ impl Demands {
         problems
     }
 }
+
+/// The kinds of failure that `include_check` knows.
+const CHECKS: [&str; 4] = ["read", "match", "wildcard_match", "brace_match"];
 
 fn bad_check(word: &Word, label: &str) -> Diagnostic {
     Diagnostic::error("include-check", word.span, format!("`{word}` is nothing that can be checked"))
@@ -141,12 +149,16 @@ impl<'t> Include<'t> {
             }
             found.append(&mut matching);
         }
-        let pattern = self.pattern;
+        let pattern = lexer::shown(self.pattern);
         let problem = match (found.is_empty(), missing) {
             (true, true) => {
                 let kind = if full.contains('{') { Demands::BRACES } else { Demands::MATCH };
                 let message = format!("there is no `{pattern}`");
-                Some(self.problem(kind, message, format!("Config files missing '{pattern}'.")))
+                let problem = self.problem(kind, message, format!("Config files missing '{pattern}'."));
+                Some(match near(full, files) {
+                    Some(near) => problem.help(format!("did you mean `{near}`, which is in that directory?")),
+                    None => problem,
+                })
             }
             (true, false) if wild && self.demands.demands(Demands::WILDCARD) => {
                 let message = format!("no file matches `{pattern}`");
@@ -181,6 +193,7 @@ impl<'t> Include<'t> {
             return Diagnostic::warning("include-missing", self.span, message)
                 .class(Class::Told)
                 .classic(classic)
+                .label("nothing is read here")
                 .by_parent();
         }
         let label = match Demands::of_keyword(self.keyword).is_some_and(|own| own.demands(kind)) {
@@ -192,9 +205,21 @@ impl<'t> Include<'t> {
             .consequence(Consequence::NothingToRun)
             .classic(classic)
             .label(label)
-            .keepalived("exits 6")
+            .keepalived("does not start: it exits with 6")
             .by_parent()
     }
+}
+
+/// The name of a file in the same directory that a path may have meant.
+fn near(full: &str, files: &dyn FileSource) -> Option<String> {
+    let path = Path::new(full);
+    let name = path.file_name()?.to_str().filter(|name| !name.contains(['*', '?', '[', '{']))?;
+    let others = files.glob(&path.with_file_name("*").to_string_lossy());
+    let names = || others.iter().filter_map(|other| other.file_name()?.to_str());
+    // `.cfg` for `.conf` is no matter of letters.
+    let stem = |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned();
+    let same_stem = || names().find(|other| stem(other) == stem(name));
+    suggest::spelling(name, names()).or_else(same_stem).map(str::to_owned)
 }
 
 /// keepalived's words for a file that it does not read.

@@ -23,6 +23,7 @@ mod reader;
 mod reference;
 mod resolve;
 mod schema;
+mod suggest;
 mod tree;
 mod usage;
 

@@ -272,7 +272,7 @@ impl<'a> Reader<'a> {
 
     /// Splits a line at its braces. What stands behind one is a line of its own.
     fn cut(&mut self, text: &Text) {
-        let lexed = lexer::lex(text.as_str(), |range| text.span(range));
+        let lexed = lexer::lex(text.as_str(), |range| text.span(range), |range| text.secret_in(range));
         let (expander, mut place) = self.place();
         if !expander.spend(text.as_str().len(), lexed.tokens.len(), text.whole(), &mut place) {
             return;
@@ -335,13 +335,14 @@ fn too_long(span: Span, bytes: usize) -> Diagnostic {
     )
     .classic("line too long - ignoring")
     .label("this line is ignored")
+    .help("spread it over several lines: a block needs not stand on one")
     .keepalived("2.2 goes on after 1022 bytes as if a new line began, 2.4 ignores the first part")
     .by_parent()
 }
 
 /// In a line that is kept for later, keepalived counts its quotes only.
 fn unterminated(span: Span, code: &str, cut: bool) -> Diagnostic {
-    let shown = if lexer::secret_start(code).is_some() { "********" } else { code };
+    let shown = lexer::shown(code);
     let mut problem = Diagnostic::error("unterminated-quote", span, "a double quote is never closed").help(
         "quotes close on the line where they open; there is no way to write a double quote inside them",
     );

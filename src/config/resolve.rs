@@ -67,7 +67,8 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     for (name, process) in &track_processes {
         if !used.contains(&Tracked::Process(process.name.clone())) {
             let message = format!("`{name}` is tracked by nothing");
-            cx.report(Diagnostic::note("tracker-unused", name.span, message));
+            let problem = Diagnostic::note("tracker-unused", name.span, message);
+            cx.report(problem.help("name it in a `track_process` block, or leave it out"));
         }
     }
     let track_files = track_files.into_iter().map(|(_, file)| file).collect();
@@ -136,7 +137,11 @@ fn unused_script(cx: &mut Context<'_>, name: &Word, duplicate: bool) {
     let problem = Diagnostic::note("script-unused", name.span, message)
         .classic(format!("Warning - script {name} is not used"))
         .at_completion();
-    cx.report(problem);
+    let help = match duplicate {
+        true => "give it a name of its own",
+        false => "name it in a `track_script` block, or leave it out",
+    };
+    cx.report(problem.help(help));
 }
 
 fn duplicate_vrid(cx: &mut Context<'_>, first: &Word, second: &Word, instance: &VrrpInstance) {
@@ -148,7 +153,7 @@ fn duplicate_vrid(cx: &mut Context<'_>, first: &Word, second: &Word, instance: &
         .label("give this one a `virtual_router_id` of its own")
         .related(first.span, "has it first")
         .consequence(Consequence::Refused)
-        .keepalived("exits 2")
+        .keepalived("does not start with it: it exits with 2")
         .at_completion();
     cx.report(problem);
 }
@@ -316,7 +321,7 @@ fn required_vrid(draft: &InstanceDraft, cx: &mut Context<'_>) -> Option<Vrid> {
         let problem = Diagnostic::error("missing-vrid", draft.name.span, message)
             .label("it needs one, 1 to 255, the same on all its nodes")
             .consequence(Consequence::Refused)
-            .keepalived("exits 2");
+            .keepalived("does not start with it: it exits with 2");
         cx.report(about(draft, problem, "the virtual router id must be set"));
     }
     draft.vrid.map(|(vrid, _)| vrid)
@@ -332,7 +337,7 @@ fn required_interface(draft: &InstanceDraft, cx: &mut Context<'_>) -> Option<IfN
         let problem = Diagnostic::error("missing-interface", draft.name.span, message)
             .label(label)
             .consequence(Consequence::Refused)
-            .keepalived("exits 2");
+            .keepalived("does not start with it: it exits with 2");
         cx.report(about(draft, problem, "Unknown interface!"));
     }
     draft.interface.as_ref().map(|(interface, _)| interface.clone())
@@ -354,6 +359,7 @@ fn settle_version(
             let problem = Diagnostic::warning("version-conflict", span, "there is no VRRPv2 for IPv6")
                 .class(Class::Harmless)
                 .label("version 3 is used")
+                .help("write `version 3`, or leave the line out")
                 .keepalived("keeps version 2 and fails to send every advert; vrrpd does not copy that")
                 .at_completion();
             cx.report(problem);
@@ -395,7 +401,8 @@ fn settle_delivery(
         if let Some(span) = draft.unicast.filter(|_| !draft.unicast_fault_no_peer) {
             let problem =
                 Diagnostic::warning("unicast-without-peers", span, "unicast without `unicast_peer`")
-                    .label("adverts are multicast");
+                    .label("adverts are multicast")
+                    .help("name the other routers in `unicast_peer`, or leave this out");
             let classic = "A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This usage is deprecated - please update your configuration.";
             cx.report(about(draft, problem, classic));
         }
@@ -404,7 +411,8 @@ fn settle_delivery(
     if let Some((_, span)) = draft.group {
         let problem =
             Diagnostic::warning("multicast-with-peers", span, "`mcast_dst_ip` beside `unicast_peer`")
-                .label("ignored: adverts go to the peers");
+                .label("ignored: adverts go to the peers")
+                .help("leave one of the two out");
         cx.report(about(draft, problem, "multicast destination specified with unicast - ignoring"));
     }
     Delivery::Unicast {
@@ -503,7 +511,13 @@ fn settle_preempt(draft: &InstanceDraft, state: State, priority: Priority, cx: &
             ("", String::new())
         };
         if !message.is_empty() {
-            let problem = Diagnostic::warning("nopreempt-ignored", span, message).label("ignored");
+            let help = match priority.is_owner() {
+                true => "leave it out, or give a `priority` below 255",
+                false => {
+                    "write `state BACKUP` on all routers: the highest priority becomes master at start all the same"
+                }
+            };
+            let problem = Diagnostic::warning("nopreempt-ignored", span, message).label("ignored").help(help);
             let problem = match draft.state {
                 Some((State::Master, state)) if !priority.is_owner() => {
                     problem.related(state, "it is MASTER here")
@@ -519,14 +533,16 @@ fn settle_preempt(draft: &InstanceDraft, state: State, priority: Priority, cx: &
     };
     if nopreempt.is_some() {
         let problem = Diagnostic::warning("preempt-delay-ignored", span, "`preempt_delay` with `nopreempt`")
-            .label("ignored");
+            .label("ignored")
+            .help("leave one of the two out: with `nopreempt` there is nothing to delay");
         cx.report(about(draft, problem, "preempt_delay is incompatible with nopreempt mode - resetting"));
         return Preempt::Never;
     }
     if state == State::Master {
         let problem =
             Diagnostic::warning("preempt-delay-ignored", span, "`preempt_delay` needs `state BACKUP`")
-                .label("ignored");
+                .label("ignored")
+                .help("write `state BACKUP`: the highest priority becomes master at start all the same");
         cx.report(about(
             draft,
             problem,
@@ -548,7 +564,8 @@ fn settle_advert_int(draft: &InstanceDraft, version: Version, cx: &mut Context<'
     let seconds = micros as f64 / 1e6;
     if version == Version::V3 && rounded > AdvertInt::MAX_V3.micros() {
         let problem = Diagnostic::warning("advert-int-clamped", span, "a VRRPv3 interval is at most 40.95 s")
-            .label("40.95 s is used");
+            .label("40.95 s is used")
+            .help("write `advert_int 40.95` or less, on all routers");
         let text = format!(
             "VRRPv3 advertisement interval {seconds:.2}s is out of range. Must be less than 40.96s. Setting to 40.95s"
         );
@@ -569,22 +586,29 @@ fn settle_advert_int(draft: &InstanceDraft, version: Version, cx: &mut Context<'
         let used = Duration::from_micros(rounded).as_secs_f64();
         let problem =
             Diagnostic::warning("advert-int-rounded", span, message).label(format!("{used} s is used"));
+        let problem = match version {
+            Version::V2 => problem.help(format!("write `advert_int {used}`, or `version 3` on all routers")),
+            Version::V3 => problem.help(format!("write `advert_int {used}`")),
+        };
         cx.report(about(draft, problem, &text));
     }
     AdvertInt::from_micros(rounded).unwrap_or(AdvertInt::DEFAULT)
 }
 
 fn no_vip(draft: &InstanceDraft, required: bool, cx: &mut Context<'_>) {
-    let problem = |message: &str| Diagnostic::warning("no-vip", draft.name.span, message.to_owned());
+    let label = match draft.vip_refused {
+        true => "none of its addresses can be used",
+        false => "has no `virtual_ipaddress`",
+    };
+    let problem = |message: &str| Diagnostic::warning("no-vip", draft.name.span, message).label(label);
     if required {
-        let mut problem = problem("a VRRPv3 instance, and one in strict mode, needs an address")
-            .label("has no `virtual_ipaddress`");
+        let mut problem = problem("a VRRPv3 instance, and one in strict mode, needs an address");
         problem.severity = super::diagnostic::Severity::Error;
-        let problem = problem.consequence(Consequence::Refused).keepalived("exits 2");
+        let problem =
+            problem.consequence(Consequence::Refused).keepalived("does not start with it: it exits with 2");
         cx.report(about(draft, problem, "No VIP specified; at least one is required"));
     } else {
-        let problem =
-            problem("an instance without addresses has nothing to move").label("has no `virtual_ipaddress`");
+        let problem = problem("an instance without addresses has nothing to move");
         cx.report(about(draft, problem, "No VIP specified; at least one is sensible"));
     }
 }

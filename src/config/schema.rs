@@ -354,7 +354,7 @@ impl Node {
     }
 }
 
-/// A word that is no keyword of its block, without looking for what was meant.
+/// A word that is no keyword of its block; [`super::suggest`] knows what may have been meant.
 pub(super) fn unknown_here(word: &Word, schema: &dyn Schema) -> Diagnostic {
     let here = place(schema);
     Diagnostic::error("unknown-keyword", word.span, format!("`{word}` is not a keyword {here}"))
@@ -362,67 +362,11 @@ pub(super) fn unknown_here(word: &Word, schema: &dyn Schema) -> Diagnostic {
         .keepalived("ignores this line")
 }
 
-/// A word that is no keyword of its block, and what may have been meant.
-pub(super) fn unknown_keyword(word: &Word, args: &[Word], schema: &'static dyn Schema) -> Diagnostic {
-    let problem = unknown_here(word, schema);
-    if word.secret {
-        return problem;
-    }
-    if let Some((keyword, value)) = glued_value(word.as_str(), schema) {
-        return problem.label(format!("a blank is missing: `{keyword} {value}`"));
-    }
-    if let Some(near) = nearest(word.as_str(), schema) {
-        let with_args: String = args.iter().take(3).map(|arg| format!(" {arg}")).collect();
-        return problem.label(format!("did you mean `{near}{with_args}`?"));
-    }
-    let homes: Vec<&str> = super::block::homes_of(word.as_str());
-    match homes.as_slice() {
-        [] => match near_elsewhere(word.as_str()) {
-            Some((near, home)) => problem.label(format!("did you mean `{near}`? that belongs in `{home}`")),
-            None => problem,
-        },
-        [home] => problem.label(format!("this belongs in `{home}`")),
-        [first, rest @ ..] => {
-            let more: String = rest.iter().take(3).map(|home| format!(", `{home}`")).collect();
-            problem.label(format!("this belongs in `{first}`{more}"))
-        }
-    }
-}
-
 fn place(schema: &dyn Schema) -> String {
     match schema.block() {
         "" => "at the top level".to_owned(),
         block => format!("of `{block}`"),
     }
-}
-
-/// `auth_typePASS`: a keyword of this block with something stuck to it.
-fn glued_value<'w>(word: &'w str, schema: &dyn Schema) -> Option<(&'static str, &'w str)> {
-    let looks_like_value =
-        |value: &str| value.starts_with(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '/');
-    let candidates = schema.names().into_iter().filter_map(|name| Some((name, word.strip_prefix(name)?)));
-    candidates.filter(|(_, value)| looks_like_value(value)).max_by_key(|(name, _)| name.len())
-}
-
-/// A keyword of this block that differs in at most a third of its letters.
-fn nearest(word: &str, schema: &dyn Schema) -> Option<&'static str> {
-    let limit = word.chars().count() / 3;
-    let names = schema.names().into_iter();
-    names
-        .map(|name| (strsim::damerau_levenshtein(word, name), name))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// A keyword of another block that differs in two letters at most, and its block.
-fn near_elsewhere(word: &str) -> Option<(&'static str, &'static str)> {
-    let own = super::block::schemas().into_iter().flat_map(|s| s.names().into_iter().map(|n| (n, s.block())));
-    let (distance, near) = own
-        .filter(|(_, home)| !home.is_empty())
-        .map(|near| (strsim::damerau_levenshtein(word, near.0), near))
-        .min_by_key(|(distance, _)| *distance)?;
-    (distance <= 2).then_some(near)
 }
 
 /// A keyword of keepalived's that this version reads and does not act on.

@@ -5,6 +5,7 @@
 //! a line and an excerpt for as long as diagnostics live.
 
 use super::glob;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -143,6 +144,50 @@ pub enum Cause {
         /// Which round: `with X = 2`.
         round: Box<str>,
     },
+}
+
+/// A step of the way on which text came to stand where it is not written, for people and for programs.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Step {
+    /// It took the place of a `$NAME`.
+    Definition {
+        /// The name, without the `$`.
+        name: Arc<str>,
+        /// Where the name is defined.
+        file: PathBuf,
+        /// The line of the definition, from 1.
+        line: usize,
+    },
+    /// It stands in a round of `~SEQ` or `~LST`.
+    Repetition {
+        /// As it was read: `~SEQ(X,1,3)`.
+        head: Arc<str>,
+        /// Which round: `with X = 2`.
+        round: Box<str>,
+    },
+    /// Its file is included.
+    Include {
+        /// The including file.
+        file: PathBuf,
+        /// The line of the `include`, from 1.
+        line: usize,
+    },
+    /// Further steps, which are not told.
+    More,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Definition { name, file, line } => {
+                write!(f, "in expansion of `${name}`, defined at {}:{line}", file.display())
+            }
+            Self::Repetition { head, round } => write!(f, "in repetition of `{head}`, {round}"),
+            Self::Include { file, line } => write!(f, "included from {}:{line}", file.display()),
+            Self::More => f.write_str("and so on"),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -289,32 +334,66 @@ impl SourceMap {
 
     /// How what stands at a span came to stand there, innermost step first.
     #[must_use]
-    pub fn story(&self, span: Span) -> Vec<String> {
-        let mut story = Vec::new();
+    pub fn way(&self, span: Span) -> Vec<Step> {
+        let mut way = Vec::new();
         let mut next = span.frame;
-        while let Some(frame) = next.and_then(|FrameId(n)| self.frames.get(n.get() as usize - 1)) {
-            if story.len() == MOST_STEPS_TOLD {
-                story.push("and so on".to_owned());
+        while let Some(frame) = self.frame(next) {
+            if way.len() == MOST_STEPS_TOLD {
+                way.push(Step::More);
                 break;
             }
-            story.push(match &frame.cause {
+            way.push(match &frame.cause {
                 Cause::Definition { name, at } => {
-                    format!("in expansion of `${name}`, defined at {}", self.locate(*at))
+                    let (file, line) = self.locate(*at);
+                    Step::Definition { name: Arc::clone(name), file, line }
                 }
-                Cause::Repetition { head, round } => format!("in repetition of `{head}`, {round}"),
+                Cause::Repetition { head, round } => {
+                    Step::Repetition { head: Arc::clone(head), round: round.clone() }
+                }
             });
             next = frame.outer;
         }
         let mut included = self.file(span.file).included_from;
         while let Some(from) = included {
-            story.push(format!("included from {}", self.locate(from)));
+            let (file, line) = self.locate(from);
+            way.push(Step::Include { file, line });
             included = self.file(from.file).included_from;
         }
-        story
+        way
     }
 
-    fn locate(&self, span: Span) -> String {
-        format!("{}:{}", self.file(span.file).path.display(), self.position(span).0)
+    fn frame(&self, id: Option<FrameId>) -> Option<&Frame> {
+        id.and_then(|FrameId(n)| self.frames.get(n.get() as usize - 1))
+    }
+
+    /// Whether what stands at a span is written there, and did not come out of a definition.
+    #[must_use]
+    pub fn is_written_there(&self, span: Span) -> bool {
+        let mut next = span.frame;
+        while let Some(frame) = self.frame(next) {
+            if matches!(frame.cause, Cause::Definition { .. }) {
+                return false;
+            }
+            next = frame.outer;
+        }
+        true
+    }
+
+    /// Whether what stands at a span came out of a definition of this name.
+    #[must_use]
+    pub fn came_out_of(&self, span: Span, definition: &str) -> bool {
+        let mut next = span.frame;
+        while let Some(frame) = self.frame(next) {
+            if matches!(&frame.cause, Cause::Definition { name, .. } if **name == *definition) {
+                return true;
+            }
+            next = frame.outer;
+        }
+        false
+    }
+
+    fn locate(&self, span: Span) -> (PathBuf, usize) {
+        (self.file(span.file).path.clone(), self.position(span).0)
     }
 
     /// `(line, column)` of the start of a span, both from 1.

@@ -8,10 +8,9 @@ use super::block::is_read_by_parent;
 use super::diagnostic::{Class, Diagnostic, Diagnostics};
 use super::lexer::Word;
 use super::reader::Line;
-use super::schema::{
-    NameRules, Naming, Schema, Shape, Support, missing_argument, not_yet, unknown_here, unknown_keyword,
-};
+use super::schema::{NameRules, Naming, Schema, Shape, Support, missing_argument, not_yet, unknown_here};
 use super::source::Span;
+use super::suggest;
 use std::collections::BTreeMap;
 
 /// A keyword with its arguments and its block.
@@ -48,8 +47,8 @@ pub(super) enum Body {
 pub(super) struct Builder {
     lines: std::vec::IntoIter<Line>,
     pub(super) diagnostics: Diagnostics,
-    /// Keywords of the blocks that are open.
-    open: Vec<Span>,
+    /// The blocks that are open, with their keywords.
+    open: Vec<(&'static str, Span)>,
     /// Every `{` without its `}` so far: the brace, or the keyword whose block it opens. In a broken
     /// file these are not the blocks that are open.
     braces: Vec<Span>,
@@ -179,7 +178,7 @@ impl Builder {
                     self.skip(&keyword);
                     return None;
                 }
-                self.enter(&keyword);
+                self.enter(&keyword, sub.block());
                 Body::Block(self.block(sub))
             }
         };
@@ -189,11 +188,12 @@ impl Builder {
 
     /// A word that is no keyword of the block.
     fn unknown(&mut self, keyword: &Word, args: &[Word], schema: &'static dyn Schema) {
-        let mut problem = match self.diagnostics.is_full() {
-            true => unknown_here(keyword, schema),
-            false => unknown_keyword(keyword, args, schema),
-        };
-        if let Some(block) = self.open.last().filter(|_| opens_at_top_level(keyword)) {
+        let mut problem = unknown_here(keyword, schema);
+        if !self.diagnostics.is_full() {
+            let outer: Vec<&str> = self.open.iter().map(|(block, _)| *block).collect();
+            problem = suggest::keyword(problem, keyword, args, schema, &outer);
+        }
+        if let Some((_, block)) = self.open.last().filter(|_| opens_at_top_level(keyword)) {
             problem = problem
                 .label("this belongs at the top level: a `}` is missing above")
                 .related(*block, "this block is still open");
@@ -237,7 +237,16 @@ impl Builder {
                 let problem = Diagnostic::error("block-name", span, message)
                     .classic(classic)
                     .label("the whole block is skipped")
-                    .help("a name with blanks in it goes in double quotes");
+                    .help(match other {
+                        [] => format!("write `{keyword} NAME {{`"),
+                        _ => {
+                            let words: Vec<&str> = other.iter().map(Word::as_str).collect();
+                            format!(
+                                "a name with blanks goes in double quotes: `{keyword} \"{}\" {{`",
+                                words.join(" ")
+                            )
+                        }
+                    });
                 self.report(problem);
                 false
             }
@@ -273,14 +282,15 @@ impl Builder {
         let problem =
             Diagnostic::error("duplicate-name", name.span, format!("there are two `{keyword} {name}`"))
                 .label("this whole block is skipped")
+                .help("each needs a name of its own")
                 .related(first, "first defined here");
         self.report(taken().into_iter().fold(problem, Diagnostic::classic));
         false
     }
 
     /// Takes the `{` of a keyword block.
-    fn enter(&mut self, keyword: &Word) {
-        self.open.push(keyword.span);
+    fn enter(&mut self, keyword: &Word, block: &'static str) {
+        self.open.push((block, keyword.span));
         if self.take_open(keyword) {
             return;
         }
@@ -304,7 +314,8 @@ impl Builder {
         if let [first, ..] = args {
             let message = format!("words between `{keyword}` and `{{` mean nothing");
             let problem = Diagnostic::warning("block-arguments", first.span, message)
-                .classic(format!("Block {keyword} has extra parameters {first} ..."));
+                .classic(format!("Block {keyword} has extra parameters {first} ..."))
+                .label("ignored up to the `{`");
             self.report(problem);
         }
         if !self.take_open(keyword) {
@@ -362,7 +373,7 @@ impl Builder {
             .classic("Extra '}' found")
             .classic("Unknown keyword '}'");
         self.report(match self.open.last() {
-            Some(block) => problem.label("it ends the block that is open").related(*block, "this one"),
+            Some((_, block)) => problem.label("it ends the block that is open").related(*block, "this one"),
             None => problem.label("every block is closed already"),
         });
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::config::dump::{Runtime, dump, dump_bfd, dump_lvs};
-use crate::config::{self, Config, Loaded};
+use crate::config::{self, Class, Config, Diagnostic, Loaded};
 use crate::daemon::files::DiskFiles;
 use crate::daemon::logging::LogHandle;
 use crate::daemon::machine::Machine;
@@ -48,6 +48,22 @@ fn enter(name: &str) -> Result<(), NoNamespace> {
 pub struct NoNamespace {
     name: String,
     error: io::Error,
+}
+
+impl NoNamespace {
+    /// For `-t`.
+    #[must_use]
+    pub fn diagnostic(&self) -> Diagnostic {
+        let Self { name, error } = self;
+        Diagnostic::error(
+            "no-namespace",
+            None,
+            format!("network namespace `{name}` cannot be entered: {error}"),
+        )
+        .classic(format!("Unable to set network namespace {name} - exiting"))
+        .class(Class::Unusable)
+        .help("`ip netns list` names those that there are")
+    }
 }
 
 impl fmt::Display for NoNamespace {

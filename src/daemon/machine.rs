@@ -55,6 +55,10 @@ impl Environment for Machine {
         fact(link_info::link_info(name).map(|info| info.map(facts)))
     }
 
+    fn link_names(&self) -> Vec<String> {
+        link_info::link_names().unwrap_or_default()
+    }
+
     fn user(&self, name: &str) -> Fact<Account> {
         let numbers = |account: account::Account| Account { uid: account.uid, gid: account.gid };
         fact(account::user(name).map(|found| found.map(numbers)))

@@ -2,6 +2,7 @@
 //!
 //! Renderers are pure: what they cannot know (the options of the command line) is handed to them.
 
+pub mod diagnostics;
 pub mod keywords;
 pub mod man;
 

@@ -45,7 +45,7 @@ pub const PLACEHOLDERS: &[Placeholder] = &[
     word("MASK", "the bits that count: a number, hexadecimal behind `0x`"),
     number("MAX", "the largest size", "bytes"),
     number("MICROSECONDS", "a time", "microseconds"),
-    number("MSECS", "a time", "milliseconds"),
+    number("MSECS", "a time; with decimals where the range has them", "milliseconds"),
     word("N", "a whole number"),
     word("NAME", "a name"),
     word("NETMASK", "a network mask: `255.255.255.0`"),

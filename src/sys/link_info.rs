@@ -40,6 +40,15 @@ pub fn link_info(name: &IfName) -> io::Result<Option<LinkInfo>> {
     }))
 }
 
+/// The names of all links in the network namespace of the calling thread.
+///
+/// # Errors
+/// The kernel does not say.
+pub fn link_names() -> io::Result<Vec<String>> {
+    let links = nix::net::if_::if_nameindex()?;
+    Ok(links.iter().map(|link| link.name().to_string_lossy().into_owned()).collect())
+}
+
 fn ask(socket: &Socket, name: &IfName, request: libc::Ioctl) -> io::Result<Option<libc::ifreq>> {
     // SAFETY: an ifreq is plain data, for which zeros are valid.
     let mut question: libc::ifreq = unsafe { std::mem::zeroed() };
@@ -70,6 +79,8 @@ mod tests {
             );
             assert!(info("lo").unwrap().loopback);
             assert_eq!(info("eth9"), None);
+            let names = link_names().unwrap();
+            assert!(names.contains(&"va".to_owned()) && names.contains(&"lo".to_owned()), "{names:?}");
         });
     }
 }

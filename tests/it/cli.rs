@@ -202,3 +202,82 @@ fn under_keepaliveds_name_there_are_no_commands() {
     let output = run(&dir, &link, "compat -t -f a.conf");
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "Unexpected argument(s): compat \n"));
 }
+
+/// oracle: by hand, as docs/DIAGNOSTICS.md describes the forms
+#[test]
+fn reports_for_programs_go_to_standard_output_or_to_the_file_that_is_named() {
+    let dir = directory();
+    std::fs::write(dir.path().join("a.conf"), GOOD.replace("priority", "prioritty")).expect("a file");
+    let output = vrrpd(&dir, "-t --format json -f a.conf");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(5), ""));
+    let report: serde_json::Value = serde_json::from_str(text(&output.stdout)).expect("JSON");
+    let ids: Vec<_> = report["diagnostics"].as_array().expect("a list").iter().map(|d| &d["id"]).collect();
+    assert!(ids.iter().any(|id| **id == "unknown-keyword"), "{report}");
+    assert_eq!(report["exit_code"], 5);
+
+    let output = vrrpd(&dir, "-tout --format=json -f a.conf");
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(5), ""));
+    let written = std::fs::read_to_string(dir.path().join("out")).expect("the report");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&written).expect("JSON"), report);
+
+    let output = vrrpd(&dir, "-t --format github -f a.conf");
+    assert!(
+        text(&output.stdout)
+            .contains("::error file=a.conf,line=4,col=2,endLine=4,endColumn=11,title=unknown-keyword::")
+    );
+
+    std::fs::write(dir.path().join("b.conf"), "vrrp_script s {\n script /bin/true\n}\n").expect("a file");
+    let output = vrrpd(&dir, "-t --format json -f b.conf");
+    assert_eq!(output.status.code(), Some(6));
+    assert!(text(&output.stdout).contains("\"script-security\""));
+}
+
+#[test]
+fn a_report_for_programs_is_for_the_test_of_a_configuration_only() {
+    let dir = directory();
+    for line in ["--format json -f a.conf", "-t --format yaml -f a.conf"] {
+        let output = vrrpd(&dir, line);
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        assert!(text(&output.stderr).contains("--format"), "{line}");
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_ask() {
+    let dir = directory();
+    std::fs::write(dir.path().join("a.conf"), "bogus_keyword\n").expect("a file");
+    let shown = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vrrpd"));
+        command.args(["-t", "-f", "a.conf"]).current_dir(dir.path()).env_remove("NO_COLOR");
+        let output = command.envs(variables.iter().copied()).output().expect("it starts");
+        text(&output.stderr).contains('\x1b')
+    };
+    assert!(!shown(&[]));
+    assert!(shown(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!shown(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+}
+
+#[test]
+fn what_a_repetition_does_wrong_is_shown_once() {
+    let dir = directory();
+    let config = "~SEQ(N,1,20) vrrp_script s$N {\nscript /bin/true\n}\n".replace("script /bin/true", "bogus");
+    std::fs::write(dir.path().join("a.conf"), "~SEQ(N,1,20) bogus_keyword\n".to_owned() + &config)
+        .expect("a file");
+    let output = vrrpd(&dir, "-t -f a.conf");
+    let stderr = text(&output.stderr);
+    assert_eq!(stderr.matches("Unknown keyword 'bogus_keyword'").count(), 20, "{stderr}");
+    assert_eq!(stderr.matches("error[unknown-keyword]: `bogus_keyword`").count(), 1, "{stderr}");
+    assert!(stderr.contains("and so 19 more times"), "{stderr}");
+}
+
+#[test]
+fn ids_are_explained() {
+    let dir = directory();
+    let output = vrrpd(&dir, "explain unknown-keyword");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("did you mean `priority 120`?"));
+    let output = vrrpd(&dir, "explain unknwon-keyword");
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+    assert!(text(&output.stderr).contains("did you mean `unknown-keyword`?"));
+    assert!(text(&vrrpd(&dir, "explain").stdout).lines().count() > 50);
+}

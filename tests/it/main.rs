@@ -2,10 +2,12 @@
 
 #[cfg(feature = "daemon")]
 mod books;
+mod catalogue;
 #[cfg(feature = "daemon")]
 mod cli;
 mod config;
 mod fuzz;
+mod secrets;
 mod sim;
 mod text_layer;
 mod tidy;

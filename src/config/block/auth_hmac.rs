@@ -251,13 +251,14 @@ fn time_window(d: &mut HmacDraft, node: &Node, cx: &mut Context<'_>) {
 }
 
 /// A word that is not one of those that there are.
-fn no_choice(node: &Node, classic: String, choices: &str) -> Diagnostic {
+fn no_choice(node: &Node, classic: String, choices: &[&str]) -> Diagnostic {
     let word = node.arg();
     let message = format!("`{word}` is not a value of `{}`", node.keyword);
-    Diagnostic::error("bad-value", word.span, message)
-        .classic(classic)
-        .label("this line is ignored")
-        .help(format!("write {choices}"))
+    Diagnostic::error("bad-value", word.span, message).classic(classic).label("this line is ignored").meant(
+        word,
+        choices.iter().copied(),
+        format!("write `{}`", choices.join("` or `")),
+    )
 }
 
 fn anti_replay(d: &mut HmacDraft, node: &Node, cx: &mut Context<'_>) {
@@ -266,7 +267,7 @@ fn anti_replay(d: &mut HmacDraft, node: &Node, cx: &mut Context<'_>) {
         "monotonic" => d.monotonic = true,
         word => {
             let text = format!("({}) auth_hmac anti_replay '{word}' must be time or monotonic", d.instance);
-            cx.report(no_choice(node, text, "`time` or `monotonic`"));
+            cx.report(no_choice(node, text, &["time", "monotonic"]));
         }
     }
 }
@@ -281,7 +282,7 @@ fn mode(d: &mut HmacDraft, node: &Node, cx: &mut Context<'_>) {
                 "({}) auth_hmac mode '{word}' must be enforce, permissive or receive-only",
                 d.instance
             );
-            return cx.report(no_choice(node, text, "`enforce`, `permissive` or `receive-only`"));
+            return cx.report(no_choice(node, text, &["enforce", "permissive", "receive-only"]));
         }
     };
 }

@@ -68,16 +68,13 @@ fn auth_type(d: &mut AuthDraft, node: &Node, cx: &mut Context<'_>) {
     match word.as_str() {
         "PASS" => d.kind = Some((AuthType::Pass, word.span)),
         "AH" => d.kind = Some((AuthType::Ah, word.span)),
-        other => {
+        _ => {
             let message = format!("`{word}` is not a kind of authentication");
             let problem = Diagnostic::error("bad-auth-type", word.span, message)
                 .classic(format!("({}) unknown authentication type '{word}'", d.instance))
                 .label("this line is ignored")
                 .keepalived(format!("runs {} without authentication", d.instance));
-            cx.report(match other.to_ascii_uppercase().as_str() {
-                upper @ ("PASS" | "AH") => problem.help(format!("write `auth_type {upper}`, in capitals")),
-                _ => problem.help("write `auth_type PASS`"),
-            });
+            cx.report(problem.meant(word, ["PASS", "AH"], "write `auth_type PASS`"));
         }
     }
 }
@@ -140,6 +137,7 @@ impl InstanceDraft {
                     format!("a password without `auth_type`: `{}` runs without authentication", self.name);
                 let problem = Diagnostic::warning("auth-without-type", span, message)
                     .class(Class::Harmless)
+                    .label("not sent")
                     .help("add `auth_type PASS`")
                     .keepalived("says nothing and sends no password");
                 cx.report(problem.at_completion());

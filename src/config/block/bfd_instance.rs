@@ -12,7 +12,7 @@ use crate::config::lexer::Word;
 use crate::config::schema::{Context, NameRules, keywords};
 use crate::config::source::Span;
 use crate::config::tree::Node;
-use crate::config::value::{Junk, Otherwise, Weight, bare_address, unknown_weight_option};
+use crate::config::value::{Junk, Otherwise, Weight, bad_address, bare_address, unknown_weight_option};
 use crate::types::Family;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -179,7 +179,7 @@ fn neighbor_ip(d: &mut BfdDraft, node: &Node, cx: &mut Context<'_>) {
     d.neighbor = bare_address(word);
     if d.neighbor.is_none() {
         d.refused = true;
-        let problem = Diagnostic::error("bad-address", word.span, format!("`{word}` is not an IP address"))
+        let problem = bad_address(word)
             .classic(d.says(&format!("has malformed neighbor address {word}, ignoring instance")))
             .label("there is no session: to those who track it, it is down");
         cx.report(problem);
@@ -194,8 +194,7 @@ fn source_ip(d: &mut BfdDraft, node: &Node, cx: &mut Context<'_>) {
     match bare_address(word) {
         Some(address) => d.source = Some((address, word.span)),
         None => {
-            let message = format!("`{word}` is not an IP address");
-            let problem = Diagnostic::error("bad-address", word.span, message)
+            let problem = bad_address(word)
                 .classic(d.says(&format!("has malformed source address {word}, ignoring")))
                 .label("this line is ignored: the kernel chooses the address");
             cx.report(problem);

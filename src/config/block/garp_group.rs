@@ -1,12 +1,12 @@
 //! `garp_group { … }`: a pace that some interfaces share.
 
-use super::tracking::no_interface;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::dump::{Out, general, item, object};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::source::Span;
 use crate::config::tree::Node;
+use crate::config::value::MUST_BE_THERE;
 use crate::config::value::Otherwise;
 use crate::types::IfName;
 use std::time::Duration;
@@ -59,7 +59,8 @@ fn interfaces(d: &mut GarpGroupDraft, node: &Node, cx: &mut Context<'_>) {
     if words.is_empty() {
         let problem = Diagnostic::warning("empty-block", node.keyword.span, "no interface is named")
             .said_at(node.end)
-            .classic("Warning - empty garp_group interfaces block");
+            .classic("Warning - empty garp_group interfaces block")
+            .help("name the interfaces of the group");
         cx.report(problem);
     }
     for word in words {
@@ -78,7 +79,7 @@ impl GarpGroupDraft {
         let at = said_at.or(Some(word.span));
         let Some((name, _)) = cx.interface(word) else {
             let text = format!("WARNING - interface {word} specified for garp_group doesn't exist");
-            return cx.report(no_interface(word, text).said_at(at));
+            return cx.report(cx.no_such_interface(word, MUST_BE_THERE, text).said_at(at));
         };
         if self.taken.contains(&name) {
             let problem =

@@ -62,7 +62,7 @@ pub(super) use interfaces::settle_delays;
 pub(super) use lvs_root::{LVS_BLOCKS, LVS_ROOT, LvsDraft, LvsFile};
 pub(super) use root::{ROOT, RootDraft, is_read_by_parent};
 pub(super) use static_objects::StaticDraft;
-pub(super) use tracking::{TrackDraft, Trackables, Weightless, combined, no_interface};
+pub(super) use tracking::{TrackDraft, Trackables, Weightless, combined};
 pub(super) use virtual_server_group::Alive;
 pub(super) use vrrp_instance::{InstanceDraft, IpvlanDraft, VRRP_INSTANCE, VmacDraft};
 pub(super) use vrrp_script::{ScriptDraft, VRRP_SCRIPT};

@@ -134,7 +134,7 @@ fn init_file(d: &mut FileDraft, node: &Node, cx: &mut Context<'_>) {
             let problem = Diagnostic::warning("init-file", word.span, message)
                 .classic(format!("Unknown track file init option {text}"))
                 .label("this word is ignored")
-                .help("a number and `overwrite` can follow");
+                .meant(word, ["overwrite"], "a number and `overwrite` can follow");
             cx.report(problem);
         }
     }

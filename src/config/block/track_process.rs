@@ -185,7 +185,7 @@ fn param_match(d: &mut ProcessDraft, node: &Node, cx: &mut Context<'_>) {
             let problem = Diagnostic::error("param-match", word.span, message)
                 .classic(format!("Invalid param_match type {word} - ignoring"))
                 .label("this line is ignored")
-                .help(help);
+                .meant(word, ["initial", "partial"], help);
             return cx.report(problem);
         }
     };

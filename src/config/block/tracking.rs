@@ -1,13 +1,13 @@
 //! What is tracked by name: the `track_*` blocks that `vrrp_instance` and `vrrp_sync_group` have in common.
 
 use crate::config::Config;
-use crate::config::diagnostic::{Class, Consequence, Diagnostic};
+use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::dump::{Out, field, member};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, Keyword, keyword_rows};
 use crate::config::source::Span;
 use crate::config::tree::Node;
-use crate::config::value::{TrackKind, Weight};
+use crate::config::value::{MUST_BE_THERE, TrackKind, Weight};
 use crate::types::IfName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -203,7 +203,7 @@ impl TrackDraft {
             Some((interface, _)) => Some((Tracked::Interface(interface), Weight::default())),
             None => {
                 let classic = format!("({}) tracked interface {word} doesn't exist", self.owner);
-                cx.report(no_interface(word, classic));
+                cx.report(cx.no_such_interface(word, MUST_BE_THERE, classic));
                 None
             }
         }
@@ -211,28 +211,20 @@ impl TrackDraft {
 
     fn unknown(&self, kind: TrackKind, word: &Word) -> Diagnostic {
         let (owner, what, id) = (&self.owner, kind.word(), kind.unknown_id());
-        let problem =
-            Diagnostic::error(id, word.span, format!("there is no {} `{word}` at this point", kind.noun()))
-                .classic(format!("({owner}) track {what} {word} not found, ignoring..."))
-                .label("nothing is tracked by this entry")
-                .keepalived(format!(
-                    "runs {owner} without it: it neither moves the priority nor causes FAULT"
-                ));
-        if let Some(removed) = self.known.find(kind, word.as_str()) {
-            let label = format!("this {} is not used, as said there", kind.noun());
-            return problem.related(removed.name.span, label);
+        let removed = self.known.find(kind, word.as_str());
+        let message = match removed {
+            Some(_) => format!("{} `{word}` is not used", kind.noun()),
+            None => format!("there is no {} `{word}` at this point", kind.noun()),
+        };
+        let problem = Diagnostic::error(id, word.span, message)
+            .classic(format!("({owner}) track {what} {word} not found, ignoring..."))
+            .label("nothing is tracked by this entry")
+            .keepalived(format!("runs {owner} without it: it neither moves the priority nor causes FAULT"));
+        if let Some(removed) = removed {
+            return problem.related(removed.name.span, "what is wrong with it is said there");
         }
-        let near = self
-            .known
-            .names(kind)
-            .map(|name| (strsim::damerau_levenshtein(name, word.as_str()), name))
-            .min()
-            .filter(|(distance, _)| *distance <= word.text.chars().count() / 3);
-        match near {
-            Some((_, name)) => problem.help(format!("did you mean `{name}`?")),
-            None => problem
-                .help(format!("a `{}` block must stand above the blocks that track it", kind.definition())),
-        }
+        let help = format!("a `{}` block must stand above the blocks that track it", kind.definition());
+        problem.meant(word, self.known.names(kind), help)
     }
 
     /// The entries in the order of keepalived's lists, without those that have no place here.
@@ -332,7 +324,8 @@ impl Weightless {
             Self::InGroup => {
                 problem.help("track it in the sync group, or write `sync_group_tracking_weight` there")
             }
-            Self::Owner | Self::GroupOfOwner => problem,
+            Self::Owner => problem.help("leave the weight out, or give a `priority` below 255"),
+            Self::GroupOfOwner => problem.help("leave the weight out"),
         });
         stays
     }
@@ -343,18 +336,10 @@ fn ignored_own_interface(owner: &str, name: &IfName, span: Span, cx: &mut Contex
     let problem = Diagnostic::note("own-interface-tracked", span, message)
         .class(Class::Config)
         .label("this entry changes nothing")
+        .help("leave it out")
         .classic(format!("({owner}) Ignoring track_interface {name} since own interface"))
         .at_completion();
     cx.report(problem);
-}
-
-/// An interface that must be there and is not.
-pub(in crate::config) fn no_interface(word: &Word, classic: String) -> Diagnostic {
-    Diagnostic::error("no-such-interface", word.span, format!("there is no interface `{word}`"))
-        .classic(classic)
-        .label("it must exist when the daemon starts")
-        .consequence(Consequence::Refused)
-        .keepalived("exits 2: an interface of the configuration does not exist")
 }
 
 /// The entries of an instance in a group where weights of its own do not count: of those on interfaces

@@ -167,8 +167,9 @@ fn seconds(node: &Node, cx: &mut Context<'_>, otherwise: Otherwise, what: &str) 
     let ms = cx.decimal(node.arg(), 3, 0..=LONGEST_MS, otherwise.of_junk_too())?;
     if ms % 1000 != 0 {
         let problem =
-            Diagnostic::note("version-dependent", node.arg().span, format!("a `{what}` with decimals"))
-                .classic(format!("WARNING - invalid number '{}'", node.arg()))
+            Diagnostic::note("version-dependent", node.arg().span, format!("`{what}` with decimals"))
+                .classic(format!("invalid number '{}'", node.arg()))
+                .label("taken as it is")
                 .keepalived("takes decimals from 2.4 on; 2.2 uses the whole seconds, or 1");
         cx.report(problem);
     }

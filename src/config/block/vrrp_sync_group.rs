@@ -96,7 +96,8 @@ fn group(d: &mut GroupDraft, node: &Node, cx: &mut Context<'_>) {
     if d.members.is_empty() {
         let problem = Diagnostic::warning("empty-block", node.keyword.span, "no instance is named")
             .said_at(node.end)
-            .classic(format!("Warning - sync group {name} has empty group block"));
+            .classic(format!("Warning - sync group {name} has empty group block"))
+            .help("name the instances of the group");
         cx.report(problem);
     }
 }

@@ -24,6 +24,8 @@ struct Piece {
     span: Span,
     /// Byte for byte as in the file, so that a part of the piece is a part of the span.
     verbatim: bool,
+    /// It came out of a definition whose name says that it is a secret.
+    secret: bool,
 }
 
 /// What [`Text::strip`] met on its way.
@@ -41,12 +43,24 @@ impl Text {
     /// A line of a file, as it is.
     pub(in crate::config) fn written(file: FileId, offset: usize, text: &str) -> Self {
         let line = Span::new(file, offset, offset + text.len());
-        Self { text: text.to_owned(), pieces: vec![Piece { start: 0, span: line, verbatim: true }], line }
+        Self {
+            text: text.to_owned(),
+            pieces: vec![Piece { start: 0, span: line, verbatim: true, secret: false }],
+            line,
+        }
     }
 
     /// A line that stands for something else, which is at `span`.
-    pub(in crate::config) fn instead_of(span: Span, text: &str) -> Self {
-        Self { text: text.to_owned(), pieces: vec![Piece { start: 0, span, verbatim: false }], line: span }
+    pub(in crate::config) fn instead_of(span: Span, text: &str, secret: bool) -> Self {
+        let pieces = vec![Piece { start: 0, span, verbatim: false, secret }];
+        Self { text: text.to_owned(), pieces, line: span }
+    }
+
+    /// The first byte of a part that came out of a secret.
+    pub(in crate::config) fn secret_in(&self, range: Range<usize>) -> Option<usize> {
+        let first = self.piece_at(range.start).unwrap_or(0);
+        let inside = self.pieces.iter().skip(first).take_while(|piece| piece.start < range.end);
+        inside.filter(|piece| piece.secret).map(|piece| piece.start.max(range.start)).next()
     }
 
     /// The characters.
@@ -103,10 +117,15 @@ impl Text {
 
     /// Puts `with`, which came from `span`, in the place of a part.
     pub(in crate::config) fn replace(&mut self, range: Range<usize>, with: &str, span: Span) {
+        self.put(range, with, span, false);
+    }
+
+    /// The same, for what may be a secret.
+    pub(in crate::config) fn put(&mut self, range: Range<usize>, with: &str, span: Span, secret: bool) {
         let tail = self.slice(range.end..self.text.len());
         self.truncate(range.start);
         if !with.is_empty() {
-            self.pieces.push(Piece { start: self.text.len(), span, verbatim: false });
+            self.pieces.push(Piece { start: self.text.len(), span, verbatim: false, secret });
             self.text.push_str(with);
         }
         let offset = self.text.len();

@@ -211,17 +211,8 @@ fn unknown_member(draft: &GroupDraft, word: &Word, instances: &[InstanceDraft], 
             "Virtual router {word} specified in sync group {} doesn't exist - ignoring",
             draft.name
         ));
-    let near = instances.iter().map(|instance| {
-        let name = instance.name.as_str();
-        (strsim::damerau_levenshtein(name, word.as_str()), name)
-    });
-    let problem = match near.min() {
-        Some((distance, name)) if distance <= word.text.chars().count() / 3 => {
-            problem.help(format!("did you mean `{name}`?"))
-        }
-        _ => problem,
-    };
-    cx.report(problem.at_completion());
+    let names = instances.iter().map(|instance| instance.name.as_str());
+    cx.report(problem.meant(word, names, "").at_completion());
 }
 
 /// An owner never waits, other routers do: together in a group they hold each other up.

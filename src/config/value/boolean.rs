@@ -4,6 +4,8 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
 
+const WORDS: [&str; 6] = ["on", "true", "yes", "off", "false", "no"];
+
 /// The six words of a BOOL, in lower case only.
 fn parse(text: &str) -> Option<bool> {
     match text {
@@ -27,7 +29,7 @@ impl Context<'_> {
             let problem = Diagnostic::error("bad-boolean", word.span, message)
                 .classic(classic(word))
                 .label("this line is ignored")
-                .help("write `on`, `true`, `yes`, `off`, `false` or `no`");
+                .meant(word, WORDS, "write `on`, `true`, `yes`, `off`, `false` or `no`");
             self.report(problem);
         }
         value

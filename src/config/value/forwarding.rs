@@ -116,7 +116,7 @@ impl Context<'_> {
                 )
                 .classic(format!("PARSER : unknown [{word}] routing method for {owner} server."))
                 .label("this line is ignored")
-                .help("write `NAT`, `DR` or `TUN`");
+                .meant(word, ["NAT", "DR", "TUN"], "write `NAT`, `DR` or `TUN`");
                 self.report(problem);
                 return None;
             }

@@ -1,7 +1,9 @@
 //! One file per kind of value: how it is read, checked, and written back.
 
+mod address;
 mod boolean;
 mod forwarding;
+mod interface;
 mod names;
 mod number;
 mod route;
@@ -25,6 +27,8 @@ pub use server_address::ServerAddress;
 pub use virtual_address::VirtualAddress;
 pub use weight::Weight;
 
+pub(super) use address::bad_address;
+pub(super) use interface::MUST_BE_THERE;
 pub(super) use number::{Junk, Otherwise, leading_number};
 pub(super) use route::{NEXTHOP_OPTIONS, ROUTE_OPTIONS};
 pub(super) use rule::{Preferences, RULE_OPTIONS};

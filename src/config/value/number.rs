@@ -130,6 +130,7 @@ impl Context<'_> {
     ) -> Option<i64> {
         let problem = Diagnostic::error("bad-number", word.span, format!("`{word}` is not a number"))
             .classic(format!("invalid number '{word}'"));
+        let problem = digits_meant(problem, word, value != 0 && range.contains(&value));
         if junk == Junk::Tolerated && range.contains(&value) {
             let label = format!("{value} is used");
             let note = "takes the digits at the start when it runs, and refuses the value under `-t`";
@@ -140,6 +141,35 @@ impl Context<'_> {
         }
         self.report(finish(problem, otherwise));
         None
+    }
+
+    /// keepalived counts the digits at the start in the smallest unit: `200000x` is 0.2 s.
+    fn decimal_junk(
+        &mut self,
+        word: &Word,
+        places: u32,
+        range: &RangeInclusive<u64>,
+        otherwise: Otherwise,
+    ) -> Option<u64> {
+        let problem = Diagnostic::error("bad-number", word.span, format!("`{word}` is not a number"))
+            .classic(format!("invalid number '{word}'"));
+        let problem = decimal_meant(problem, word, places, range);
+        let digits = leading_integer(word.as_str()).0.and_then(|digits| u64::try_from(digits).ok());
+        match digits.filter(|digits| range.contains(digits)) {
+            Some(digits) => {
+                let note =
+                    "takes the digits at the start for that when it runs, and refuses the value under `-t`";
+                let classic = otherwise.of_junk_too.then_some(otherwise.classic);
+                let problem = classic.into_iter().fold(problem, Diagnostic::classic);
+                let used = plain(&show_units(digits, places));
+                self.report(problem.label(format!("{used} is used")).keepalived(note));
+                Some(digits)
+            }
+            None => {
+                self.report(finish(problem, otherwise));
+                None
+            }
+        }
     }
 
     /// keepalived's rule for counts and times that cannot be nothing: 0 becomes 1, and that is said.
@@ -175,12 +205,7 @@ impl Context<'_> {
             return None;
         }
         let Some((value, exact)) = decimal_units(text.strip_prefix('+').unwrap_or(text), places) else {
-            let to_i64 = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-            let units = to_i64(*range.start())..=to_i64(*range.end());
-            let digits = leading_integer(text).0.unwrap_or(0);
-            let classic = otherwise.of_junk_too.then(|| otherwise.classic.clone());
-            let used = self.junk(word, digits, &units, (Junk::Tolerated, classic), otherwise)?;
-            return u64::try_from(used).ok();
+            return self.decimal_junk(word, places, &range, otherwise);
         };
         self.units(word, places, range, (value, exact), otherwise)
     }
@@ -196,12 +221,8 @@ impl Context<'_> {
     ) -> Option<u64> {
         if !range.contains(&value) {
             let (min, max) = (show_units(*range.start(), places), show_units(*range.end(), places));
-            let problem = Diagnostic::error(
-                "number-out-of-range",
-                word.span,
-                format!("`{word}` is not from {min} to {max}"),
-            )
-            .classic(match value {
+            let message = format!("`{word}` is not from {} to {}", plain(&min), plain(&max));
+            let problem = Diagnostic::error("number-out-of-range", word.span, message).classic(match value {
                 u64::MAX => format!("number '{word}' outside unsigned decimal range"),
                 _ => format!("number '{word}' outside range [{min}, {max}]"),
             });
@@ -216,6 +237,36 @@ impl Context<'_> {
             self.report(problem);
         }
         Some(value)
+    }
+}
+
+/// A decimal number without the zeros that say nothing.
+fn plain(number: &str) -> String {
+    match number.contains('.') {
+        true => number.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => number.to_owned(),
+    }
+}
+
+/// Asks whether the number at the start of a word was meant, with a comma for its point perhaps.
+fn decimal_meant(problem: Diagnostic, word: &Word, places: u32, range: &RangeInclusive<u64>) -> Diagnostic {
+    let text = word.as_str().replace(',', ".");
+    let number: String = text.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let fits = decimal_units(&number, places).is_some_and(|(units, _)| units != 0 && range.contains(&units));
+    match fits && word.secret.is_none() {
+        true => problem.help(format!("did you mean `{number}`?")).write_instead(word, number),
+        false => problem,
+    }
+}
+
+/// Asks whether the digits at the start of a word were meant.
+pub(super) fn digits_meant(problem: Diagnostic, word: &Word, fit: bool) -> Diagnostic {
+    let digits: String = word.as_str().chars().take_while(char::is_ascii_digit).collect();
+    // `1,5` is one and a half, and not one.
+    let separated = word.as_str()[digits.len()..].starts_with(['.', ',']);
+    match fit && !digits.is_empty() && !separated && word.secret.is_none() {
+        true => problem.help(format!("did you mean `{digits}`?")).write_instead(word, digits),
+        false => problem,
     }
 }
 

@@ -113,7 +113,7 @@ fn shell_words(node: &Node) -> Result<Vec<Word>, (String, CommandError)> {
         line.extend([quote, word.text.as_str(), quote]);
     }
     let place = |at: usize| places[places.partition_point(|(start, _)| *start <= at).max(1) - 1].1;
-    let secret = node.args.iter().any(|word| word.secret);
+    let secret = node.args.iter().any(|word| word.secret.is_some()).then_some(0);
     let (mut words, mut text, mut start, mut quote) = (Vec::new(), String::new(), None, None);
     let mut chars = line.char_indices();
     while let Some((at, c)) = chars.next() {

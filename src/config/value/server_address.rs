@@ -1,5 +1,6 @@
 //! `ADDRESS [PORT]`: where a service or one of its servers is.
 
+use super::address::bad_address;
 use super::number::Junk;
 use super::unsigned::{Read, read_unsigned};
 use crate::config::diagnostic::Diagnostic;
@@ -42,17 +43,6 @@ pub(in crate::config) fn bare_address(word: &Word) -> Option<IpAddr> {
 /// An address as it is written, or what is wrong with it.
 pub(in crate::config) fn read_address(word: &Word) -> Result<IpAddr, Box<Diagnostic>> {
     word.as_str().parse().map_err(|_| Box::new(bad_address(word)))
-}
-
-fn bad_address(word: &Word) -> Diagnostic {
-    let message = format!("`{word}` is not an IPv4 or IPv6 address");
-    let problem = Diagnostic::error("bad-address", word.span, message);
-    match word.as_str().split_once('/') {
-        Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
-            problem.help(format!("write `{address}`, without a prefix"))
-        }
-        _ => problem,
-    }
 }
 
 /// A port of 1 to 65535, or 0; the second part is a problem that does not keep it from being used.

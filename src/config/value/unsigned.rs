@@ -1,6 +1,6 @@
 //! Numbers that cannot be negative, and times: what the checkers count and wait with.
 
-use super::number::{Junk, Otherwise, decimal_units, finish, leading_integer, show_units};
+use super::number::{Junk, Otherwise, decimal_units, digits_meant, finish, leading_integer, show_units};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
@@ -127,9 +127,11 @@ pub(in crate::config) fn read_unsigned(word: &Word, range: RangeInclusive<u32>, 
     let (value, has_junk) = leading_integer(word.as_str());
     let value = value.and_then(|value| u32::try_from(value).ok());
     if has_junk {
-        return match value.filter(|value| range.contains(value)) {
-            Some(value) if junk == Junk::Tolerated => Read::Junk(value, not_a_number(word)),
-            _ => Read::Bad(not_a_number(word)),
+        let value = value.filter(|value| range.contains(value));
+        let problem = digits_meant(not_a_number(word), word, value.is_some_and(|value| value != 0));
+        return match value {
+            Some(value) if junk == Junk::Tolerated => Read::Junk(value, problem),
+            _ => Read::Bad(problem),
         };
     }
     let (min, max) = (range.start(), range.end());

@@ -1,5 +1,6 @@
 //! A line of `virtual_ipaddress`.
 
+use super::address::bad_address;
 use super::number::{Junk, Otherwise};
 use crate::config::diagnostic::{Class, Consequence, Diagnostic};
 use crate::config::entry::{Dropped, TrackGroups};
@@ -70,6 +71,25 @@ impl<Dev> VirtualAddress<Dev> {
         }
     }
 }
+
+/// Words that may follow an address.
+const OPTIONS: [&str; 15] = [
+    "dev",
+    "scope",
+    "broadcast",
+    "brd",
+    "label",
+    "peer",
+    "preferred_lft",
+    "home",
+    "-nodad",
+    "mngtmpaddr",
+    "noprefixroute",
+    "autojoin",
+    "no_track",
+    "track_group",
+    "use_vmac",
+];
 
 /// Names that the kernel's tables give to scopes.
 const SCOPES: [(&str, u8); 5] = [("global", 0), ("universe", 0), ("site", 200), ("link", 253), ("host", 254)];
@@ -187,8 +207,7 @@ impl Context<'_> {
         let family = if address.contains(':') { Family::V6 } else { Family::V4 };
         let prefix = prefix.map(|prefix| self.prefix(word, prefix, family));
         let Ok(address) = address.parse::<IpAddr>() else {
-            let message = format!("`{word}` is not an IP address");
-            return Err(Diagnostic::error("bad-address", word.span, message)
+            return Err(bad_address(word)
                 .classic(format!("VRRP parsed invalid IP {word}. skipping IP..."))
                 .into());
         };
@@ -303,13 +322,8 @@ impl<'l> LineReader<'l, '_, '_> {
     }
 
     fn no_interface(&mut self, value: &Word) -> Dropped {
-        let problem =
-            Diagnostic::error("no-such-interface", value.span, format!("there is no interface `{value}`"))
-                .classic(format!("WARNING - interface {value} for ip address {} doesn't exist", self.line))
-                .label("the address cannot be added")
-                .consequence(Consequence::Refused)
-                .keepalived("exits 2: an interface of the configuration does not exist");
-        self.report(problem);
+        let classic = format!("WARNING - interface {value} for ip address {} doesn't exist", self.line);
+        self.report(self.cx.no_such_interface(value, "the address cannot be added", classic));
         Dropped
     }
 
@@ -429,7 +443,7 @@ impl<'l> LineReader<'l, '_, '_> {
             }
             Some(_) => Diagnostic::error("bad-address", value.span, "a peer has the family of the address")
                 .classic(format!("Peer address {value} does not match address family")),
-            None => Diagnostic::error("bad-address", value.span, format!("`{value}` is not an IP address"))
+            None => bad_address(value)
                 .classic(format!("VRRP parsed invalid IP {value}. skipping IP..."))
                 .classic(format!("Invalid peer address {value}")),
         };
@@ -488,6 +502,8 @@ impl<'l> LineReader<'l, '_, '_> {
         if word.as_str().split('/').next().is_some_and(|text| text.parse::<IpAddr>().is_ok()) {
             problem =
                 problem.help("each address needs a line of its own").keepalived("runs without this address");
+        } else {
+            problem = problem.meant(word, OPTIONS, "");
         }
         self.report(problem);
     }

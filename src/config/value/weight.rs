@@ -185,7 +185,7 @@ impl Context<'_> {
             )
             .classic(kind.unknown_option(owner, name, keyword))
             .label("the whole entry is ignored")
-            .help(format!("write `{name} weight N`"));
+            .meant(keyword, ["weight"], format!("write `{name} weight N`"));
             self.report(problem);
             return Err(());
         }

@@ -9,6 +9,8 @@ pub struct CommandReference {
     pub name: String,
     /// What it does.
     pub about: String,
+    /// What else there is to say, as for its exit code.
+    pub remark: String,
     /// Options, and arguments without a name.
     pub arguments: Vec<OptionReference>,
 }
@@ -16,6 +18,8 @@ pub struct CommandReference {
 /// An option or an argument.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct OptionReference {
+    /// keepalived does not have it.
+    pub ours: bool,
     /// `-f`
     pub short: Option<char>,
     /// `--use-file`
@@ -24,6 +28,8 @@ pub struct OptionReference {
     pub value: Option<String>,
     /// The value can be left out; one that is given is glued to its option.
     pub value_is_optional: bool,
+    /// The words that it takes, where it takes no others.
+    pub choices: Vec<String>,
     /// What it does.
     pub help: String,
     /// What holds without it.
@@ -177,9 +183,7 @@ or a file that an
 demands is missing.
 .El
 .Pp
-The commands say themselves what theirs mean;
-.Nm Cm compat
-ends with 1 when something of the file does not run.";
+Of the commands: 0, and 1 for a command line that is not understood, unless they say otherwise.";
 
 const SEE_ALSO: &str = "\
 .Sh SEE ALSO
@@ -207,17 +211,24 @@ pub fn daemon(commands: &[CommandReference]) -> String {
         let mut item = format!(".It Cm {}", command.name);
         let named = |argument: &&OptionReference| argument.long.is_some() || argument.short.is_some();
         if command.arguments.iter().any(|argument| named(&argument)) {
-            item += " Op Ar option ...";
+            item += " Oo Ar option ... Oc";
         }
         for argument in command.arguments.iter().filter(|argument| !named(argument)) {
             let value = argument.value.as_deref().unwrap_or_default();
-            item +=
-                &if argument.value_is_optional { format!(" Op Ar {value}") } else { format!(" Ar {value}") };
+            item += &if argument.value_is_optional {
+                format!(" Oo Ar {value} Oc")
+            } else {
+                format!(" Ar {value}")
+            };
         }
         page.line(&item.replace('|', "\\*(Ba"));
         page.prose(&sentence(&command.about));
         if !command.arguments.is_empty() {
             list(&mut page, &command.arguments);
+        }
+        if !command.remark.is_empty() {
+            page.line(".Pp");
+            page.prose(&command.remark);
         }
     }
     page.line(".El");
@@ -237,7 +248,12 @@ fn list(page: &mut Page, arguments: &[OptionReference]) {
     page.line(".Bl -tag -width indent");
     for argument in arguments {
         page.line(&format!(".It {}", spelling(argument).replace('|', "\\*(Ba")));
-        page.prose(&sentence(&argument.help));
+        let mark = if argument.ours { " (ours)." } else { "." };
+        page.prose(&format!("{}{mark}", argument.help.trim_end_matches('.')));
+        if !argument.choices.is_empty() && !argument.value.as_deref().is_some_and(|value| value.contains('|'))
+        {
+            page.prose(&format!("One of `{}`.", argument.choices.join("`, `")));
+        }
         if let Some(default) = argument.default.as_deref().filter(|_| argument.value.is_some()) {
             page.prose(&format!("The default is `{default}`."));
         }

@@ -9,6 +9,7 @@ mod lvs;
 mod mistakes;
 mod model;
 mod routes;
+mod suggestions;
 
 use std::collections::BTreeMap;
 use std::path::Path;

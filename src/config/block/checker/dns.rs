@@ -75,7 +75,8 @@ fn query(d: &mut CheckerDraft<DnsCheck>, node: &Node, cx: &mut Context<'_>) {
             let problem =
                 Diagnostic::error("bad-dns-type", word.span, format!("`{word}` is not a type of query"))
                     .classic(format!("Unknown DNS check type {word} - ignoring"))
-                    .label("this line is ignored");
+                    .label("this line is ignored")
+                    .meant(word, TYPES.map(|(_, name)| name), "");
             cx.report(problem);
         }
     }

@@ -240,7 +240,8 @@ fn nb_get_retry(d: &mut HttpDraft, node: &Node, cx: &mut Context<'_>) {
     let problem =
         Diagnostic::warning("deprecated", node.keyword.span, "`nb_get_retry` is called `retry` now")
             .classic("nb_get_retry is deprecated - please use 'retry'")
-            .help(format!("write `retry {}`", node.arg()));
+            .help(format!("write `retry {}`", node.arg()))
+            .write_instead(&node.keyword, "retry");
     cx.report(problem);
     let otherwise = Otherwise::ignored(format!("Invalid nb_get_retry value '{}'", node.arg()));
     let value = cx.unsigned(node.arg(), 0..=u32::MAX, Junk::Tolerated, otherwise);
@@ -355,7 +356,8 @@ fn digest(d: &mut UrlDraft, node: &Node, cx: &mut Context<'_>) {
     if text.len() != DIGEST_DIGITS {
         let classic =
             format!("digest '{word}' character length should be {DIGEST_DIGITS} rather than {}", text.len());
-        return refuse(cx, "an MD5 digest has 32 digits", classic);
+        let message = format!("an MD5 digest has {DIGEST_DIGITS} digits, this one has {}", text.len());
+        return refuse(cx, &message, classic);
     }
     let mut bytes = [0; DIGEST_DIGITS / 2];
     // From the end, as keepalived does: that is the place that it names.

@@ -103,7 +103,8 @@ fn pattern(words: &[Word], wildcards: bool) -> Option<ReplyPattern> {
 fn bad_hex(cx: &mut Context<'_>, node: &Node, what: &str) {
     let problem = Diagnostic::error("bad-hex", node.span(), "these are not hexadecimal digits")
         .classic(format!("Invalid hex string for UDP_CHECK {what}"))
-        .label("ignored");
+        .label("ignored")
+        .help("write 0 to 9 and a to f, two for each byte");
     cx.report(problem);
 }
 
@@ -170,7 +171,7 @@ mod tests {
             span: Span::new(file, 0, 0),
             quoted: false,
             glued: false,
-            secret: false,
+            secret: None,
         };
         text.split(' ').map(word).collect()
     }

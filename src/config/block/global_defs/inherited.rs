@@ -204,7 +204,8 @@ fn announce_gap(node: &Node, cx: &mut Context<'_>) -> Option<Duration> {
     if gap >= Duration::from_secs(1) {
         let message = format!("{} s between two announcements is very long", gap.as_secs_f64());
         let problem = Diagnostic::note("large-value", word.span, message)
-            .classic(format!("The {keyword} is very large - {word} seconds"));
+            .classic(format!("The {keyword} is very large - {word} seconds"))
+            .label("in seconds; used all the same");
         cx.report(problem);
     }
     Some(gap)

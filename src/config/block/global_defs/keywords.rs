@@ -192,7 +192,8 @@ fn delay(node: &Node, cx: &mut Context<'_>) -> Option<Duration> {
     if delay >= Duration::from_secs(60) {
         let message = format!("{} s without any instance is very long", delay.as_secs_f64());
         let text = format!("The {keyword} is very large - {word} seconds");
-        cx.report(Diagnostic::note("large-value", word.span, message).classic(text));
+        let problem = Diagnostic::note("large-value", word.span, message).classic(text);
+        cx.report(problem.label("in seconds; used all the same"));
     }
     Some(delay)
 }

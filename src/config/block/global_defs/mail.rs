@@ -34,7 +34,8 @@ pub(super) fn notification_email(d: &mut GlobalDraft, node: &Node, cx: &mut Cont
     if words.is_empty() {
         let problem = Diagnostic::warning("empty-block", node.keyword.span, "no recipient is named")
             .said_at(node.end)
-            .classic("Warning - empty notification_email block");
+            .classic("Warning - empty notification_email block")
+            .help("write an address a line, or leave the block out");
         cx.report(problem);
     }
     d.defs.notification_email.extend(words.iter().map(|word| word.text.clone()));

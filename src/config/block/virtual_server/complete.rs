@@ -14,8 +14,15 @@ use crate::config::value::Forwarding;
 use crate::types::Family;
 
 /// Says something that keepalived says at the end.
-fn warn(cx: &mut Context<'_>, id: &'static str, span: Span, message: impl Into<String>, classic: String) {
-    cx.report(Diagnostic::warning(id, span, message).classic(classic).at_completion());
+fn warn(
+    cx: &mut Context<'_>,
+    id: &'static str,
+    span: Span,
+    message: impl Into<String>,
+    (text, help): (String, &str),
+) {
+    let problem = Diagnostic::warning(id, span, message).classic(text).at_completion();
+    cx.report(problem.help(help));
 }
 
 impl VirtualServerDraft {
@@ -34,7 +41,8 @@ impl VirtualServerDraft {
                 Diagnostic::error("no-real-servers", self.span, message)
                     .classic(text)
                     .at_completion()
-                    .label("it is left out"),
+                    .label("it is left out")
+                    .help("add a `real_server` block"),
             );
             return None;
         }
@@ -44,7 +52,13 @@ impl VirtualServerDraft {
         self.settle_protocol(group, cx);
         if self.scheduler.is_none() {
             let text = format!("Virtual server {}: no scheduler set, setting default 'wlc'", self.label());
-            warn(cx, "default-scheduler", self.span, "no `lvs_sched`: `wlc` is used", text);
+            warn(
+                cx,
+                "default-scheduler",
+                self.span,
+                "no `lvs_sched`: `wlc` is used",
+                (text, "say so, or name another one: `lvs_sched rr`"),
+            );
         }
         let forwarding = self.settle_forwarding(cx);
         self.remove_duplicates(cx);
@@ -166,7 +180,7 @@ impl VirtualServerDraft {
             "ha-suspend-ignored",
             span,
             "a firewall mark is not on any machine: `ha_suspend` is ignored",
-            text,
+            (text, "leave it out"),
         );
         self.ha_suspend = None;
     }
@@ -185,20 +199,32 @@ impl VirtualServerDraft {
                     "Warning: Virtual server {}: protocol specified for fwmark - protocol will be ignored",
                     self.label()
                 );
-                warn(cx, "protocol-ignored", span, "a firewall mark has no protocol", text);
+                warn(cx, "protocol-ignored", span, "a firewall mark has no protocol", (text, "leave it out"));
             }
             return;
         };
         if self.protocol.is_none() {
             let text = format!("Virtual server {}: no protocol set - defaulting to UDP", self.label());
-            warn(cx, "default-protocol", self.span, "no `protocol`: UDP is used", text);
+            warn(
+                cx,
+                "default-protocol",
+                self.span,
+                "no `protocol`: UDP is used",
+                (text, "say which: `protocol TCP`"),
+            );
             self.protocol = Some((Protocol::Udp, self.span));
         }
         let udp = self.protocol.is_some_and(|(protocol, _)| protocol == Protocol::Udp);
         if let Some(span) = self.one_packet.filter(|_| !udp) {
             let text =
                 format!("Virtual server {}: one packet scheduling requires UDP - resetting", self.label());
-            warn(cx, "ops-ignored", span, "`ops` is for UDP", text);
+            warn(
+                cx,
+                "ops-ignored",
+                span,
+                "`ops` is for UDP",
+                (text, "leave it out, or write `protocol UDP`"),
+            );
             self.one_packet = None;
         }
         if port_zero && self.persistence_timeout.is_none() {
@@ -211,7 +237,7 @@ impl VirtualServerDraft {
                 "persistence-turned-on",
                 self.span,
                 "a service for all ports has to be persistent",
-                text,
+                (text, "say how long: `persistence_timeout 360`"),
             );
             self.persistence_timeout = Some(super::keywords::CUSTOMARY_PERSISTENCE);
         }
@@ -222,7 +248,13 @@ impl VirtualServerDraft {
         if self.forwarding.is_none() && lacking {
             let text =
                 format!("Virtual server {}: no forwarding method set, setting default NAT", self.label());
-            warn(cx, "default-forwarding", self.span, "no `lvs_method`: NAT is used", text);
+            warn(
+                cx,
+                "default-forwarding",
+                self.span,
+                "no `lvs_method`: NAT is used",
+                (text, "say so, or name another one: `lvs_method DR`"),
+            );
         }
         self.forwarding.unwrap_or(Forwarding::Nat)
     }
@@ -265,7 +297,7 @@ impl VirtualServerDraft {
                 "sorry-server-inhibit",
                 sorry.span,
                 "it is a real server too, and inhibited otherwise",
-                text,
+                (text, "give both `sorry_server_inhibit` and `inhibit_on_failure`, or neither"),
             );
             sorry.inhibit = inhibit;
         }
@@ -282,7 +314,7 @@ impl VirtualServerDraft {
                 "Warning - quorum {quorum} for {label} exceeds total weight of real servers {total}, reducing quorum to {total}"
             );
             let message = format!("the real servers weigh {total} together: that is the quorum");
-            warn(cx, "quorum-too-high", span, message, text);
+            warn(cx, "quorum-too-high", span, message, (text, "lower the `quorum`, or raise the weights"));
             self.quorum.0 = total;
         }
         let quorum = self.quorum.0;
@@ -297,7 +329,7 @@ impl VirtualServerDraft {
                 "hysteresis-too-high",
                 span,
                 format!("it has to be less than the quorum: {lowered} is used"),
-                text,
+                (text, "lower the `hysteresis`"),
             );
             self.hysteresis.0 = lowered;
         }
@@ -362,7 +394,13 @@ fn settle_port(
                     format!("WARNING - virtual server {label} and sorry server ports don't match - resetting")
                 }
             };
-            warn(cx, "port-mismatch", span, format!("{message}: {} is used", address.port), text);
+            warn(
+                cx,
+                "port-mismatch",
+                span,
+                format!("{message}: {} is used", address.port),
+                (text, "write the port of the service, or none"),
+            );
             *port = address.port;
         }
         Service::Fwmark(_) => {
@@ -374,13 +412,25 @@ fn settle_port(
                     format!("WARNING - virtual server {label}, sorry server has port specified - clearing")
                 }
             };
-            warn(cx, "port-mismatch", span, format!("{message}, so it is ignored"), text);
+            warn(
+                cx,
+                "port-mismatch",
+                span,
+                format!("{message}, so it is ignored"),
+                (text, "write the port of the service, or none"),
+            );
             *port = 0;
         }
         Service::Group { .. } => {
             let Some(group) = group else { return };
             for text in group_port_texts(group, *port, who) {
-                warn(cx, "port-mismatch", span, message.clone(), text);
+                warn(
+                    cx,
+                    "port-mismatch",
+                    span,
+                    message.clone(),
+                    (text, "write the port of the service, or none"),
+                );
             }
         }
     }

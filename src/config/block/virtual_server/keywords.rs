@@ -275,14 +275,14 @@ fn ip_family(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
         "inet" => Family::V4,
         "inet6" => Family::V6,
         _ => {
-            let text = format!("unknown address family {word}");
-            return refused(
-                cx,
-                "unknown-family",
-                word,
-                format!("`{word}` is neither `inet` nor `inet6`"),
-                text,
-            );
+            let message = format!("`{word}` is neither `inet` nor `inet6`");
+            let meant = if word.text.contains('6') { "inet6" } else { "inet" };
+            let problem = Diagnostic::error("unknown-family", word.span, message)
+                .classic(format!("unknown address family {word}"))
+                .label("this line is ignored")
+                .help(format!("did you mean `{meant}`?"))
+                .write_instead(word, meant);
+            return cx.report(problem);
         }
     };
     if *d.family.get_or_insert(family) != family {
@@ -320,8 +320,12 @@ fn scheduler(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
     match SCHEDULERS.iter().find(|(_, name)| word.text == *name) {
         Some((scheduler, _)) => d.scheduler = Some(*scheduler),
         None => {
-            let text = format!("Invalid lvs_scheduler '{word}' - ignoring");
-            refused(cx, "unknown-scheduler", word, format!("there is no scheduler `{word}`"), text);
+            let problem =
+                Diagnostic::error("unknown-scheduler", word.span, format!("there is no scheduler `{word}`"))
+                    .classic(format!("Invalid lvs_scheduler '{word}' - ignoring"))
+                    .label("this line is ignored");
+            let names = SCHEDULERS.map(|(_, name)| name);
+            cx.report(problem.meant(word, names, format!("there are {}", names.join(", "))));
         }
     }
 }
@@ -397,6 +401,12 @@ fn read_mask(text: &str) -> Option<Ipv4Addr> {
     limit.then(|| u32::try_from(bits).ok().map(Ipv4Addr::from_bits))?
 }
 
+/// `/24` or `24`, which is how everybody but keepalived writes it.
+fn mask_of_prefix(text: &str) -> Option<Ipv4Addr> {
+    let length: u32 = text.strip_prefix('/').unwrap_or(text).parse().ok().filter(|length| *length <= 32)?;
+    Some(Ipv4Addr::from_bits(u32::MAX.checked_shl(32 - length).unwrap_or(0)))
+}
+
 fn persistence_granularity(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
     let word = node.arg();
     let family = d.family.unwrap_or(if word.text.contains('.') { Family::V4 } else { Family::V6 });
@@ -405,7 +415,15 @@ fn persistence_granularity(d: &mut VirtualServerDraft, node: &Node, cx: &mut Con
         Family::V4 => match read_mask(word.as_str()) {
             Some(mask) => Granularity::Mask(mask),
             None => {
-                return refused(cx, "bad-granularity", word, format!("`{word}` is not an IPv4 mask"), text);
+                let problem =
+                    Diagnostic::error("bad-granularity", word.span, format!("`{word}` is not an IPv4 mask"));
+                let problem = problem.classic(text).label("this line is ignored");
+                return cx.report(match mask_of_prefix(word.as_str()) {
+                    Some(mask) => {
+                        problem.help(format!("write `{mask}`")).write_instead(word, mask.to_string())
+                    }
+                    None => problem.help("write a mask: `255.255.255.0`"),
+                });
             }
         },
         Family::V6 => match cx.unsigned(word, 1..=128, Junk::Refused, Otherwise::ignored(text)) {
@@ -425,8 +443,11 @@ fn protocol(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
         "UDP" => Protocol::Udp,
         "SCTP" => Protocol::Sctp,
         _ => {
-            let text = format!("Unknown protocol {word} - ignoring");
-            return refused(cx, "unknown-protocol", word, format!("`{word}` is not TCP, UDP or SCTP"), text);
+            let message = format!("`{word}` is not TCP, UDP or SCTP");
+            let problem = Diagnostic::error("unknown-protocol", word.span, message)
+                .classic(format!("Unknown protocol {word} - ignoring"))
+                .label("this line is ignored");
+            return cx.report(problem.meant(word, ["TCP", "UDP", "SCTP"], "write `protocol TCP`"));
         }
     };
     d.protocol = Some((protocol, node.span()));
@@ -450,7 +471,7 @@ fn alpha(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
         let problem = Diagnostic::warning("flag-turned-on", word.span, format!("`alpha {word}` turns it on"))
             .class(crate::config::diagnostic::Class::Harmless)
             .label("this word means nothing here")
-            .help("leave the line out")
+            .help("leave the line out: without it `alpha` is off")
             .keepalived("ignores the word in silence");
         cx.report(problem);
     }

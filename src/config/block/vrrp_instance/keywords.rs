@@ -10,14 +10,15 @@ use super::{Announcements, NotifyScripts, UnicastChecksum, UnicastPeer};
 use crate::config::block::GlobalDraft;
 use crate::config::block::auth_hmac::{AUTH_HMAC, auth_hmac};
 use crate::config::block::authentication::{AUTHENTICATION, AuthDraft};
-use crate::config::block::tracking::{TrackDraft, Trackables, Tracks, no_interface};
+use crate::config::block::tracking::{TrackDraft, Trackables, Tracks};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::source::Span;
 use crate::config::tree::Node;
 use crate::config::value::{
-    AddressDraft, DefaultAccount, Junk, Otherwise, Route, Rule, ScriptCommand, bare_address,
+    AddressDraft, DefaultAccount, Junk, MUST_BE_THERE, Otherwise, Route, Rule, ScriptCommand, bad_address,
+    bare_address,
 };
 use crate::types::{Family, IfName, Priority, State, Version, Vrid};
 use std::net::IpAddr;
@@ -54,6 +55,8 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) excluded_vips: Vec<AddressDraft>,
     pub(in crate::config) routes: Vec<Route>,
     pub(in crate::config) rules: Vec<Rule>,
+    /// An entry of `virtual_ipaddress` was left out, as reported.
+    pub(in crate::config) vip_refused: bool,
     pub(in crate::config) nopreempt: Option<Span>,
     pub(in crate::config) preempt_delay: Option<(Duration, Span)>,
     pub(in crate::config) garp: Announcements,
@@ -209,6 +212,7 @@ impl InstanceDraft {
             excluded_vips: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),
+            vip_refused: false,
             nopreempt: None,
             preempt_delay: None,
             garp: Announcements {
@@ -333,7 +337,7 @@ fn state(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
                 Diagnostic::error("bad-state", word.span, format!("`{word}` is not a state to start in"))
                     .classic(format!("({name}) unknown state '{word}', defaulting to BACKUP"))
                     .label("BACKUP is used")
-                    .help("write `state MASTER` or `state BACKUP`, in capitals");
+                    .meant(word, ["MASTER", "BACKUP"], "write `state MASTER` or `state BACKUP`, in capitals");
             cx.report(problem);
             d.state = Some((State::Backup, word.span));
         }
@@ -362,17 +366,16 @@ fn interface(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
                 format!("no virtual router can run on `{word}`"),
             )
             .classic(format!("({name}) cannot use a loopback interface ({word}) for vrrp - ignoring"))
-            .label("this line is ignored");
+            .label("this line is ignored")
+            .help("name the interface that leads to the other routers");
 
             d.interface_refused = true;
             d.interface = None;
             cx.report(problem);
         }
         None => {
-            cx.report(no_interface(
-                word,
-                format!("WARNING - interface {word} for vrrp_instance {name} doesn't exist"),
-            ));
+            let classic = format!("WARNING - interface {word} for vrrp_instance {name} doesn't exist");
+            cx.report(cx.no_such_interface(word, MUST_BE_THERE, classic));
             d.interface = Some((link, word.span));
         }
         Some(_) => d.interface = Some((link, word.span)),
@@ -449,7 +452,10 @@ fn native_ipv6(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
 
 fn virtual_ipaddress(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     for entry in node.entries() {
-        let Some(address) = cx.address_line(entry) else { continue };
+        let Some(address) = cx.address_line(entry) else {
+            d.vip_refused = true;
+            continue;
+        };
         let ip = address.address.net.address;
         if d.same_family(ip, address.span) {
             d.vips.push(address);
@@ -476,7 +482,7 @@ fn virtual_ipaddress_excluded(d: &mut InstanceDraft, node: &Node, cx: &mut Conte
 /// The argument of `mcast_src_ip` and `unicast_src_ip`.
 fn source(d: &mut InstanceDraft, word: &Word, cx: &mut Context<'_>) {
     let Some(address) = bare_address(word) else {
-        let problem = Diagnostic::error("bad-address", word.span, format!("`{word}` is not an IP address"))
+        let problem = bad_address(word)
             .classic(format!(
                 "Configuration error: VRRP instance[{}] malformed src address[{word}]. Skipping...",
                 d.name
@@ -509,8 +515,9 @@ fn unicast_src_ip(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
 fn mcast_dst_ip(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     let (name, word) = (d.name.clone(), node.arg());
     let problem = match word.as_str().parse::<IpAddr>() {
-        Err(_) => Diagnostic::error("bad-address", word.span, format!("`{word}` is not an IP address"))
-            .classic(format!("({name}) malformed mcast dest address {word}. Skipping...")),
+        Err(_) => {
+            bad_address(word).classic(format!("({name}) malformed mcast dest address {word}. Skipping..."))
+        }
         Ok(address) if !address.is_multicast() => {
             Diagnostic::error("bad-address", word.span, format!("`{word}` is not a multicast address"))
                 .classic(format!("({name}) mcast_dst_ip {word} not multicast. Skipping..."))
