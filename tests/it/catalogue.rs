@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vrrpd::config::diagnostic::{Diagnostic, explanations};
-use vrrpd::config::environment::{Described, KeyFile};
+use vrrpd::config::diagnostic::{Diagnostic, explain, explanations};
+use vrrpd::config::environment::{Described, KeyFile, LinkFacts};
 use vrrpd::config::source::MemoryFiles;
 use vrrpd::config::{Loaded, load};
 use vrrpd::types::Secret;
@@ -35,7 +35,10 @@ fn read(id: &str) -> Loaded {
     let exposed =
         KeyFile { text: Some(Secret::new(b"0123456789abcdef0123456789abcdef".to_vec())), exposed: true };
     let key_files = [(PathBuf::from("/etc/keepalived/exposed.key"), exposed)];
-    let machine = Described { key_files: Some(key_files.into()), ..super::config::machine() };
+    let mut machine = Described { key_files: Some(key_files.into()), ..super::config::machine() };
+    let links = machine.links.get_or_insert_default();
+    let tunnel = LinkFacts { ethernet: false, multicast: false, ..LinkFacts::default() };
+    links.extend([("tun0".to_owned(), tunnel), ("red".to_owned(), LinkFacts::default())]);
     load(Path::new(&name), &files, &machine)
 }
 
@@ -59,6 +62,8 @@ fn every_mistake_is_told_so_that_an_operator_can_mend_it() {
         let (id, Some(expected)) = (explanation.id, explanation.example) else { continue };
         let loaded = read(id);
         let text = rendered(&loaded, id);
+        let strange = loaded.diagnostics.iter().find(|problem| explain(problem.id).is_none());
+        wrong.extend(strange.map(|problem| format!("{id}.conf: nobody explains {}", problem.id)));
         if !loaded.diagnostics.iter().any(|problem| problem.id == id) {
             wrong.push(format!("{id}.conf does not make this mistake:\n{text}"));
         } else if text != expected {
@@ -102,8 +107,8 @@ fn sources(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
     }
 }
 
-/// Ids among the arguments of functions that make diagnostics: words joined by dashes, behind a parenthesis or
-/// a context and before another argument.
+/// Ids among the arguments of functions that make diagnostics: words joined by dashes, the first argument or
+/// behind the context.
 fn handed_on(text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let pieces: Vec<&str> = code.split('"').collect();
@@ -117,9 +122,11 @@ fn handed_on(text: &str) -> Vec<String> {
     literals
         .filter(|window| is_id(window[1]))
         .filter(|window| {
-            window[0].trim_end().ends_with(['(', ',']) && window[2].trim_start().starts_with(',')
+            let before = window[0].trim_end();
+            let called =
+                before.strip_suffix('(').is_some_and(|name| name.ends_with(|c: char| c.is_alphanumeric()));
+            (called || before.ends_with("cx,")) && window[2].trim_start().starts_with(',')
         })
-        .filter(|window| !window[0].trim_end().ends_with("&["))
         .map(|window| window[1].to_owned())
         .collect()
 }
@@ -128,8 +135,8 @@ fn handed_on(text: &str) -> Vec<String> {
 fn every_id_in_the_source_is_explained_and_none_is_explained_that_is_not_there() {
     let mut files = BTreeMap::new();
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    ["config", "cli"].iter().for_each(|module| sources(&src.join(module), &mut files));
-    files.retain(|path, _| !path.ends_with("diagnostic/explanation.rs"));
+    ["config", "cli", "daemon"].iter().for_each(|module| sources(&src.join(module), &mut files));
+    files.retain(|path, _| !path.ends_with("diagnostic/explanation.rs") && !path.ends_with("tests.rs"));
     let said: BTreeSet<String> =
         files.values().flat_map(|text| made_here(text).into_iter().chain(handed_on(text))).collect();
     let known: BTreeSet<&str> = explanations().iter().map(|explanation| explanation.id).collect();

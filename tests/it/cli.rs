@@ -226,7 +226,7 @@ fn reports_for_programs_go_to_standard_output_or_to_the_file_that_is_named() {
             .contains("::error file=a.conf,line=4,col=2,endLine=4,endColumn=11,title=unknown-keyword::")
     );
 
-    std::fs::write(dir.path().join("b.conf"), "vrrp_script s {\n script /bin/true\n}\n").expect("a file");
+    std::fs::write(dir.path().join("b.conf"), MISC_CHECK).expect("a file");
     let output = vrrpd(&dir, "-t --format json -f b.conf");
     assert_eq!(output.status.code(), Some(6));
     assert!(text(&output.stdout).contains("\"script-security\""));

@@ -10,6 +10,7 @@ mod sample;
 use super::loaded;
 use proptest::prelude::*;
 use std::path::PathBuf;
+use vrrpd::config::diagnostic::{Report, explain};
 use vrrpd::config::dump::{Runtime, dump, dump_lvs};
 
 /// Where real keepalived.conf files lie: `VRRPD_CORPUS`, or a directory beside the project.
@@ -33,7 +34,9 @@ fn exercise(text: &[u8]) {
     for diagnostic in &loaded.diagnostics {
         let _ = diagnostic.render(&loaded.sources, false);
         let _ = diagnostic.classic_lines(&loaded.sources);
+        assert!(explain(diagnostic.id).is_some(), "nobody explains {}", diagnostic.id);
     }
+    let _ = Report::new(&loaded.diagnostics, &loaded.sources, true, 0).json();
     let _ = dump(&loaded.config, &Runtime::default());
     let _ = dump_lvs(&loaded.config);
 }
