@@ -161,6 +161,7 @@ explanations! {
     "persistence-turned-on" "A service for all ports sends the connections of a client to one server, or it would make no sense.";
     "port-mismatch" "Only NAT can change the port of a packet.";
     "preempt-delay-ignored" "`preempt_delay` does not go with `state MASTER`, nor with `nopreempt`. It is ignored.";
+    "process-never-found" "The kernel keeps 15 bytes of the name of a process, and no path: a longer name, or one with a path, is never found.";
     "protocol-ignored" "A firewall mark stands for packets of any protocol.";
     "quorum-too-high" "The quorum is more than all real servers weigh together.";
     "regex-option" "A `regex_*` keyword has a word that means nothing, or stands in a `url` without a `regex`.";
