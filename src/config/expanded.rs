@@ -89,7 +89,7 @@ fn print_words(text: &mut String, words: &[Word], passwords: Passwords) {
         if n > 0 && !word.glued {
             text.push(' ');
         }
-        if word.secret && passwords == Passwords::Masked {
+        if word.secret.is_some() && passwords == Passwords::Masked {
             text.push_str(&word.to_string());
         } else if word.quoted || (n == 0 && means_something_first(&word.text)) {
             text.push('"');
