@@ -17,6 +17,7 @@ mod nginx;
 mod oracle;
 mod process;
 mod processes;
+mod routing;
 mod sim;
 mod strangers;
 mod takeover;
