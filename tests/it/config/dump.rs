@@ -20,7 +20,7 @@ pub(super) fn section<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
 
 fn ours() -> String {
     let loaded = super::loaded(include_str!("dump.conf"));
-    assert!(loaded.diagnostics.is_empty(), "{:?}", super::said(&loaded));
+    assert!(loaded.diagnostics.iter().all(|d| d.id == "not-yet-supported"), "{:?}", super::said(&loaded));
     dumped(&loaded.config, Runtime::default())
 }
 
