@@ -12,13 +12,14 @@ use super::kernel::Operation;
 use super::lan::Host;
 use super::node::Daemon;
 use super::world::{Event, World};
+use crate::config::Config;
 use crate::config::block::VrrpScript;
 use crate::config::value::{Route, Rule};
 use crate::track::{ExitStatus, Signal};
 use crate::types::{IfName, Instant, State};
 use crate::vrrp::{
-    Datagram, Effect, GroupReport, GroupSays, Input, Instance, Leftovers, RunId, Start, SwitchEffect,
-    SwitchInput, Switchboard, Tracking,
+    Datagram, Effect, GroupReport, GroupSays, Input, Instance, KernelChange, Leftovers, RunId, Start,
+    SwitchEffect, SwitchInput, Switchboard, Tracking,
 };
 
 /// An instance that has failed starts again after this long, as in the daemon.
@@ -156,6 +157,24 @@ impl World {
             self.handle(machine, Input::Tracking(tracking), cause.clone());
         }
         self.end_reload(host);
+    }
+
+    /// What a failed instance has that its new configuration lacks, it cannot let go of itself.
+    pub(super) fn let_go_for_the_failed(&mut self, host: Host, old: &Config, new: &Config) {
+        for (instance, (old, new)) in old.instances.iter().zip(&new.instances).enumerate() {
+            if self.nodes[host].instance(instance).is_some() {
+                continue;
+            }
+            let addresses = KernelChange::removing(KernelChange::of_addresses(old, new).remove);
+            let routes = KernelChange::removing(KernelChange::of_routes(old, new).remove);
+            let rules = KernelChange::removing(KernelChange::of_rules(old, new).remove);
+            let operations =
+                [Operation::Addresses(addresses), Operation::Routes(routes), Operation::Rules(rules)];
+            for operation in operations {
+                self.nodes[host].kernel.submit(operation);
+            }
+        }
+        self.schedule_kernel(host);
     }
 
     fn end_reload(&mut self, host: Host) {

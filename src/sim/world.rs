@@ -521,8 +521,9 @@ impl World {
         let node = &mut self.nodes[host];
         let new = Arc::clone(&node.plan.variants[variant]);
         if node.is_alive() && *new != *node.plan.config {
-            node.plan.config = new;
+            let old = std::mem::replace(&mut node.plan.config, Arc::clone(&new));
             self.reload(host, &Cause::Reconfigured);
+            self.let_go_for_the_failed(host, &old, &new);
         }
     }
 

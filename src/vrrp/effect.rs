@@ -1,6 +1,7 @@
 //! What a machine wants done.
 
 use super::{GroupReport, Notice};
+use crate::config::block::VrrpInstance;
 use crate::config::value::{Route, Rule, VirtualAddress};
 use crate::types::{Family, IfName, Priority};
 use std::net::IpAddr;
@@ -48,6 +49,32 @@ pub struct KernelChange<T> {
     pub install: Vec<T>,
     /// To be gone.
     pub remove: Vec<T>,
+}
+
+impl AddressChange {
+    /// From the addresses of one configuration of an instance to those of another.
+    #[must_use]
+    pub fn of_addresses(old: &VrrpInstance, new: &VrrpInstance) -> Self {
+        let had = old.vips.iter().chain(&old.excluded_vips);
+        let has = new.vips.iter().chain(&new.excluded_vips);
+        Self::between(had, has, |vip| (vip.net, &vip.dev))
+    }
+}
+
+impl KernelChange<Route> {
+    /// From the routes of one configuration of an instance to those of another.
+    #[must_use]
+    pub fn of_routes(old: &VrrpInstance, new: &VrrpInstance) -> Self {
+        Self::between(old.routes.iter(), new.routes.iter(), Route::place)
+    }
+}
+
+impl KernelChange<Rule> {
+    /// From the rules of one configuration of an instance to those of another.
+    #[must_use]
+    pub fn of_rules(old: &VrrpInstance, new: &VrrpInstance) -> Self {
+        Self::between(old.rules.iter(), new.rules.iter(), Rule::place)
+    }
 }
 
 /// A change of addresses.

@@ -534,7 +534,23 @@ impl Coordinator {
         self.shared.tell_service(ToService::Reloaded(true));
     }
 
+    /// What an instance has that its new configuration lacks; one that has failed cannot let go of it itself.
+    /// Held until the reload settles.
+    fn let_go_for(&self, failed: &Handle, new: &VrrpInstance) {
+        let (old, id) = (&failed.config, failed.id);
+        let (mut ledger, mut routing) = (self.shared.ledger.borrow_mut(), self.shared.routing.borrow_mut());
+        for vip in &KernelChange::of_addresses(old, new).remove {
+            let _held_until_settled = ledger.release(id, vip);
+        }
+        let links = self.shared.links.borrow();
+        routing.change_routes(id, &KernelChange::removing(KernelChange::of_routes(old, new).remove), &links);
+        routing.change_rules(id, &KernelChange::removing(KernelChange::of_rules(old, new).remove));
+    }
+
     async fn change(&mut self, mut handle: Handle, new: &Arc<VrrpInstance>) -> Handle {
+        if handle.restart.is_some() {
+            self.let_go_for(&handle, new);
+        }
         handle.config = Arc::clone(new);
         let (confirm, confirmed) = oneshot::channel();
         handle.tell(Control::Confirmed(Input::Reconfigure(Arc::clone(new)), confirm));

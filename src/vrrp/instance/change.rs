@@ -57,9 +57,7 @@ impl Instance {
             return false;
         }
         let config = Arc::clone(&self.config);
-        let had = old.vips.iter().chain(&old.excluded_vips);
-        let has = config.vips.iter().chain(&config.excluded_vips);
-        let change = KernelChange::between(had, has, |vip| (vip.net, &vip.dev));
+        let change = KernelChange::of_addresses(old, &config);
         for address in &change.remove {
             self.notice(NoticeKind::AddressDropped(address.net, address.dev.clone()));
         }
@@ -76,11 +74,11 @@ impl Instance {
             return;
         }
         let config = Arc::clone(&self.config);
-        let routes = KernelChange::between(old.routes.iter(), config.routes.iter(), Route::place);
+        let routes = KernelChange::of_routes(old, &config);
         if !routes.is_empty() {
             self.push(Effect::Routes(routes));
         }
-        let rules = KernelChange::between(old.rules.iter(), config.rules.iter(), Rule::place);
+        let rules = KernelChange::of_rules(old, &config);
         if !rules.is_empty() {
             self.push(Effect::Rules(rules));
         }
