@@ -467,6 +467,7 @@ fn want_firewall(
     let classic = "use_vmac or no_accept/strict specified, but no firewall configured - using nftables";
     let problem = Diagnostic::note("firewall", span, "this needs a firewall: nftables is used")
         .classic(classic)
+        .help("say so: `nftables` in `global_defs`")
         .at_completion();
     cx.report(problem);
     global.firewall.table = Some(CUSTOMARY_TABLE.to_owned());

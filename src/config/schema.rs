@@ -217,6 +217,7 @@ impl<T> Table<T> {
                 }
                 continue;
             }
+            cx.expected = keyword.args;
             (keyword.set)(draft, node, cx);
         }
     }
@@ -228,6 +229,8 @@ pub(super) struct Context<'a> {
     pub(super) diagnostics: Diagnostics,
     /// The machine.
     pub(super) environment: &'a dyn Environment,
+    /// The arguments of the keyword being applied, for documentation.
+    expected: &'static str,
     /// Whether keepalived's parent reads the part being applied.
     pub(super) by_parent: bool,
     /// `dynamic_interfaces`: an interface may come later.
@@ -248,6 +251,7 @@ impl<'a> Context<'a> {
         Self {
             diagnostics,
             environment,
+            expected: "",
             by_parent: false,
             interfaces_may_come: false,
             missing_interface: None,
@@ -294,7 +298,8 @@ impl<'a> Context<'a> {
         }
         let message = format!("`{}` needs a value", node.keyword);
         let problem = Diagnostic::error("missing-value", node.keyword.span, message);
-        self.report(problem.classic(classic).label("this line is ignored"));
+        let problem = problem.classic(classic).label("this line is ignored");
+        self.report(problem.help(format!("write `{} {}`", node.keyword, self.expected)));
     }
 
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {

@@ -298,7 +298,8 @@ impl Builder {
             Diagnostic::error("missing-open-brace", keyword.span, format!("`{keyword}` needs a `{{`"))
                 .said_at(self.next_span())
                 .classic("Missing '{' at beginning of configuration block")
-                .label("read as if one stood here");
+                .label("read as if one stood behind it")
+                .help("put it at the end of this line, or alone on the next");
         self.report(problem);
     }
 
@@ -315,7 +316,8 @@ impl Builder {
             let message = format!("words between `{keyword}` and `{{` mean nothing");
             let problem = Diagnostic::warning("block-arguments", first.span, message)
                 .classic(format!("Block {keyword} has extra parameters {first} ..."))
-                .label("ignored up to the `{`");
+                .label("ignored up to the `{`")
+                .help("leave them out");
             self.report(problem);
         }
         if !self.take_open(keyword) {

@@ -301,7 +301,8 @@ impl HmacDraft {
                 None => (self.span, "an `auth_hmac` without `active_key`".to_owned()),
             };
             let problem = Diagnostic::error("no-active-key", span, message)
-                .label("adverts carry no trailer, and none is asked for");
+                .label("adverts carry no trailer, and none is asked for")
+                .help("name one of the keys: `active_key ID`");
             let text = format!("auth_hmac active_key {active} is not defined, disabling extension");
             cx.report(about(draft, problem, &text));
             return None;

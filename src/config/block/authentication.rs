@@ -86,7 +86,8 @@ fn auth_pass(d: &mut AuthDraft, node: &Node, cx: &mut Context<'_>) {
         let message = format!("a password has at most {PASSWORD_BYTES} bytes, this one has {}", bytes.len());
         let problem = Diagnostic::warning("auth-pass-too-long", word.span, message)
             .classic(format!("Truncating auth_pass to {PASSWORD_BYTES} characters"))
-            .label(format!("only the first {PASSWORD_BYTES} count"));
+            .label(format!("only the first {PASSWORD_BYTES} count"))
+            .help("shorten it on all routers: nothing changes on the wire");
         cx.report(problem);
     }
     bytes.resize(PASSWORD_BYTES, 0);
@@ -120,6 +121,7 @@ impl InstanceDraft {
             let message = "`auth_hmac` takes the place of `authentication`";
             let problem = Diagnostic::warning("auth-twice", span, message)
                 .label("ignored")
+                .help("leave the `authentication` block out")
                 .related(hmac.span, "because of this block");
             let text = "auth_hmac cannot be combined with authentication, dropping legacy auth";
             cx.report(about(self, problem, text));

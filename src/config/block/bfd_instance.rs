@@ -228,6 +228,7 @@ fn interval(
         );
         let message = format!("`{keyword}` is in milliseconds: this is {} s", micros as f64 / 1e6);
         let problem = Diagnostic::warning("bfd-interval-long", word.span, message)
+            .label("used as it is")
             .class(Class::Harmless)
             .classic(text)
             .at_completion();
@@ -305,7 +306,8 @@ impl BfdDraft {
             let problem = Diagnostic::error("bfd-without-session", span, message)
                 .classic(self.says(text))
                 .said_at(end)
-                .label("there is no session: to those who track it, it is down");
+                .label("there is no session: to those who track it, it is down")
+                .help("give each its own `neighbor_ip`, of the family of `source_ip`");
             cx.report(problem);
             None
         };
@@ -361,7 +363,8 @@ impl BfdDraft {
         let Some((hops, span)) = self.max_hops else {
             if self.multihop {
                 let message = "`multihop` without `max_hops`: packets that crossed a router are dropped";
-                cx.report(Diagnostic::note("bfd-no-hops", self.name.span, message));
+                let problem = Diagnostic::note("bfd-no-hops", self.name.span, message);
+                cx.report(problem.help("say how many routers are on the way: `max_hops N`"));
             }
             return 0;
         };

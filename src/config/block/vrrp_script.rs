@@ -234,7 +234,7 @@ fn fall(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
 fn user(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
     let account = cx.account(node.arg(), node.args.get(1));
     if let Err(reason) = &account {
-        let problem = Diagnostic::error("no-such-user", node.span(), reason.clone())
+        let problem = Diagnostic::error("no-such-user", node.span(), reason.to_string())
             .classic(format!("Unable to set uid/gid for script {}", d.command_text()))
             .label("the script is not run");
         cx.report(problem);

@@ -162,6 +162,7 @@ fn tracked_twice(member: &VrrpInstance, tracked: &Tracked, span: Span, cx: &mut 
     let classic = format!("({name}) {keyword} {what} is configured on VRRP instance and sync group");
     let problem = Diagnostic::warning("tracked-twice", span, message)
         .label("where the instance gives a weight, the one given here counts")
+        .help("track it in one of the two")
         .at_completion();
     cx.report(match tracked {
         Tracked::Interface(_) => {
@@ -198,6 +199,7 @@ fn one_member(draft: &GroupDraft, cx: &mut Context<'_>) {
     let message = format!("sync group `{name}` has one instance only");
     let problem = Diagnostic::warning("group-of-one", name.span, message)
         .label("there is nothing to keep in step")
+        .help("name another instance, or leave the group out")
         .classic(format!(
             "Sync group {name} has only 1 virtual router(s) - this probably isn't what you want"
         ));
@@ -225,6 +227,7 @@ fn mixed_owners(draft: &GroupDraft, members: &[&InstanceDraft], cx: &mut Context
     let message = format!("sync group `{name}` has owners of their addresses and others");
     let problem = Diagnostic::warning("group-of-mixed-owners", name.span, message)
         .label("the owners wait until the others may be master as well")
+        .help("give `priority 255` to all of its instances, or to none")
         .related(owner.name.span, "this one has priority 255")
         .related(other.name.span, "this one has not");
     // keepalived looks at what is written so far, before it has filled in what is not.

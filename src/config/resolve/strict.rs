@@ -153,7 +153,7 @@ pub(super) fn settle_answers(
             farewell.map_or(global.vrrp_higher_prio_send_advert, |(value, _)| value),
         );
     }
-    let refused = "not in strict mode";
+    let refused = "the RFC does not do this, and strict mode keeps to it";
     if let Some(span) = draft.garp_lower_prio_repeat.filter(|_| draft.garp.lower_prio_repeat > 0) {
         let classic = "Strict mode requires no repeat garps. resetting";
         taken_back(draft, span, refused, "0 is used", classic, cx);

@@ -186,6 +186,26 @@ fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, radix: u32, firs
     char::from_u32(value & 0xff)
 }
 
+/// A user or a group that does not exist.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(in crate::config) struct NoAccount {
+    what: &'static str,
+    name: String,
+}
+
+impl NoAccount {
+    /// keepalived's line.
+    fn classic(&self) -> String {
+        format!("Script {} '{}' does not exist", self.what, self.name)
+    }
+}
+
+impl fmt::Display for NoAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no {} `{}`", self.what, self.name)
+    }
+}
+
 /// The account that scripts without a user of their own run as.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::config) enum DefaultAccount {
@@ -219,18 +239,18 @@ impl Context<'_> {
         }
     }
 
-    /// `USER [[:]GROUP]`. `Err` holds keepalived's line about what does not exist.
+    /// `USER [[:]GROUP]`. `Err`: one of them does not exist.
     pub(in crate::config) fn account(
         &self,
         user: &Word,
         group: Option<&Word>,
-    ) -> Result<Option<Account>, String> {
+    ) -> Result<Option<Account>, NoAccount> {
         let numeric = |word: &Word| word.as_str().parse::<u32>().ok();
         let account = match (self.environment.user(user.as_str()), numeric(user)) {
             (Fact::Known(account), _) => Some(account),
             (_, Some(uid)) => Some(Account { uid, gid: uid }),
             (Fact::Unchecked, None) => None,
-            (Fact::Absent, None) => return Err(format!("Script user '{user}' does not exist")),
+            (Fact::Absent, None) => return Err(NoAccount { what: "user", name: user.to_string() }),
         };
         let Some(group) = group else { return Ok(account) };
         let name = group.as_str().strip_prefix(':').unwrap_or(group.as_str());
@@ -238,7 +258,7 @@ impl Context<'_> {
             (Fact::Known(gid), _) => Some(gid),
             (_, Some(gid)) => Some(gid),
             (Fact::Unchecked, None) => None,
-            (Fact::Absent, None) => return Err(format!("Script group '{name}' does not exist")),
+            (Fact::Absent, None) => return Err(NoAccount { what: "group", name: name.to_owned() }),
         };
         Ok(account.zip(gid).map(|(account, gid)| Account { gid, ..account }))
     }
@@ -307,7 +327,8 @@ impl Context<'_> {
         let (keyword, word) = (&node.keyword, &words[0]);
         let account = match (words.get(1), default) {
             (Some(user), _) => {
-                self.account(user, words.get(2)).map_err(|reason| (user.span, reason.clone(), reason))
+                let account = self.account(user, words.get(2));
+                account.map_err(|missing| (user.span, missing.to_string(), missing.classic()))
             }
             (None, DefaultAccount::Usable(account)) => Ok(account),
             (None, DefaultAccount::Unusable) => {

@@ -101,7 +101,8 @@ fn name(d: &mut CheckerDraft<DnsCheck>, node: &Node, cx: &mut Context<'_>) {
         d.kind.name = Some(word.text.clone());
         return;
     };
-    cx.report(Diagnostic::error(id, word.span, message).classic(classic).label("this line is ignored"));
+    let problem = Diagnostic::error(id, word.span, message).classic(classic).label("this line is ignored");
+    cx.report(if id == "bad-dns-name" { problem.help("one dot stands between two parts") } else { problem });
 }
 
 impl DnsCheck {

@@ -85,7 +85,7 @@ fn user(d: &mut CheckerDraft<MiscDraft>, node: &Node, cx: &mut Context<'_>) {
     };
     let account = cx.account(user, node.args.get(1));
     if let Err(reason) = &account {
-        let problem = Diagnostic::error("no-such-user", node.span(), reason.clone())
+        let problem = Diagnostic::error("no-such-user", node.span(), reason.to_string())
             .classic(format!("Failed to set uid/gid for misc checker script {command} - removing"))
             .label("the check is not made");
         cx.report(problem);

@@ -53,7 +53,7 @@ impl FifoDefs {
                 self.fifo = Some(NotifyFifo { path: word.text.clone(), owner });
             }
             Err(reason) => {
-                let problem = Diagnostic::error("no-such-user", node.span(), reason)
+                let problem = Diagnostic::error("no-such-user", node.span(), reason.to_string())
                     .class(Class::Harmless)
                     .classic(format!("Invalid user/group for {prefix} fifo {word} - ignoring"))
                     .label("there is no FIFO");

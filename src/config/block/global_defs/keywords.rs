@@ -235,7 +235,7 @@ fn script_user(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
         Ok(account) => d.script_account = DefaultAccount::Usable(account),
         Err(reason) => {
             d.script_account = DefaultAccount::Unusable;
-            let problem = Diagnostic::error("no-such-user", node.span(), reason)
+            let problem = Diagnostic::error("no-such-user", node.span(), reason.to_string())
                 .classic("Error setting global script uid/gid")
                 .label("scripts without a user of their own are not run")
                 .keepalived("drops these scripts from everything that tracks them");

@@ -117,7 +117,9 @@ pub(super) fn timeouts(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
             "udp" => &mut timeouts.udp,
             _ => {
                 let text = format!("Unknown option {word} specified for lvs_timeouts");
-                refused(cx, "unknown-option", word, format!("`{word}` is not tcp, tcpfin or udp"), text);
+                let message = format!("`{word}` is not tcp, tcpfin or udp");
+                let problem = Diagnostic::error("unknown-option", word.span, message).classic(text);
+                cx.report(problem.label("ignored").meant(word, ["tcp", "tcpfin", "udp"], ""));
                 continue;
             }
         };

@@ -124,13 +124,18 @@ impl VirtualServerDraft {
             return Some(None);
         };
         // keepalived logs these and does not count them as errors of the configuration.
+        let names = groups.iter().map(|group| group.name.as_str());
+        let near = crate::config::suggest::spelling(name, names);
         let mut leave_out = |message: String, classic: String| {
             let problem = Diagnostic::warning("group-unusable", self.span, message)
                 .class(Class::Harmless)
                 .classic(classic)
                 .at_completion()
                 .label("the virtual server is left out");
-            cx.report(problem);
+            cx.report(match near.filter(|near| near != name) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem,
+            });
         };
         let label = self.service.label(None);
         let Some(group) = groups.iter().find(|group| group.name == *name) else {
