@@ -198,3 +198,20 @@ fn tests_are_not_switched_off() {
     }
     report("a test runs or does not exist", wrong);
 }
+
+/// A name of a test: longer than any keyword that is not one.
+fn names_of_tests(text: &str) -> impl Iterator<Item = &str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.filter(|name| {
+        name.matches('_').count() >= 3 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}
+
+#[test]
+fn the_tests_that_the_ledger_of_the_rfcs_names_exist() {
+    let ledger = fs::read_to_string(root().join("docs/RFC.md")).expect("the ledger");
+    let code: Vec<_> = ["src", "tests"].into_iter().flat_map(sources).map(|(_, text)| text).collect();
+    let missing = |name: &&str| !code.iter().any(|text| text.contains(&format!("fn {name}(")));
+    assert!(names_of_tests(&ledger).count() > 40);
+    report("no such test", names_of_tests(&ledger).filter(missing).map(str::to_owned).collect());
+}

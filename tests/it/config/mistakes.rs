@@ -1,6 +1,8 @@
 //! Deliberate mistakes: each is explained, none costs more than keepalived lets it cost.
 
 use super::{instance, loaded, said};
+use std::time::Duration;
+use vrrpd::config::block::Preempt;
 
 /// Asserts what is said of a file, the exit code of `-t` and whether a daemon starts with it.
 #[track_caller]
@@ -289,4 +291,15 @@ fn there_is_no_configuration_where_there_is_no_file() {
     let strict = load(MemoryFiles::single("k.conf", "includem nothing.conf\n"));
     assert_eq!(strict.test_exit_code(), 6);
     assert_eq!(load(MemoryFiles::single("k.conf", "# nothing\n")).diagnostics, []);
+}
+
+/// oracle: RFC 9568 §6.1, RFC 3768 §6.1.
+#[test]
+fn defaults_are_those_of_the_rfc() {
+    for version in [2, 3] {
+        let file = loaded(instance(&format!("version {version}")));
+        let router = &file.config.instances[0];
+        assert_eq!((router.priority.get(), router.advert_int.micros()), (100, 1_000_000));
+        assert_eq!((router.preempt, router.down_timer_adverts), (Preempt::After(Duration::ZERO), 3));
+    }
 }
