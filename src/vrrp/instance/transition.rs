@@ -7,7 +7,6 @@ use crate::vrrp::notice::{Fault, NoticeKind};
 use crate::vrrp::switchboard::Tracking;
 use crate::vrrp::timers::Timer;
 use std::collections::BTreeSet;
-use std::collections::btree_set::Difference;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -19,14 +18,12 @@ impl Instance {
         let before = self.faults();
         self.tracking = tracking;
         let priority = self.effective_priority();
-        let after = self.faults();
-        let any_file =
-            |mut faults: Difference<'_, Fault>| faults.any(|fault| matches!(fault, Fault::File(_)));
+        let by_file = |faults: &BTreeSet<Fault>| faults.iter().any(|fault| matches!(fault, Fault::File(_)));
         // As long as a file keeps it out, keepalived leaves the priority as it was.
-        if any_file(before.difference(&after)) {
-            self.priority = priority;
-        } else if !any_file(after.difference(&before)) {
-            self.set_priority(now, priority);
+        match (by_file(&before), by_file(&self.faults())) {
+            (_, true) => {}
+            (true, false) => self.priority = priority,
+            (false, false) => self.set_priority(now, priority),
         }
         self.review_faults(now, &before);
     }
