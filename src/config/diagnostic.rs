@@ -287,13 +287,25 @@ impl Diagnostic {
         }
     }
 
-    /// The edit that mends it, if it can be made in the file as it is written.
+    /// The edit that mends it, where the text is written: in the line of a definition, if it came out of one
+    /// and stands there once. `None` if it cannot be made without looking.
     #[must_use]
-    pub fn edit(&self, sources: &SourceMap) -> Option<&Suggestion> {
-        let fits = |edit: &&Suggestion| {
-            sources.is_written_there(edit.span) && sources.text(edit.span) == edit.instead_of
+    pub fn edit(&self, sources: &SourceMap) -> Option<Suggestion> {
+        let edit = self.suggestion.as_ref()?;
+        let Some(line) = sources.definition_line(edit.span) else {
+            return (sources.text(edit.span) == edit.instead_of).then(|| edit.clone());
         };
-        self.suggestion.as_ref().filter(fits)
+        let text = sources.text(line);
+        let is_word = |at: usize| {
+            let apart = |c: Option<char>| c.is_none_or(char::is_whitespace);
+            apart(text[..at].chars().next_back()) && apart(text[at + edit.instead_of.len()..].chars().next())
+        };
+        let mut places =
+            text.match_indices(edit.instead_of.as_str()).map(|(at, _)| at).filter(|at| is_word(*at));
+        let at = places.next().filter(|_| !edit.instead_of.is_empty() && line.frame.is_none())?;
+        let start = line.range().start + at;
+        let span = Span::new(line.file, start, start + edit.instead_of.len());
+        places.next().is_none().then(|| Suggestion { span, ..edit.clone() })
     }
 
     /// Whether keepalived would not run with it.

@@ -366,17 +366,17 @@ impl SourceMap {
         id.and_then(|FrameId(n)| self.frames.get(n.get() as usize - 1))
     }
 
-    /// Whether what stands at a span is written there, and did not come out of a definition.
+    /// The line of a definition that what stands at a span came out of.
     #[must_use]
-    pub fn is_written_there(&self, span: Span) -> bool {
+    pub fn definition_line(&self, span: Span) -> Option<Span> {
         let mut next = span.frame;
         while let Some(frame) = self.frame(next) {
-            if matches!(frame.cause, Cause::Definition { .. }) {
-                return false;
+            if let Cause::Definition { at, .. } = &frame.cause {
+                return Some(*at);
             }
             next = frame.outer;
         }
-        true
+        None
     }
 
     /// Whether what stands at a span came out of a definition of this name.

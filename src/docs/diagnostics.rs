@@ -69,7 +69,7 @@ A diagnostic has these fields; those that have nothing to say are `null` or empt
 | `suggestion` | object | an edit that can be made without looking: a place, and its `replacement` |
 | `origin` | list | how the text came to stand there, innermost step first: `kind` is `definition` (with `name`, `file`, `line`), `repetition` (with `head`, `round`), `include` (with `file`, `line`) or `more` |
 
-Edits are offered only where the text is written in the file: not in what came out of a definition.
+An edit is made where the text is written: for what came out of a definition, in the line of the definition.
 
 `vrrpd -t --format github` writes the same as annotations of GitHub's workflows, which are shown beside the lines of a
 change:

@@ -4,8 +4,8 @@
 //! `diagnostics/ID.conf` is read on the machine of the `config` tests, with the files of `diagnostics/files`
 //! beside it; `diagnostics/ID.txt` is what `vrrpd -t` writes. The oracle of an expectation is its reader: it
 //! names the word that is wrong, what keepalived does with it, and what to write instead. keepalived's own
-//! lines in it are those of 2.2.7 under `-t`; `tests/lab/catalogue.rs` asks it. `VRRPD_BLESS=1` writes the expectations anew; read them before
-//! they are committed.
+//! lines in it are those of 2.2.7 under `-t`; `tests/lab/catalogue.rs` asks it. `VRRPD_BLESS=1` writes the
+//! expectations anew; read them before they are committed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -24,6 +24,9 @@ fn a_problem_inside_an_expansion_points_at_the_use_and_tells_the_way() {
 error[number-out-of-range]: `300` is not from 1 to 255
  --> /e/d/v:10:15
    |
+ 1 | $PRIO=300
+   |       --- it is written here
+...
 10 |   ~SEQ(N,7,7) $VI
    |               ^^^ 100 is used
    |

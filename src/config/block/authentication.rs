@@ -159,7 +159,7 @@ impl InstanceDraft {
             let problem =
                 Diagnostic::warning("auth-without-password", span, "`auth_type` without `auth_pass`")
                     .label("adverts carry no password")
-                    .help("each keyword needs a line of its own: in `authentication { auth_type PASS auth_pass … }` only the first counts");
+                    .help("add `auth_pass PASSWORD`, on a line of its own: in `authentication { auth_type PASS auth_pass … }` only the first keyword counts");
             cx.report(about(self, problem, "Authentication specified but no password given. Ignoring"));
             return Auth::None;
         };

@@ -55,7 +55,9 @@ impl Diagnostic {
     fn excerpts(&self, sources: &SourceMap) -> Vec<Excerpt> {
         let primary = self.span.map(|span| (span, self.label.clone(), true));
         let related = self.related.iter().map(|(span, label)| (*span, Some(label.clone()), false));
-        let places: Vec<_> = primary.into_iter().chain(related).collect();
+        let definition = self.span.and_then(|span| sources.definition_line(span));
+        let definition = definition.map(|span| (span, Some("it is written here".to_owned()), false));
+        let places: Vec<_> = primary.into_iter().chain(definition).chain(related).collect();
         let mut parts: Vec<Part> = Vec::new();
         for (span, ..) in &places {
             let line = sources.file(span.file).line(span.start as usize);

@@ -40,7 +40,7 @@ struct Entry<'d> {
     classic: Vec<String>,
     consequence: Consequence,
     related: Vec<Related<'d>>,
-    suggestion: Option<Edit<'d>>,
+    suggestion: Option<Edit>,
     /// How the text came to stand there, innermost step first.
     origin: Vec<Step>,
 }
@@ -64,10 +64,10 @@ struct Related<'d> {
 
 /// An edit that can be made without looking.
 #[derive(Debug, Serialize)]
-struct Edit<'d> {
+struct Edit {
     #[serde(flatten)]
     place: Place,
-    replacement: &'d str,
+    replacement: String,
 }
 
 impl Place {
@@ -121,7 +121,7 @@ impl<'d> Entry<'d> {
             related: related.map(|(span, label)| Related { place: place(*span), label }).collect(),
             suggestion: diagnostic
                 .edit(sources)
-                .map(|edit| Edit { place: place(edit.span), replacement: &edit.replacement }),
+                .map(|edit| Edit { place: place(edit.span), replacement: edit.replacement }),
             origin: diagnostic.span.map(|span| sources.way(span)).unwrap_or_default(),
         }
     }
@@ -209,12 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn what_came_out_of_a_definition_has_no_edit_and_a_way() {
+    fn what_came_out_of_a_definition_has_a_way_and_is_edited_where_it_is_written() {
         let loaded = loaded("$X=vrp_version 3\nglobal_defs {\n $X\n ~SEQ(N,1,1) vrp_version 3\n}\n");
         let report: Value =
             serde_json::from_str(&Report::new(&loaded.diagnostics, &loaded.sources, true, 5).json()).unwrap();
         let [first, second] = &report["diagnostics"].as_array().unwrap()[..] else { panic!("{report}") };
-        assert_eq!((&first["suggestion"], &first["line"]), (&Value::Null, &json!(3)));
+        let edit = &first["suggestion"];
+        assert_eq!((&edit["line"], &edit["column"], &first["line"]), (&json!(1), &json!(4), &json!(3)));
         assert_eq!(
             first["origin"],
             json!([{"kind": "definition", "name": "X", "file": "a,b.conf", "line": 1}])

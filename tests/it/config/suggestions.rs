@@ -139,8 +139,15 @@ fn files_that_are_called_otherwise() {
 }
 
 #[test]
-fn what_came_out_of_a_definition_is_not_edited_where_it_is_used() {
+fn what_came_out_of_a_definition_is_edited_there_if_it_is_plain() {
     let file = loaded("$STATE=MASTR\n".to_owned() + &instance("state $STATE"));
-    let (advice, edited) = advice(&file);
-    assert_eq!((advice.as_str(), edited.as_str()), ("BACKUP is used | did you mean `MASTER`?", ""));
+    let (advised, edited) = advice(&file);
+    assert_eq!(
+        (advised.as_str(), edited.as_str()),
+        ("BACKUP is used | did you mean `MASTER`?", "$STATE=MASTER")
+    );
+    let pieces = loaded("$HEAD=MAS\n".to_owned() + &instance("state ${HEAD}TR"));
+    assert_eq!(advice(&pieces), ("BACKUP is used | did you mean `MASTER`?".to_owned(), String::new()));
+    let twice = loaded("$LINE=state MASTR MASTR\n".to_owned() + &instance("$LINE"));
+    assert_eq!(advice(&twice).1, "");
 }
