@@ -399,9 +399,10 @@ impl fmt::Display for Discard {
     }
 }
 
-/// Checks a packet in keepalived's order (keepalived: vrrp_check_packet; RFC 9568 §7.1). Only a good one
-/// counts in `sequences`: a copy that was damaged on the way must not stand in the way of the next. `wall` is
-/// the time of day.
+/// Checks a packet in keepalived's order (keepalived: vrrp_check_packet; RFC 9568 §7.1). In
+/// `sequences`, a signed one counts when it is good in all: the HMAC leaves the checksum out, and a copy damaged
+/// there must not stand in the way of the next. One of AH counts when it is authentic, because its ICV covers
+/// all of the message. `wall` is the time of day.
 pub(super) fn accept(
     config: &VrrpInstance,
     checksum: ChecksumForm,
