@@ -6,17 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use vrrpd::config::block::VrrpInstance;
 use vrrpd::config::environment::Described;
 use vrrpd::config::source::MemoryFiles;
 use vrrpd::config::value::VirtualAddress;
 use vrrpd::config::{Config, load};
+use vrrpd::sim::{Ensemble, Outcome};
 use vrrpd::track::ExitStatus;
 use vrrpd::types::{Family, IfName, Instant, IpNet, State};
-use vrrpd::vrrp::{
-    Effect, Input, Instance, Leftovers, Start, SwitchEffect, SwitchInput, Switchboard, same_router,
-};
+use vrrpd::vrrp::{Effect, Instance, SwitchEffect, SwitchInput};
 
 /// More is another test, of patience.
 const MOST_INSTANCES: usize = 12;
@@ -50,152 +48,111 @@ pub(crate) fn run(data: &[u8]) {
 fn config(text: &[u8]) -> Option<Arc<Config>> {
     let machine = Described { config_id: Some("a".to_owned()), ..Described::default() };
     let loaded = load(Path::new("/k.conf"), &MemoryFiles::single("/k.conf", text), &machine);
-    // Groups need more of a driver than this one.
-    let runs = !loaded.is_fatal()
-        && loaded.config.instances.len() <= MOST_INSTANCES
-        && loaded.config.sync_groups.is_empty();
+    let runs = !loaded.is_fatal() && loaded.config.instances.len() <= MOST_INSTANCES;
     runs.then(|| Arc::new(loaded.config))
 }
 
 /// A node without neighbours, whose links are all up and whose scripts all succeed.
 struct Node {
     now: Instant,
-    board: Switchboard,
-    instances: Vec<Member>,
+    machines: Ensemble,
+    /// What each instance has in the kernel.
+    held: BTreeMap<u64, BTreeSet<Place>>,
 }
 
-/// An instance, and what it has in the kernel.
-struct Member {
-    machine: Instance,
-    held: BTreeSet<Place>,
+fn source(config: &VrrpInstance) -> Option<IpAddr> {
+    Some(match config.family {
+        Family::V4 => IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        Family::V6 => IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
+    })
 }
 
 impl Node {
     fn settled(config: &Arc<Config>) -> Option<Self> {
         let now = Instant::ZERO;
-        let board = Switchboard::new(now, config, links(config));
-        let mut node = Self { now, board, instances: Vec::new() };
-        node.carry_out_switch();
-        for config in &config.instances {
-            node.start(config);
-        }
+        let machines = Ensemble::new(now, config, links(config), source);
+        let mut node = Self { now, machines, held: BTreeMap::new() };
+        node.carry_out();
         node.settle().then_some(node)
     }
 
-    fn start(&mut self, config: &Arc<VrrpInstance>) {
-        let source = match config.family {
-            Family::V4 => IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-            Family::V6 => IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
-        };
-        let tracking = self.board.tracking(&config.name);
-        let start = Start {
-            tracking,
-            source: Some(source),
-            word: None,
-            leftovers: Leftovers::Remove,
-            wall: Duration::ZERO,
-        };
-        let machine = Instance::new(self.now, Arc::clone(config), start);
-        let mut member = Member { machine, held: BTreeSet::new() };
-        member.carry_out();
-        self.instances.push(member);
-    }
-
-    /// In the order of the daemon: those that stay, those that are new, and then the others leave.
-    fn reload(&mut self, config: &Arc<Config>) -> Vec<Effect> {
-        let mut said = Vec::new();
-        self.board.handle(self.now, SwitchInput::Reconfigure(Arc::clone(config)));
-        let mut old = std::mem::take(&mut self.instances);
-        for new in &config.instances {
-            let kept = old.iter().position(|member| same_router(member.machine.config(), new));
-            let Some(index) = kept else {
-                self.start(new);
-                continue;
-            };
-            let mut member = old.remove(index);
-            member.machine.handle(self.now, Input::Reconfigure(Arc::clone(new)));
-            member.machine.handle(self.now, Input::Tracking(self.board.tracking(&new.name)));
-            said.extend(member.carry_out());
-            self.instances.push(member);
+    fn reload(&mut self, config: &Arc<Config>) -> Vec<Outcome> {
+        self.machines.reload(self.now, config);
+        let said = self.carry_out();
+        let runs: BTreeSet<u64> = self.machines.instances().map(|(id, _)| id).collect();
+        for (id, held) in self.held.iter().filter(|(id, _)| !runs.contains(id)) {
+            assert!(held.is_empty(), "instance {id} is gone and leaves {held:?}");
         }
-        for mut gone in old {
-            gone.machine.handle(self.now, Input::Stop);
-            gone.carry_out();
-            assert!(gone.held.is_empty(), "{} leaves {:?}", gone.machine.config().name, gone.held);
-        }
-        self.carry_out_switch();
         said
     }
 
     /// Lets timers fire until nobody waits for a master any more; `false` if that takes too long.
     fn settle(&mut self) -> bool {
         for _ in 0..MOST_STEPS {
-            let waits = |member: &Member| matches!(member.machine.state(), State::Init | State::Backup);
-            if !self.instances.iter().any(waits) {
+            let waits =
+                |(_, machine): (u64, &Instance)| matches!(machine.state(), State::Init | State::Backup);
+            if !self.machines.instances().any(waits) {
                 return true;
             }
-            let timers = self.instances.iter().filter_map(|m| m.machine.poll_timeout().map(|(at, _)| at));
-            let Some(next) = timers.chain(self.board.poll_timeout()).min() else { return true };
+            let Some(next) = self.machines.poll_timeout() else { return true };
             self.now = self.now.max(next);
-            self.board.handle_timeout(self.now);
-            self.carry_out_switch();
-            for member in &mut self.instances {
-                member.machine.handle_timeout(self.now);
-                member.carry_out();
-            }
+            self.machines.handle_timeout(self.now);
+            self.carry_out();
             self.check();
         }
         false
     }
 
-    fn carry_out_switch(&mut self) {
-        while let Some(effect) = self.board.poll_effect() {
-            match effect {
-                SwitchEffect::StartScript(run, _) => {
-                    self.board.handle(self.now, SwitchInput::ScriptEnded(run, ExitStatus::Exited(0)));
+    fn carry_out(&mut self) -> Vec<Outcome> {
+        let mut said = Vec::new();
+        while let Some(outcome) = self.machines.poll_outcome() {
+            match &outcome {
+                Outcome::Instance(id, Effect::Addresses(change)) => {
+                    let held = self.held.entry(*id).or_default();
+                    held.extend(change.install.iter().map(place));
+                    held.retain(|held| !change.remove.iter().any(|vip| place(vip) == *held));
                 }
-                SwitchEffect::Tracking(name, tracking) => {
-                    let named = |member: &&mut Member| member.machine.config().name == name;
-                    if let Some(member) = self.instances.iter_mut().find(named) {
-                        member.machine.handle(self.now, Input::Tracking(tracking));
-                        member.carry_out();
-                    }
+                Outcome::Switchboard(SwitchEffect::StartScript(run, _)) => {
+                    let ended = SwitchInput::ScriptEnded(*run, ExitStatus::Exited(0));
+                    self.machines.tell(self.now, ended);
+                    continue;
                 }
-                _ => {}
+                Outcome::Switchboard(_) => continue,
+                Outcome::Instance(..) => {}
             }
+            said.push(outcome);
         }
+        said
     }
 
     /// Nobody but a master has addresses, and it none that are not its own.
     fn check(&self) {
-        for Member { machine, held } in &self.instances {
-            let (config, state) = (machine.config(), machine.state());
+        for (id, machine) in self.machines.instances() {
+            let (config, state, held) = (machine.config(), machine.state(), self.held(id));
             let own: BTreeSet<Place> = config.vips.iter().chain(&config.excluded_vips).map(place).collect();
             assert!(held.is_subset(&own), "{} has {held:?}, of which not all is its own", config.name);
             assert!(state == State::Master || held.is_empty(), "{} in {state} has {held:?}", config.name);
         }
+        for group in self.machines.groups() {
+            let states = group.config.members.iter().map(|name| self.machines.state(name));
+            // A newcomer may wait for a script, and one to a group that is master for its turn.
+            let states: BTreeSet<State> = states.filter(|state| *state != State::Init).collect();
+            let newcomer = group.state == State::Master && states.contains(&State::Master);
+            assert!(states.len() <= 1 || newcomer, "{}: {states:?}", group.config.name);
+        }
+    }
+
+    fn held(&self, id: u64) -> BTreeSet<Place> {
+        self.held.get(&id).cloned().unwrap_or_default()
     }
 
     /// What can be seen of it from outside.
     fn picture(&self) -> Vec<(String, State, u8, BTreeSet<Place>)> {
-        let one = |Member { machine, held }: &Member| {
+        let one = |(id, machine): (u64, &Instance)| {
             let (status, name) = (machine.status(), machine.config().name.clone());
-            (name, status.state, status.priority.get(), held.clone())
+            (name, status.state, status.priority.get(), self.held(id))
         };
-        self.instances.iter().map(one).collect()
-    }
-}
-
-impl Member {
-    fn carry_out(&mut self) -> Vec<Effect> {
-        let effects: Vec<Effect> = std::iter::from_fn(|| self.machine.poll_effect()).collect();
-        for effect in &effects {
-            if let Effect::Addresses(change) = effect {
-                self.held.extend(change.install.iter().map(place));
-                self.held.retain(|held| !change.remove.iter().any(|vip| place(vip) == *held));
-            }
-        }
-        effects
+        self.machines.instances().map(one).collect()
     }
 }
 

@@ -18,6 +18,7 @@ mod border;
 pub mod check;
 mod clock;
 mod daemon;
+mod ensemble;
 mod fault;
 mod frame;
 mod journal;
@@ -35,6 +36,7 @@ mod world;
 
 pub use border::{Border, Faithful, Machine};
 pub use clock::Clock;
+pub use ensemble::{Ensemble, Outcome};
 pub use fault::{Behaviour, Fault, Numbering};
 pub use journal::Journal;
 pub use kernel::{Kernel, Operation};

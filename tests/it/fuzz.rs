@@ -190,6 +190,12 @@ fn file(random: &mut Random) -> String {
         }
         text += "}\n";
     }
+    for name in ["G", "H"].iter().take(random.below(3)) {
+        let members: Vec<&str> = (0..random.below(4)).map(|_| random.choose(&["A", "B", "C", "D"])).collect();
+        text += &format!("vrrp_sync_group {name} {{\ngroup {{\n{}\n}}\n", members.join("\n"));
+        text += random.choose(&["", "sync_group_tracking_weight\n", "track_script {\nc\n}\n"]);
+        text += "}\n";
+    }
     text
 }
 

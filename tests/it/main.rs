@@ -7,6 +7,7 @@ mod catalogue;
 mod cli;
 mod config;
 mod fuzz;
+mod groups;
 mod secrets;
 mod sim;
 mod text_layer;
