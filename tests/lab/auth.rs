@@ -213,7 +213,8 @@ fn whoever_has_no_key_or_another_time_is_not_heard() {
     let stranger = world.lan.machine("stranger", 66).expect("a stranger");
     let key = b"0123456789abcdef0123456789abcdef";
     let begin = SystemTime::now();
-    let send = |packet: Vec<u8>| flood(&stranger, &[packet], 10, Duration::from_millis(300)).expect("sent");
+    // A port of the switch that is new may lose the first.
+    let send = |packet: Vec<u8>| flood(&stranger, &[packet], 20, Duration::from_millis(500)).expect("sent");
 
     send(forged(b"another key of thirty-two bytes!", 1, 0));
     world.a.wait_for_log("(VI_1) invalid authentication HMAC from 10.99.0.2");
@@ -223,7 +224,11 @@ fn whoever_has_no_key_or_another_time_is_not_heard() {
     world.a.wait_for_log("(VI_1) stale authentication trailer from 10.99.0.2, clock skew 6");
     send(forged(key, 1, -60));
     // Of the future it is no more believed than of the past. Told once; counted each time.
-    assert!(counter(&mut world.a, "Stale") >= 4);
+    let counted = |node: &mut Node, key: &str, least: u32| {
+        let enough = wait_for(Duration::from_secs(5), || (counter(node, key) >= least).then_some(()));
+        assert!(enough.is_some(), "{key} are counted: {}", counter(node, key));
+    };
+    counted(&mut world.a, "Stale", 4);
 
     // Last words of a that somebody recorded: they are played again when it is master anew.
     world.a.stop();
@@ -240,8 +245,8 @@ fn whoever_has_no_key_or_another_time_is_not_heard() {
     let again = SystemTime::now();
     send(farewell.bytes[14..].to_vec());
     world.b.wait_for_log("(VI_1) replayed authentication trailer from 10.99.0.1");
-    assert_no_flap(&world, again + Duration::from_millis(400));
-    assert!(counter(&mut world.b, "Replay") >= 2);
+    assert_no_flap(&world, again + Duration::from_millis(600));
+    counted(&mut world.b, "Replay", 2);
 }
 
 #[test]

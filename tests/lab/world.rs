@@ -25,6 +25,9 @@ pub(crate) const SLACK: Duration = Duration::from_millis(700);
 /// What it may add to a time that is only waited for, the start of a daemon in it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long an advert may be on its way through two processes of such a machine.
+const CROSSING: Duration = Duration::from_millis(60);
+
 /// Which daemon a node runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
@@ -215,9 +218,21 @@ impl World {
     }
 
     /// Sources of the adverts with priority > 0 of one virtual router, repetitions left out.
+    ///
+    /// A master that a higher one ends may have an advert on its way while that one's first arrives: a
+    /// single advert less than [`CROSSING`] after the other's is none of a master.
     pub(crate) fn masters(&self, vrid: u8, since: SystemTime) -> Vec<IpAddr> {
         let adverts = self.adverts(vrid, since);
-        let mut masters: Vec<IpAddr> = adverts.iter().filter(|a| a.priority > 0).map(|a| a.from).collect();
+        let adverts: Vec<&Advert> = adverts.iter().filter(|a| a.priority > 0).collect();
+        let crosses = |n: usize| match n.checked_sub(1).and_then(|first| adverts.get(first..first + 3)) {
+            Some([before, advert, after]) => {
+                let late = advert.at.duration_since(before.at).is_ok_and(|late| late < CROSSING);
+                late && before.from == after.from && advert.from != before.from
+            }
+            _ => false,
+        };
+        let kept = (0..adverts.len()).filter(|n| !crosses(*n));
+        let mut masters: Vec<IpAddr> = kept.map(|n| adverts[n].from).collect();
         masters.dedup();
         masters
     }
