@@ -2,7 +2,8 @@
 //!
 //! The pure ring asks, it never looks: a file can be checked for a machine that is not this one.
 
-use crate::types::{IfName, Secret};
+pub use crate::types::Stacked;
+use crate::types::{IfIndex, IfName, MacAddr, Secret};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -28,30 +29,30 @@ pub struct LinkFacts {
     pub ethernet: bool,
     /// It takes multicast.
     pub multicast: bool,
+    /// The kernel's number of it.
+    pub index: Option<IfIndex>,
+    /// Its Ethernet address.
+    pub mac: Option<MacAddr>,
     /// What it is on top of another link, if it is.
     pub stacked: Option<Stacked>,
+    /// The number of the link below, if it is on top of one.
+    pub base: Option<IfIndex>,
 }
 
 impl Default for LinkFacts {
     /// An Ethernet link of unknown size.
     fn default() -> Self {
-        Self { mtu: None, loopback: false, ethernet: true, multicast: true, stacked: None }
+        Self {
+            mtu: None,
+            loopback: false,
+            ethernet: true,
+            multicast: true,
+            index: None,
+            mac: None,
+            stacked: None,
+            base: None,
+        }
     }
-}
-
-/// A link on top of another.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Stacked {
-    /// With a MAC address of its own.
-    Macvlan {
-        /// It hears nothing of its siblings: what `use_vmac` makes.
-        private: bool,
-    },
-    /// With the MAC address of the link below.
-    Ipvlan {
-        /// It switches by MAC address: what `use_ipvlan` makes.
-        l2: bool,
-    },
 }
 
 /// A file that holds a key.

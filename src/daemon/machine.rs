@@ -5,7 +5,8 @@ use crate::config::environment::{
 };
 use crate::daemon::names::NameFiles;
 use crate::daemon::options::Options;
-use crate::sys::{account, link_info};
+use crate::sys::account;
+use crate::sys::netlink::{LinkInfo, link_info, link_names};
 use crate::types::{IfName, Secret};
 use std::fs::OpenOptions;
 use std::io::{self, Read};
@@ -45,18 +46,21 @@ impl Machine {
 
 impl Environment for Machine {
     fn link(&self, name: &IfName) -> Fact<LinkFacts> {
-        let facts = |info: link_info::LinkInfo| LinkFacts {
+        let facts = |info: LinkInfo| LinkFacts {
             mtu: Some(info.mtu),
             loopback: info.loopback,
             ethernet: info.ethernet,
             multicast: info.multicast,
-            stacked: None,
+            index: Some(info.index),
+            mac: info.mac,
+            stacked: info.stacked,
+            base: info.base,
         };
-        fact(link_info::link_info(name).map(|info| info.map(facts)))
+        fact(link_info(name).map(|info| info.map(facts)))
     }
 
     fn link_names(&self) -> Vec<String> {
-        link_info::link_names().unwrap_or_default()
+        link_names().unwrap_or_default()
     }
 
     fn user(&self, name: &str) -> Fact<Account> {

@@ -7,7 +7,6 @@ pub mod clock;
 pub mod deadlines;
 pub mod filesystem;
 pub mod inotify;
-pub mod link_info;
 pub mod local_time;
 pub mod netlink;
 pub mod packet;

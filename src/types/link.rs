@@ -89,3 +89,18 @@ impl fmt::Display for IfIndex {
         self.0.fmt(f)
     }
 }
+
+/// What a link on top of another is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stacked {
+    /// With a MAC address of its own.
+    Macvlan {
+        /// It hears nothing of its siblings: what `use_vmac` makes.
+        private: bool,
+    },
+    /// With the MAC address of the link below.
+    Ipvlan {
+        /// It switches by MAC address: what `use_ipvlan` makes.
+        l2: bool,
+    },
+}

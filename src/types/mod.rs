@@ -14,7 +14,7 @@ mod vrid;
 
 pub use address::{Family, IpNet, MacAddr};
 pub use interval::{AdvertInt, AdvertIntError, master_down_interval, skew_time};
-pub use link::{IfIndex, IfName, IfNameError};
+pub use link::{IfIndex, IfName, IfNameError, Stacked};
 pub use priority::Priority;
 pub use random::Random;
 pub use secret::Secret;

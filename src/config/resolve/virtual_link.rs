@@ -5,7 +5,7 @@ use crate::config::block::{
     GlobalDefs, InstanceDraft, IpvlanDraft, MacOrigin, VirtualLink, VirtualLinkKind, VmacDraft, VrrpInstance,
 };
 use crate::config::diagnostic::Diagnostic;
-use crate::config::environment::Fact;
+use crate::config::environment::{Fact, Stacked};
 use crate::config::schema::Context;
 use crate::config::source::Span;
 use crate::config::value::{AddressDraft, VirtualAddress};
@@ -60,7 +60,7 @@ impl Links {
         let own = match (ipvlan, vmac) {
             (Some(ipvlan), _) => {
                 faults += u32::from(lacks_address(draft, &ipvlan, family, cx));
-                let name = ipvlan.name.unwrap_or_else(|| self.free_name(prefix, vrid, family, cx));
+                let name = ipvlan.name.unwrap_or_else(|| self.free_name(prefix, site, None, cx));
                 let kind = VirtualLinkKind::Ipvlan {
                     mode: ipvlan.mode.unwrap_or_default(),
                     address: ipvlan.address,
@@ -79,7 +79,7 @@ impl Links {
                 let name = match (self.with_mac(base, mac), vmac.name) {
                     (Some(there), _) => there.name.clone(),
                     (None, Some(name)) => name,
-                    (None, None) => self.free_name(prefix, vrid, family, cx),
+                    (None, None) => self.free_name(prefix, site, Some(mac), cx),
                 };
                 let kind = VirtualLinkKind::Vmac { mac, origin };
                 let (group, netlink_notify) = (vmac.group, vmac.netlink_notify);
@@ -159,7 +159,8 @@ impl Links {
             return link.name.clone();
         }
         let prefix = site.global.vmac_addr_prefix.as_deref().or(site.global.vmac_prefix.as_deref());
-        let name = self.free_name(prefix.unwrap_or(PREFIX), site.vrid, family, cx);
+        let site = Site { base, family, ..*site };
+        let name = self.free_name(prefix.unwrap_or(PREFIX), &site, Some(mac), cx);
         self.made.push(VirtualLink {
             name: name.clone(),
             base: base.clone(),
@@ -180,8 +181,10 @@ impl Links {
         self.made.iter().find(|link| link.name == *name)
     }
 
-    /// `vrrp.51`, `vrrp6.51`, `vrrp1.51`, …: the first that nobody has (keepalived: create_vmac_name).
-    fn free_name(&self, prefix: &str, vrid: Vrid, family: Family, cx: &Context<'_>) -> IfName {
+    /// `vrrp.51`, `vrrp6.51`, `vrrp1.51`, …: the first that nobody has, or that a killed daemon has left for us
+    /// (keepalived: create_vmac_name). `mac`: of a VMAC; an ipvlan has none of its own.
+    fn free_name(&self, prefix: &str, site: &Site<'_>, mac: Option<MacAddr>, cx: &Context<'_>) -> IfName {
+        let Site { base, family, vrid, .. } = *site;
         let numbers = std::iter::once(String::new())
             .chain((family == Family::V6).then(|| "6".to_owned()))
             .chain((1u32..).filter(|n| family == Family::V4 || *n != 6).map(|n| n.to_string()));
@@ -195,7 +198,7 @@ impl Links {
         });
         let mut free = names.filter(|name| {
             let ours = self.reserved.contains(name) || self.get(name).is_some();
-            !ours && !occupied(name, cx)
+            !ours && !occupied(name, base, mac, cx)
         });
         free.next().expect("there are more numbers than interfaces")
     }
@@ -264,9 +267,22 @@ pub(super) struct Site<'a> {
     pub(super) global: &'a GlobalDefs,
 }
 
-/// The kernel has a link of this name that is none of ours.
-fn occupied(name: &IfName, cx: &Context<'_>) -> bool {
-    matches!(cx.environment.link(name), Fact::Known(facts) if facts.stacked.is_none())
+/// The kernel has a link of this name that is not the one that would be made.
+fn occupied(name: &IfName, base: &IfName, mac: Option<MacAddr>, cx: &Context<'_>) -> bool {
+    let Fact::Known(facts) = cx.environment.link(name) else { return false };
+    let same_kind = match mac {
+        Some(mac) => {
+            facts.stacked == Some(Stacked::Macvlan { private: true })
+                && facts.mac.is_none_or(|theirs| theirs == mac)
+        }
+        None => facts.stacked == Some(Stacked::Ipvlan { l2: true }),
+    };
+    let same_base = match (facts.base, cx.environment.link(base)) {
+        // What is put on top of such a link is on top of what is below that.
+        (Some(below), Fact::Known(base)) => [base.index, base.base].contains(&Some(below)),
+        _ => true,
+    };
+    !(same_kind && same_base)
 }
 
 fn is_ethernet(base: &IfName, cx: &Context<'_>) -> bool {

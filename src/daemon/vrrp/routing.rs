@@ -238,12 +238,8 @@ mod tests {
     fn links() -> Links {
         let mut links = Links::default();
         links.apply(&Event::LinkAdded(LinkState {
-            index: IfIndex::new(7).unwrap(),
-            name: eth0(),
             up: true,
-            mac: None,
-            mtu: 1500,
-            noarp: false,
+            ..LinkState::new(IfIndex::new(7).unwrap(), eth0())
         }));
         links
     }
@@ -263,7 +259,7 @@ mod tests {
             Change::RemoveRoute(_) => "-",
             Change::AddRule(_) => "+rule",
             Change::RemoveRule(_) => "-rule",
-            Change::Add(_) | Change::Remove(_) => "?",
+            _ => "?",
         };
         changes.iter().map(kind).collect::<Vec<_>>().join(" ")
     }

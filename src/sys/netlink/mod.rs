@@ -1,12 +1,16 @@
-//! rtnetlink: a writer that changes addresses, routes and rules in batches, a monitor that tells what is there.
+//! rtnetlink: a writer that changes addresses, routes, rules and links in batches, a monitor that tells what is there.
 
+mod link;
 mod monitor;
+mod query;
 mod routing;
 mod writer;
 
+pub use link::{LinkKind, NewLink};
 pub use monitor::{Event, LinkState, Monitor, PresentAddress};
+pub use query::{LinkInfo, link_info, link_names};
 pub use routing::{Position, RouteKey, RuleKey};
-pub use writer::{Change, Failure, Writer};
+pub use writer::{Change, Failure, Setting, Writer};
 
 use crate::types::{IfIndex, IpNet};
 use std::net::Ipv4Addr;

@@ -4,8 +4,9 @@
 //! after an overrun tells exactly what was missed, and nothing twice.
 
 use super::KEEPALIVED_PROTOCOL;
+use super::link::{stacking, vrf_of};
 use super::routing::{RouteKey, RuleKey, is_our_route, is_our_rule};
-use crate::types::{IfIndex, IfName, IpNet, MacAddr};
+use crate::types::{IfIndex, IfName, IpNet, MacAddr, Stacked};
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use netlink_packet_core::{NLM_F_MULTIPART, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
@@ -39,6 +40,33 @@ pub struct LinkState {
     pub mtu: u32,
     /// `IFF_NOARP` or loopback: nobody there listens to announcements.
     pub noarp: bool,
+    /// What it is, where it is a macvlan or an ipvlan.
+    pub stacked: Option<Stacked>,
+    /// The number of the link below, where `stacked` is.
+    pub base: Option<IfIndex>,
+    /// The VRF that it is in.
+    pub vrf: Option<IfIndex>,
+    /// Its interface group.
+    pub group: u32,
+}
+
+impl LinkState {
+    /// A link that is down, and of which nothing else is known.
+    #[must_use]
+    pub const fn new(index: IfIndex, name: IfName) -> Self {
+        Self {
+            index,
+            name,
+            up: false,
+            mac: None,
+            mtu: 1500,
+            noarp: false,
+            stacked: None,
+            base: None,
+            vrf: None,
+            group: 0,
+        }
+    }
 }
 
 /// An address on a link.
@@ -355,15 +383,17 @@ fn link_state(message: &LinkMessage) -> Option<LinkState> {
         return None;
     }
     let flags = message.header.flags;
-    let (mut name, mut mac, mut mtu) = (None, None, 0);
+    let (mut name, mut mac, mut mtu, mut group) = (None, None, 0, 0);
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(text) => name = IfName::new(text).ok(),
             LinkAttribute::Address(octets) => mac = octets.as_slice().try_into().ok().map(MacAddr),
             LinkAttribute::Mtu(octets) => mtu = *octets,
+            LinkAttribute::Group(number) => group = *number,
             _ => {}
         }
     }
+    let (stacked, base) = stacking(message).unzip();
     Some(LinkState {
         index: IfIndex::new(message.header.index)?,
         name: name?,
@@ -371,6 +401,10 @@ fn link_state(message: &LinkMessage) -> Option<LinkState> {
         mac,
         mtu,
         noarp: flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback),
+        stacked,
+        base: base.flatten(),
+        vrf: vrf_of(message),
+        group,
     })
 }
 

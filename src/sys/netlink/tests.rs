@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sys::testing::{block_on, in_namespace, ip, link};
-use crate::types::Family;
+use crate::types::{Family, IfName, MacAddr, Stacked};
 use std::net::{IpAddr, Ipv6Addr};
 use std::process::Command;
 
@@ -170,6 +170,73 @@ fn the_monitor_tells_what_is_there_and_what_changes() {
                 if let Event::LinkRemoved(link) = monitor.next().await.unwrap()
                     && link.index == va
                 {
+                    break;
+                }
+            }
+        });
+    });
+}
+
+/// oracle: iproute2's reading of what the kernel stored.
+#[test]
+fn a_macvlan_is_made_set_up_moved_and_removed() {
+    in_namespace(|| {
+        let (base, _) = link("va");
+        let name = IfName::new("vrrp.51").unwrap();
+        let kind = LinkKind::Macvlan(MacAddr([0, 0, 0x5e, 0, 1, 51]));
+        let new = NewLink { name: name.clone(), base, kind, vrf: None, group: 7 };
+        let set = |family, key, value| Change::Set(Setting { family, link: name.clone(), key, value });
+        let mut writer = Writer::open().unwrap();
+        let changes = [
+            Change::MakeLink(new.clone()),
+            set(Family::V4, "arp_ignore", "1"),
+            set(Family::V6, "addr_gen_mode", "1"),
+            Change::RaiseLink(name.clone()),
+            Change::GroupLink(name.clone(), 8),
+        ];
+        assert_eq!(writer.apply(&changes).unwrap(), vec![Ok(()); 5]);
+        let output = Command::new("ip").args(["-d", "link", "show", "dev", "vrrp.51"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let wanted = [
+            "vrrp.51@va",
+            ",UP,",
+            "00:00:5e:00:01:33",
+            "macvlan mode private",
+            "addrgenmode none",
+            "group 8",
+        ];
+        for part in wanted {
+            assert!(text.contains(part), "`{part}` in {text}");
+        }
+        assert_eq!(crate::sys::sysctl::get(Family::V4, &name, "arp_ignore").unwrap(), "1");
+        assert!(!shown("vrrp.51").contains("inet6"), "{}", shown("vrrp.51"));
+        let refused = writer.apply(&[Change::MakeLink(new)]).unwrap().remove(0).unwrap_err();
+        assert_eq!(refused.code, libc::EEXIST);
+        assert_eq!(writer.apply(&[Change::RemoveLink(name.clone())]).unwrap(), [Ok(())]);
+        assert_eq!(
+            writer.apply(&[Change::RemoveLink(name.clone())]).unwrap(),
+            [Ok(())],
+            "it is gone already"
+        );
+        assert_eq!(
+            writer.apply(&[Change::RaiseLink(name)]).unwrap()[0].clone().unwrap_err().code,
+            libc::ENODEV
+        );
+    });
+}
+
+#[test]
+fn the_monitor_tells_what_is_on_top_of_what() {
+    in_namespace(|| {
+        block_on(async {
+            let (base, _) = link("va");
+            let mut monitor = Monitor::open().unwrap();
+            until_synced(&mut monitor).await;
+            ip("link add mv link va type macvlan mode private");
+            loop {
+                if let Event::LinkAdded(link) = monitor.next().await.unwrap() {
+                    let private = Stacked::Macvlan { private: true };
+                    assert_eq!((link.stacked, link.base), (Some(private), Some(base)));
                     break;
                 }
             }

@@ -1,10 +1,13 @@
-//! Changes of addresses, routes and rules, hundreds to a system call, each acknowledged.
+//! Changes of addresses, routes, rules and links, hundreds to a system call, each acknowledged.
 //!
 //! The kernel does its work inside `sendmsg`, in the calling thread: a thousand IPv6 addresses take
 //! it a quarter of a second. So this blocks, and belongs on a thread of its own.
 
+use super::link::{NewLink, named, raising};
 use super::routing::{Position, removal, show_route, show_rule};
 use super::{Address, KEEPALIVED_PROTOCOL};
+use crate::sys::sysctl;
+use crate::types::{Family, IfIndex, IfName};
 use netlink_packet_core::{
     Emitable, ErrorBuffer, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST,
     NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NlasIterator,
@@ -14,6 +17,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
 };
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use netlink_packet_route::route::RouteMessage;
 use netlink_packet_route::rule::RuleMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -49,6 +53,31 @@ pub enum Change {
     AddRule(Box<RuleMessage>),
     /// Remove it; no failure if it is gone.
     RemoveRule(Box<RuleMessage>),
+    /// Make a link on top of another; it is down at first.
+    MakeLink(NewLink),
+    /// Bring a link up.
+    RaiseLink(IfName),
+    /// Put a link into a VRF, or into none.
+    MoveLink(IfName, Option<IfIndex>),
+    /// Set the interface group of a link, which has the kernel report the link in any case.
+    GroupLink(IfName, u32),
+    /// Remove a link; no failure if it is gone.
+    RemoveLink(IfName),
+    /// Change a setting of a link.
+    Set(Setting),
+}
+
+/// A setting of a link under `/proc/sys`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Setting {
+    /// Whether it is IPv4's or IPv6's.
+    pub family: Family,
+    /// The link.
+    pub link: IfName,
+    /// Its name: `arp_ignore`.
+    pub key: &'static str,
+    /// What it is to be.
+    pub value: &'static str,
 }
 
 impl fmt::Display for Change {
@@ -73,6 +102,13 @@ impl fmt::Display for Change {
                 f.write_str("remove ")?;
                 show_rule(f, message)
             }
+            Self::MakeLink(link) => write!(f, "make {}", link.name),
+            Self::RaiseLink(name) => write!(f, "bring {name} up"),
+            Self::MoveLink(name, Some(_)) => write!(f, "put {name} into a VRF"),
+            Self::MoveLink(name, None) => write!(f, "take {name} out of a VRF"),
+            Self::GroupLink(name, group) => write!(f, "put {name} into the interface group {group}"),
+            Self::RemoveLink(name) => write!(f, "remove {name}"),
+            Self::Set(Setting { link, key, value, .. }) => write!(f, "set {key} of {link} to {value}"),
         }
     }
 }
@@ -126,8 +162,15 @@ impl Writer {
     /// The socket failed; what was done by then is unknown.
     pub fn apply(&mut self, changes: &[Change]) -> io::Result<Vec<Result<(), Failure>>> {
         let mut results = Vec::with_capacity(changes.len());
-        for batch in changes.chunks(BATCH) {
-            results.extend(self.apply_batch(batch)?);
+        let is_message = |change: &Change| !matches!(change, Change::Set(_));
+        for run in changes.chunk_by(|a, b| is_message(a) && is_message(b)) {
+            if let [Change::Set(setting)] = run {
+                results.push(setting.apply());
+                continue;
+            }
+            for batch in run.chunks(BATCH) {
+                results.extend(self.apply_batch(batch)?);
+            }
         }
         Ok(results)
     }
@@ -160,6 +203,17 @@ impl Writer {
     }
 }
 
+impl Setting {
+    /// A kernel without IPv6 has nothing to set there.
+    fn apply(&self) -> Result<(), Failure> {
+        match sysctl::set(self.family, &self.link, self.key, self.value) {
+            Err(error) if self.family == Family::V6 && error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Failure { code: error.raw_os_error().unwrap_or(libc::EIO), text: None }),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
 /// An address that is there already was added; one that is gone was removed.
 fn judge(change: &Change, result: Result<(), Failure>) -> Result<(), Failure> {
     match (change, &result) {
@@ -177,6 +231,7 @@ fn judge(change: &Change, result: Result<(), Failure>) -> Result<(), Failure> {
             Ok(())
         }
         (Change::RemoveRule(_), Err(failure)) if failure.code == libc::ENOENT => Ok(()),
+        (Change::RemoveLink(_), Err(failure)) if failure.code == libc::ENODEV => Ok(()),
         _ => result,
     }
 }
@@ -200,6 +255,17 @@ fn request(change: &Change, sequence: u32) -> NetlinkMessage<RouteNetlinkMessage
             (NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewRule((**message).clone()))
         }
         Change::RemoveRule(message) => (0, RouteNetlinkMessage::DelRule((**message).clone())),
+        Change::MakeLink(link) => (NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewLink(link.message())),
+        Change::RaiseLink(name) => (0, RouteNetlinkMessage::NewLink(raising(name))),
+        Change::MoveLink(name, vrf) => {
+            let vrf = LinkAttribute::Controller(vrf.map_or(0, IfIndex::get));
+            (0, RouteNetlinkMessage::NewLink(named(name, [vrf])))
+        }
+        Change::GroupLink(name, group) => {
+            (0, RouteNetlinkMessage::NewLink(named(name, [LinkAttribute::Group(*group)])))
+        }
+        Change::RemoveLink(name) => (0, RouteNetlinkMessage::DelLink(named(name, []))),
+        Change::Set(_) => (0, RouteNetlinkMessage::NewLink(LinkMessage::default())),
     };
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;

@@ -20,7 +20,7 @@ fn links() -> Links {
     let mut links = Links::default();
     for name in ["va", "vb"] {
         let (index, name) = link(name);
-        let state = LinkState { index, name, up: true, mac: None, mtu: 1500, noarp: false };
+        let state = LinkState { up: true, ..LinkState::new(index, name) };
         links.apply(&Event::LinkAdded(state));
     }
     links
