@@ -29,5 +29,5 @@ pub(crate) fn run(data: &[u8]) {
 }
 
 fn dumped(config: &Config) -> String {
-    dump_bfd(config) + &dump(config, &Runtime::default()) + &dump_lvs(config)
+    dump_bfd(config, &Default::default()) + &dump(config, &Runtime::default()) + &dump_lvs(config)
 }

@@ -221,6 +221,7 @@ impl Args {
             dont_fork: self.dont_fork,
             dont_respawn: self.dont_respawn,
             dont_release_vrrp: self.dont_release_vrrp,
+            no_bfd: self.no_bfd,
             release_vips: self.release_vips,
             address_monitoring: self.address_monitoring,
             ignore_sigint: self.ignore_sigint,

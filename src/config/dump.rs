@@ -30,6 +30,8 @@ pub struct Runtime {
     pub sockets: Vec<SocketState>,
     /// Address that each interface sends from, where known: for instances that configure none.
     pub sources: BTreeMap<(IfName, Family), IpAddr>,
+    /// Whether each BFD session is up, by its name.
+    pub sessions: BTreeMap<String, bool>,
 }
 
 /// A virtual router at one moment.
@@ -152,6 +154,33 @@ impl fmt::Display for ScriptInit {
             Self::Done => "unknown",
         })
     }
+}
+
+/// A BFD session at one moment, intervals in microseconds.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SessionRunState {
+    /// Our state and the neighbour's, in keepalived's words.
+    pub states: [String; 2],
+    /// Our discriminator and the neighbour's.
+    pub discriminators: [u32; 2],
+    /// Our diagnostic and the neighbour's, in keepalived's words.
+    pub diagnostics: [String; 2],
+    /// The neighbour's minimal intervals, to send and to receive.
+    pub remote_min: [u32; 2],
+    /// The neighbour wants no periodic packets.
+    pub remote_demand: bool,
+    /// The neighbour's multiplier.
+    pub remote_detect_mult: u8,
+    /// We are waiting for an answer to a poll.
+    pub polling: bool,
+    /// How often we send, and the neighbour.
+    pub intervals: [u32; 2],
+    /// After which silence we take the session for down, and the neighbour.
+    pub detection: [u64; 2],
+    /// When the next packet is due, and when the session expires, as keepalived writes times.
+    pub timers: [Option<String>; 2],
+    /// When the last packet came, written likewise.
+    pub last_seen: Option<String>,
 }
 
 /// A pair of sockets that instances share.
@@ -278,19 +307,21 @@ pub fn dump(config: &Config, runtime: &Runtime) -> String {
         out.section("VRRP Track BFDs");
     }
     for session in heard {
-        session.dump_tracker(&mut out, config);
+        let up = runtime.sessions.get(&session.name).copied().unwrap_or(false);
+        session.dump_tracker(&mut out, config, up);
     }
     out.0
 }
 
-/// What keepalived's BFD process dumps behind the globals. Empty without sessions.
+/// What keepalived's BFD process dumps behind the globals. Empty without sessions; of those that are not in
+/// `running` the configuration alone is shown.
 #[must_use]
-pub fn dump_bfd(config: &Config) -> String {
+pub fn dump_bfd(config: &Config, running: &BTreeMap<String, SessionRunState>) -> String {
     let mut out = Out::default();
     if config.bfd_instances.iter().any(|instance| instance.session.is_some()) {
         out.section("BFD Topology");
         for instance in &config.bfd_instances {
-            instance.dump_session(&mut out);
+            instance.dump_session(&mut out, running.get(&instance.name));
         }
     }
     out.0

@@ -1,5 +1,6 @@
 //! The configuration of this run: read from disk, checked against this machine, reported.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -104,7 +105,7 @@ pub fn read(options: &Options) -> Result<Config, u8> {
 /// log now and then, so that a long dump arrives whole.
 pub fn log_dump(config: &Config, log: &LogHandle) {
     const LINES_AT_A_TIME: usize = 1000;
-    let text = dump_bfd(config) + &dump(config, &Runtime::default()) + &dump_lvs(config);
+    let text = dump_bfd(config, &BTreeMap::new()) + &dump(config, &Runtime::default()) + &dump_lvs(config);
     for (number, line) in text.lines().enumerate() {
         tracing::info!("{line}");
         if number % LINES_AT_A_TIME == LINES_AT_A_TIME - 1 {

@@ -135,6 +135,8 @@ pub struct Options {
     pub dont_respawn: bool,
     /// `-V`: leave virtual addresses in place at the end, and send no priority 0.
     pub dont_release_vrrp: bool,
+    /// `-B`: run no BFD session.
+    pub no_bfd: bool,
     /// `-X`: on leaving MASTER remove the virtual addresses even when we did not add them.
     pub release_vips: bool,
     /// `-a`: log all addresses that come and go.

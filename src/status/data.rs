@@ -34,6 +34,7 @@ pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
         sources: snapshot.instances.iter().filter_map(source).collect(),
         files: snapshot.files.clone(),
         processes: snapshot.processes.iter().map(process).collect(),
+        sessions: snapshot.tracked_sessions.clone(),
     };
     dump(&snapshot.config, &runtime)
 }

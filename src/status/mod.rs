@@ -1,13 +1,16 @@
 //! What the daemon shows of itself, all of it drawn from one [`Snapshot`].
 
+mod bfd;
 mod data;
 mod json;
 mod stats;
 
+pub use bfd::bfd;
 pub use data::data;
 pub use json::json;
 pub use stats::stats;
 
+use crate::bfd::SessionStatus;
 use crate::config::Config;
 use crate::config::dump::SocketState;
 use crate::track::Verdict;
@@ -30,6 +33,10 @@ pub struct Snapshot {
     pub files: BTreeMap<String, i32>,
     /// How many there are of each `vrrp_track_process`, by its name, and whether that is a quorum.
     pub processes: BTreeMap<String, (usize, Verdict)>,
+    /// BFD sessions, in the order of the configuration.
+    pub sessions: Vec<SessionStatus>,
+    /// Whether each BFD session that VRRP hears of is up, by its name.
+    pub tracked_sessions: BTreeMap<String, bool>,
     /// Open sockets.
     pub sockets: Vec<SocketState>,
 }

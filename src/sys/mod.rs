@@ -3,6 +3,7 @@
 //! Knows kernel words (link, address, socket, timer), not VRRP words, and imports `types` only.
 
 pub mod account;
+pub mod bfd_socket;
 pub mod clock;
 pub mod deadlines;
 pub mod filesystem;

@@ -36,6 +36,27 @@ pub enum Notice {
     File(FileNotice),
     /// About processes.
     Process(ProcessNotice),
+    /// About a BFD session.
+    Session(SessionNotice),
+}
+
+/// A BFD session has come up or gone down; `Display` gives keepalived's words.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SessionNotice {
+    /// Name of an instance that tracks it.
+    pub instance: String,
+    /// Its name.
+    pub session: String,
+    /// Up.
+    pub up: bool,
+}
+
+impl fmt::Display for SessionNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { instance, session, up } = self;
+        let state = if *up { "UP" } else { "DOWN" };
+        write!(f, "VRRP_Instance({instance}) Tracked BFD instance {session} is {state}")
+    }
 }
 
 impl fmt::Display for Notice {
@@ -44,6 +65,7 @@ impl fmt::Display for Notice {
             Self::Script(notice) => notice.fmt(f),
             Self::File(notice) => notice.fmt(f),
             Self::Process(notice) => notice.fmt(f),
+            Self::Session(notice) => notice.fmt(f),
         }
     }
 }

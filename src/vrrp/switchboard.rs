@@ -12,13 +12,13 @@ use super::notice::{Fault, GroupNotice};
 use super::sync_group::{Group, GroupReport, GroupSays};
 use crate::config::Config;
 use crate::config::block::{
-    Delivery, StaticObjects, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked, VrrpInstance,
-    VrrpScript,
+    BfdInstance, Delivery, StaticObjects, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked,
+    VrrpInstance, VrrpScript,
 };
 use crate::config::value::{Rule, Weight};
 use crate::track::{
-    Census, Contribution, Definition, ExitStatus, Notice, Reading, ScriptInput, ScriptRun, Signal, Standing,
-    Tracker, TrackerEffect, Verdict,
+    Census, Contribution, Definition, ExitStatus, Notice, Reading, ScriptInput, ScriptRun, SessionNotice,
+    Signal, Standing, Tracker, TrackerEffect, Verdict,
 };
 use crate::types::{IfName, Instant};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -46,6 +46,8 @@ pub struct Followed {
     pub files: Vec<Arc<TrackFile>>,
     /// They are counted whenever their number changes.
     pub processes: Vec<Arc<TrackProcess>>,
+    /// They are run, and whether they are up is told when it changes.
+    pub sessions: Vec<Arc<BfdInstance>>,
 }
 
 /// What the switchboard is told.
@@ -73,6 +75,8 @@ pub enum SwitchInput {
     Told(String, Event),
     /// All instances have stopped.
     Stopped,
+    /// The BFD session of that name is up, or not.
+    Session(String, bool),
     /// The configuration has changed.
     Reconfigure(Arc<Config>),
 }
@@ -129,6 +133,8 @@ pub struct Switchboard {
     runs: BTreeMap<RunId, Tracked>,
     followed: Followed,
     links: BTreeMap<IfName, bool>,
+    /// Whether each BFD session is up; like keepalived we take one for down of which nothing is known yet.
+    sessions: BTreeMap<String, bool>,
     instances: Vec<Listener>,
     groups: Vec<Group>,
     /// Instances have been started.
@@ -152,6 +158,7 @@ impl Switchboard {
             runs: BTreeMap::new(),
             followed: Followed::default(),
             links: links.into_iter().collect(),
+            sessions: BTreeMap::new(),
             instances: Vec::new(),
             tied: BTreeMap::new(),
             groups: Vec::new(),
@@ -244,6 +251,7 @@ impl Switchboard {
                     }
                 });
             }
+            SwitchInput::Session(name, up) => self.on_session(name, up),
             SwitchInput::Reconfigure(config) => {
                 let old: Vec<_> = self.instances.iter().map(|known| Arc::clone(&known.config)).collect();
                 self.set_trackers(now, &config);
@@ -286,6 +294,24 @@ impl Switchboard {
     /// The next thing to do.
     pub fn poll_effect(&mut self) -> Option<SwitchEffect> {
         self.effects.pop_front()
+    }
+
+    fn on_session(&mut self, name: String, up: bool) {
+        let Some(known) = self.sessions.get_mut(&name).filter(|known| **known != up) else { return };
+        *known = up;
+        let tracked = Tracked::Session(name);
+        for index in self.dependents.get(&tracked).into_iter().flatten() {
+            let instance = self.instances[*index].config.name.clone();
+            let notice = SessionNotice { instance, session: tracked.name().to_owned(), up };
+            self.effects.push_back(SwitchEffect::Notice(Notice::Session(notice)));
+        }
+        self.touch(&tracked);
+    }
+
+    /// Whether each BFD session that VRRP hears of is up, by its name.
+    #[must_use]
+    pub fn sessions(&self) -> &BTreeMap<String, bool> {
+        &self.sessions
     }
 
     /// Lets a tracker act, and sees to what comes of it.
@@ -355,8 +381,16 @@ impl Switchboard {
             self.drain(&tracked);
         }
         old.keys().for_each(|tracked| self.abandon(tracked));
-        let followed =
-            Followed { files: config.track_files.clone(), processes: config.track_processes.clone() };
+        let followed = Followed {
+            files: config.track_files.clone(),
+            processes: config.track_processes.clone(),
+            sessions: config.bfd_instances.clone(),
+        };
+        let known = std::mem::take(&mut self.sessions);
+        let heard = config.bfd_instances.iter().filter(|session| session.tells_vrrp);
+        self.sessions = heard
+            .map(|session| (session.name.clone(), known.get(&session.name).copied().unwrap_or(false)))
+            .collect();
         if followed != self.followed {
             self.followed = followed.clone();
             self.effects.push_back(SwitchEffect::Follow(followed));
@@ -434,6 +468,10 @@ impl Switchboard {
         if let Tracked::Interface(link) = tracked {
             let up = self.links.get(link).copied().unwrap_or(false);
             return Some(Standing::Verdict(if up { Verdict::Good } else { Verdict::Bad }));
+        }
+        if let Tracked::Session(name) = tracked {
+            let verdict = |up: &bool| Standing::Verdict(if *up { Verdict::Good } else { Verdict::Bad });
+            return self.sessions.get(name).map(verdict);
         }
         self.trackers.get(tracked).map(Tracker::standing)
     }
@@ -613,7 +651,11 @@ mod tests {
     #[test]
     fn files_and_processes_are_asked_for_and_waited_for() {
         let mut board = board(&followed());
-        let wanted = Followed { files: followed().track_files, processes: followed().track_processes };
+        let wanted = Followed {
+            files: followed().track_files,
+            processes: followed().track_processes,
+            sessions: Vec::new(),
+        };
         assert_eq!(drain(&mut board), [SwitchEffect::Follow(wanted)]);
         assert_eq!(board.tracking("C").pending, 2);
         board.handle(ms(1), file(10));

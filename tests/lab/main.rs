@@ -8,6 +8,7 @@ mod world;
 
 mod auth;
 mod bad_files;
+mod bfd;
 mod catalogue;
 mod config;
 mod election;

@@ -7,7 +7,7 @@
 use super::tracking::{Tracked, dump_tracking};
 use crate::config::Config;
 use crate::config::diagnostic::{Class, Diagnostic};
-use crate::config::dump::{Out, field, object};
+use crate::config::dump::{Out, SessionRunState, field, object};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, NameRules, keywords};
 use crate::config::source::Span;
@@ -386,7 +386,7 @@ impl BfdDraft {
 
 impl BfdInstance {
     /// As keepalived's BFD process dumps it.
-    pub(in crate::config) fn dump_session(&self, out: &mut Out) {
+    pub(in crate::config) fn dump_session(&self, out: &mut Out, run: Option<&SessionRunState>) {
         let Some(session) = &self.session else { return };
         let yes_no = |value: bool| if value { "Yes" } else { "No" };
         object!(out, "BFD Instance = {}", self.name);
@@ -404,14 +404,51 @@ impl BfdInstance {
         field!(out, "passive = {}", session.passive);
         field!(out, "send event to VRRP process = {}", yes_no(self.tells_vrrp));
         field!(out, "send event to checker process = {}", yes_no(self.tells_checkers));
+        if let Some(run) = run {
+            dump_run_state(out, run);
+        }
     }
 
     /// As keepalived's VRRP process dumps it.
-    pub(in crate::config) fn dump_tracker(&self, out: &mut Out, config: &Config) {
+    pub(in crate::config) fn dump_tracker(&self, out: &mut Out, config: &Config, up: bool) {
         object!(out, "VRRP Track BFD = {}", self.name);
         field!(out, "Weight = {}", self.weight);
-        field!(out, "Bfd is down");
+        field!(out, "Bfd is {}", if up { "up" } else { "down" });
         field!(out, "Tracking VRRP instances :");
         dump_tracking(out, config, &Tracked::Session(self.name.clone()));
+    }
+}
+
+/// Without the addresses of keepalived's threads.
+fn dump_run_state(out: &mut Out, run: &SessionRunState) {
+    for (name, at) in ["sands_out", "sands_exp"].iter().zip(&run.timers) {
+        field!(out, "{name} = {}", at.as_deref().unwrap_or("[disabled]"));
+    }
+    let sides = ["local", "remote"];
+    for (side, state) in sides.iter().zip(&run.states) {
+        field!(out, "{side} state = {state}");
+    }
+    for (side, discriminator) in sides.iter().zip(run.discriminators) {
+        field!(out, "{side} discriminator = {discriminator:#x}");
+    }
+    for (side, diagnostic) in sides.iter().zip(&run.diagnostics) {
+        field!(out, "{side} diag = {diagnostic}");
+    }
+    let [min_tx, min_rx] = run.remote_min;
+    field!(out, "remote min tx intv = {min_tx} us");
+    field!(out, "remote min rx intv = {min_rx} us");
+    field!(out, "local demand = 0");
+    field!(out, "remote demand = {}", u8::from(run.remote_demand));
+    field!(out, "remote detect multiplier = {}", run.remote_detect_mult);
+    field!(out, "{}poll, !final", if run.polling { "" } else { "!" });
+    for (side, interval) in sides.iter().zip(run.intervals) {
+        field!(out, "{side} tx intv = {interval} us");
+    }
+    for (side, detection) in sides.iter().zip(run.detection) {
+        field!(out, "{side} detection time = {detection} us");
+    }
+    match &run.last_seen {
+        Some(at) => field!(out, "last seen = {at}"),
+        None => field!(out, "last_seen = [never]"),
     }
 }

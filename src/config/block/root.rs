@@ -56,7 +56,7 @@ keywords! {
     "track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(track_file(n, cx)), "a file whose number moves priorities";
     "vrrp_track_file" Block(&TRACK_FILE) "NAME {…}" "" "" => |d, n, cx| d.add_file(vrrp_track_file(n, cx)), "deprecated spelling of `track_file`";
     "vrrp_track_process" Block(&VRRP_TRACK_PROCESS) "NAME {…}" "" "" => |d, n, cx| d.add_process(vrrp_track_process(n, cx)), "processes that must run, or that move priorities";
-    "bfd_instance" Block(&BFD_INSTANCE) "NAME {…}" "one name of at most 31 bytes, used once" "" => session, "a BFD session with a neighbour", NotYet("no session runs, and nothing is tracked by it");
+    "bfd_instance" Block(&BFD_INSTANCE) "NAME {…}" "one name of at most 31 bytes, used once" "" => session, "a BFD session with a neighbour", Differs("it lives in the VRRP process, has no pid file, and its lines are logged under that name");
     "virtual_server" Foreign "ADDRESS [PORT] | fwmark N | group NAME {…}" "" "" => |_, _, _| {}, "a service and the machines behind it";
     "virtual_server_group" Foreign "NAME {…}" "" "" => |_, _, _| {}, "addresses and firewall marks that one virtual server stands for";
     "SSL" Foreign "{…}" "" "" => |_, _, _| {}, "settings of the TLS client of `SSL_GET`";

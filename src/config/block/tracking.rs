@@ -137,7 +137,7 @@ pub(in crate::config) trait Tracks: Sized + 'static {
         "track_script" Entries "{ SCRIPT [weight N [reverse|noreverse]] }" "-253 to 253" "none" => |d, n, cx| d.trackers().read(TrackKind::Script, n, cx), "scripts that must succeed, or that move the priority";
         "track_file" Entries "{ FILE [weight N [reverse|noreverse]] }" "-254 to 254" "none" => |d, n, cx| d.trackers().read(TrackKind::File, n, cx), "files whose number moves the priority, or must be 0";
         "track_process" Entries "{ PROCESS [weight N [reverse|noreverse]] }" "-254 to 254" "none" => |d, n, cx| d.trackers().read(TrackKind::Process, n, cx), "processes that must run, or that move the priority";
-        "track_bfd" Entries "{ SESSION [weight N [reverse|noreverse]] }" "-253 to 253" "none" => |d, n, cx| d.trackers().read(TrackKind::Session, n, cx), "BFD sessions that must be up, or that move the priority", NotYet("no BFD session moves a priority or causes FAULT");
+        "track_bfd" Entries "{ SESSION [weight N [reverse|noreverse]] }" "-253 to 253" "none" => |d, n, cx| d.trackers().read(TrackKind::Session, n, cx), "BFD sessions that must be up, or that move the priority";
     };
 }
 

@@ -3,6 +3,7 @@
 //! One task owns the view of the links and tells the switchboard of all that is not an instance's own affair
 //! (`coupling` has the rest). It never waits for an instance except where a reload or the end must be whole.
 
+use super::bfd::Verdicts;
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, place};
 use super::promotion::Promotion;
@@ -63,6 +64,7 @@ pub(super) struct Coordinator {
     keep_addresses: bool,
     promotion: Promotion,
     statics: Statics,
+    verdicts: Verdicts,
 }
 
 /// An instance as the coordinator knows it.
@@ -85,6 +87,7 @@ impl Handle {
 /// What the coordinator starts from.
 pub(super) struct Setup {
     pub(super) shared: Rc<Shared>,
+    pub(super) verdicts: Verdicts,
     pub(super) config: Arc<Config>,
     pub(super) events: mpsc::Receiver<Event>,
     pub(super) commands: mpsc::Receiver<Command>,
@@ -95,7 +98,7 @@ pub(super) struct Setup {
 impl Coordinator {
     /// Waits until the links are known; `None` when nobody will ever tell.
     pub(super) async fn new(setup: Setup) -> Option<Self> {
-        let Setup { shared, config, mut events, commands, respawned, keep_addresses } = setup;
+        let Setup { shared, verdicts, config, mut events, commands, respawned, keep_addresses } = setup;
         loop {
             match events.recv().await? {
                 Event::Synced => break,
@@ -121,6 +124,7 @@ impl Coordinator {
             starts_at: None,
             keep_addresses,
             promotion: Promotion::default(),
+            verdicts,
         })
     }
 
@@ -157,6 +161,7 @@ impl Coordinator {
                     Some(event) => self.on_events(event),
                     None => return End::Broken,
                 },
+                input = self.verdicts.next() => self.shared.coupling.handle(input),
                 () = self.shared.deadlines.sleep_until(next) => self.on_time(),
                 Some(done) = self.statics.next_done() => self.shared.tell_failures("", &done.failures),
                 Some(ended) = self.tasks.join_next_with_id() => self.on_ended(ended),
@@ -296,8 +301,10 @@ impl Coordinator {
         let board = &self.shared.coupling;
         let (scripts, groups) = board.ask(|board| (board.scripts(), board.groups()));
         let (files, processes) = board.ask(|board| (board.files(), board.processes()));
+        let tracked_sessions = board.ask(|board| board.sessions().clone());
+        let sessions = self.shared.bfd.status().await;
         let config = Arc::clone(&self.config);
-        Snapshot { config, instances, groups, scripts, files, processes, sockets }
+        Snapshot { config, instances, groups, scripts, files, processes, sessions, tracked_sessions, sockets }
     }
 
     /// Each open socket with the instances that share it, in the order of the configuration.
@@ -603,6 +610,7 @@ impl Coordinator {
             self.tasks.abort_all();
             return End::Stopped;
         }
+        self.shared.bfd.stop().await;
         for handle in &self.instances {
             stop_instance(handle, |confirm| Control::Confirmed(Input::Stop, confirm)).await;
         }

@@ -98,6 +98,7 @@ impl Shared {
                     self.tell_service(ToService::SignalScript(run, signal));
                 }
                 SwitchEffect::Follow(followed) => {
+                    self.bfd.follow(followed.sessions.clone());
                     // Without its thread nothing is found, and that is what the trackers then say.
                     let _ = self.trackers.send(followed);
                 }

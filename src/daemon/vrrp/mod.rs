@@ -4,6 +4,7 @@
 //! protocol thread ── real-time class where permitted; nothing on it ever blocks
 //!  ├─ coordinator    Switchboard, links, reload, stop
 //!  ├─ task × n       one Instance each, and its effects
+//!  ├─ BFD            all sessions, and their sockets
 //!  ├─ receiver × m   one per shared socket
 //!  └─ announcer, deadline queue
 //! writer thread   ── changes of addresses, routes and rules, blocking
@@ -13,6 +14,7 @@
 //! ```
 
 mod announcer;
+mod bfd;
 mod coordinator;
 mod coupling;
 mod inbox;
@@ -39,6 +41,7 @@ use crate::track::Signal;
 use crate::types::{Priority, State};
 use crate::vrrp::{Event, Followed, Notification, RunId, SwitchInput};
 use announcer::{Announcer, Pace};
+use bfd::Bfd;
 use coordinator::{Coordinator, End, Setup};
 use coupling::Coupling;
 use kernel::Kernel;
@@ -111,6 +114,7 @@ struct Shared {
     announcer: Announcer,
     kernel: Kernel,
     coupling: Coupling,
+    bfd: Bfd,
     service: mpsc::UnboundedSender<ToService>,
     trackers: mpsc::UnboundedSender<Followed>,
 }
@@ -160,7 +164,7 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
     let (to_service, from_protocol) = mpsc::unbounded_channel();
     let detail = options.log.detail > 0;
     let process = config.global.vrrp_process.clone();
-    let keep_addresses = options.dont_release_vrrp;
+    let (keep_addresses, no_bfd) = (options.dont_release_vrrp, options.no_bfd);
     let (to_trackers, followed) = mpsc::unbounded_channel();
     trackers::start(config.global.buffers.process, followed, commands.clone(), respawned)?;
     let service = service::start(service::Setup {
@@ -182,6 +186,7 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
         trackers: to_trackers,
         respawned,
         keep_addresses,
+        no_bfd,
     });
     if service.join().is_err() {
         tracing::error!("the service thread failed by an internal error");
@@ -235,11 +240,12 @@ struct Protocol {
     trackers: mpsc::UnboundedSender<Followed>,
     respawned: bool,
     keep_addresses: bool,
+    no_bfd: bool,
 }
 
 /// Runs all instances on the calling thread until the end.
 fn run_protocol(protocol: Protocol) -> io::Result<End> {
-    let Protocol { config, commands, service, trackers, respawned, keep_addresses } = protocol;
+    let Protocol { config, commands, service, trackers, respawned, keep_addresses, no_bfd } = protocol;
     let kernel = Kernel::start()?;
     let events = kernel::watch()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
@@ -255,6 +261,7 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
         let ledger = RefCell::default();
         let routing = RefCell::default();
         let coupling = Coupling::default();
+        let (bfd, verdicts) = Bfd::start(deadlines.clone(), !no_bfd);
         let shared = Rc::new(Shared {
             deadlines,
             links,
@@ -264,10 +271,11 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
             announcer,
             kernel,
             coupling,
+            bfd,
             service,
             trackers,
         });
-        let setup = Setup { shared, config, events, commands, respawned, keep_addresses };
+        let setup = Setup { shared, verdicts, config, events, commands, respawned, keep_addresses };
         let coordinator = async {
             match Coordinator::new(setup).await {
                 Some(coordinator) => coordinator.run().await,

@@ -183,6 +183,9 @@ impl Service {
                 let name = self.identity.data_file("keepalived", global);
                 let place = dump_file::place(global.files.state_dump_file.as_deref(), &name, "");
                 self.dump(&place, |snapshot| status::data(snapshot, &wall_stamp)).await;
+                if self.config.bfd_instances.iter().any(|instance| instance.session.is_some()) {
+                    self.dump_sessions().await;
+                }
             }
             Request::Stats => {
                 tracing::info!("Printing VRRP stats for process({pid}) on signal");
@@ -201,6 +204,14 @@ impl Service {
             }
             Request::ChildEnded => {}
         }
+    }
+
+    async fn dump_sessions(&self) {
+        tracing::info!("Printing BFD data for process({}) on signal", std::process::id());
+        let global = &self.config.global;
+        let name = self.identity.data_file("keepalived_bfd", global);
+        let place = dump_file::place(global.files.state_dump_file.as_deref(), &name, "_bfd");
+        self.dump(&place, |snapshot| status::bfd(snapshot, &wall_stamp)).await;
     }
 
     async fn dump_stats(&self) {

@@ -58,6 +58,7 @@ fn start(config: &Arc<Config>, respawned: bool) -> Node {
             trackers: mpsc::unbounded_channel().0,
             respawned,
             keep_addresses: false,
+            no_bfd: false,
         })
     });
     Node { commands, service, thread }

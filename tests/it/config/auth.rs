@@ -2,6 +2,7 @@
 //! key is ever shown.
 
 use super::{instance, loaded, machine, said};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use vrrpd::config::block::{Auth, AuthHmac, Freshness, HmacMode};
 use vrrpd::config::dump::{Runtime, dump, dump_bfd};
@@ -202,7 +203,7 @@ fn sessions_are_dumped_word_for_word() {
     let sources = [((eth0, Family::V4), "10.99.0.1".parse().unwrap())].into();
     let ours = dump(&loaded.config, &Runtime { sources, ..Runtime::default() });
     let ours = ours.split_once("------< VRRP Topology").map_or("", |(_, rest)| rest);
-    let ours = format!("------< VRRP Topology{ours}{}", dump_bfd(&loaded.config));
+    let ours = format!("------< VRRP Topology{ours}{}", dump_bfd(&loaded.config, &BTreeMap::new()));
     assert_eq!(ours, include_str!("bfd.txt"));
 }
 
