@@ -674,6 +674,69 @@ mod tests {
         assert_eq!(board.poll_timeout(), None);
     }
 
+    /// `D` with a session at weight -20 and `E` with it as a fault.
+    fn with_session() -> Config {
+        let session = BfdInstance {
+            name: "s".into(),
+            session: None,
+            weight: Weight::default(),
+            tells_vrrp: true,
+            tells_checkers: false,
+        };
+        let instance = |name: &str, weight| VrrpInstance {
+            name: name.into(),
+            track: vec![tracked(Tracked::Session("s".into()), weight)],
+            ..sample()
+        };
+        Config {
+            bfd_instances: vec![Arc::new(session)],
+            instances: vec![Arc::new(instance("D", -20)), Arc::new(instance("E", 0))],
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn a_session_is_down_until_it_is_up_and_each_change_is_told_once() {
+        let lines = |effects: &[SwitchEffect]| {
+            let notices = effects.iter().filter_map(|effect| match effect {
+                SwitchEffect::Notice(notice) => Some(notice.to_string()),
+                _ => None,
+            });
+            notices.collect::<Vec<_>>()
+        };
+        let mut board = board(&with_session());
+        drain(&mut board);
+        assert_eq!((board.tracking("D").weight, board.tracking("E").faults.len()), (-20, 1));
+        board.handle(ms(1), SwitchInput::Session("s".into(), true));
+        let up = drain(&mut board);
+        assert_eq!(told(&up), [("D", 0, 0, 0), ("E", 0, 0, 0)]);
+        assert_eq!(
+            lines(&up),
+            [
+                "VRRP_Instance(D) Tracked BFD instance s is UP",
+                "VRRP_Instance(E) Tracked BFD instance s is UP"
+            ]
+        );
+        // The same again, and one that nobody has configured.
+        board.handle(ms(2), SwitchInput::Session("s".into(), true));
+        board.handle(ms(2), SwitchInput::Session("t".into(), true));
+        assert_eq!(drain(&mut board), []);
+        board.handle(ms(3), SwitchInput::Session("s".into(), false));
+        let down = drain(&mut board);
+        assert_eq!(told(&down), [("D", -20, 0, 0), ("E", 0, 1, 0)]);
+        assert!(lines(&down)[0].ends_with("s is DOWN"));
+    }
+
+    #[test]
+    fn a_reload_keeps_what_is_known_of_a_session() {
+        let mut board = board(&with_session());
+        board.handle(ms(1), SwitchInput::Session("s".into(), true));
+        drain(&mut board);
+        board.handle(ms(2), SwitchInput::Reconfigure(Arc::new(with_session())));
+        assert_eq!(told(&drain(&mut board)), []);
+        assert!(board.sessions()["s"] && board.tracking("E").faults.is_empty());
+    }
+
     #[test]
     fn a_reload_asks_again_only_for_what_has_changed_and_moves_nothing_by_itself() {
         let mut board = board(&followed());

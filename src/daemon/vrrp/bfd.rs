@@ -284,7 +284,8 @@ impl Task {
         let retried = self.retry.take().is_some();
         for session in self.wanted.clone() {
             let port = (Family::of(session.neighbor), session.multihop);
-            if !self.receivers.contains_key(&port) {
+            let open = self.receivers.contains_key(&port);
+            if !open {
                 let number = if session.multihop { MULTIHOP_PORT } else { PORT };
                 match Receiver::open(port.0, number) {
                     Ok(receiver) => drop(self.receivers.insert(port, receiver)),
