@@ -37,9 +37,9 @@ pub use source::{FileSource, SourceMap};
 pub use usage::{Usage, Use, usage};
 
 use block::{
-    BfdInstance, GarpGroup, GlobalDefs, Linkbeat, SslSettings, StaticObjects, SyncGroup, TrackEntry,
-    TrackFile, TrackProcess, Tracked, UpDownDelays, VirtualServer, VirtualServerGroup, VrrpInstance,
-    VrrpScript, combined,
+    BfdInstance, GarpGroup, GlobalDefs, Linkbeat, ProcessDefs, SslSettings, StaticObjects, SyncGroup,
+    TrackEntry, TrackFile, TrackProcess, Tracked, UpDownDelays, VirtualServer, VirtualServerGroup,
+    VrrpInstance, VrrpScript, combined,
 };
 use std::sync::Arc;
 
@@ -93,6 +93,16 @@ impl Config {
     #[must_use]
     pub fn instance(&self, name: &str) -> Option<&Arc<VrrpInstance>> {
         self.instances.iter().find(|instance| instance.name == name)
+    }
+
+    /// How the process that runs virtual routers, and BFD sessions where there are any, is to be.
+    #[must_use]
+    pub fn protocol_process(&self) -> ProcessDefs {
+        let GlobalDefs { vrrp_process, bfd_process, .. } = &self.global;
+        match self.bfd_instances.is_empty() {
+            true => vrrp_process.clone(),
+            false => vrrp_process.also_for(bfd_process),
+        }
     }
 
     /// The sync group of an instance.

@@ -546,7 +546,7 @@ impl Supervisor {
 
     /// In the child.
     fn become_vrrp(&self, parent: u32, parent_link: ParentLink, runner: SeqPacket) -> u8 {
-        let process = &self.config.global.vrrp_process;
+        let process = &self.config.protocol_process();
         let begin = || {
             if let Some(name) = &process.name {
                 process::set_own_name(name);

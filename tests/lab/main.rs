@@ -1,6 +1,6 @@
 //! The lab: the real binary in network namespaces, with real peers.
 //!
-//! Needs root, keepalived, nginx, tshark, nft, killall and ps; a test that misses one says so and fails.
+//! Needs root, keepalived, nginx, tshark, nft, killall, ps and FRR; a test that misses one says so and fails.
 
 #[allow(dead_code)]
 mod net;

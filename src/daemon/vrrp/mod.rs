@@ -163,7 +163,7 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
     let (commands, receiver) = mpsc::channel(WAITING_COMMANDS);
     let (to_service, from_protocol) = mpsc::unbounded_channel();
     let detail = options.log.detail > 0;
-    let process = config.global.vrrp_process.clone();
+    let process = config.protocol_process();
     let (keep_addresses, no_bfd) = (options.dont_release_vrrp, options.no_bfd);
     let (to_trackers, followed) = mpsc::unbounded_channel();
     trackers::start(config.global.buffers.process, followed, commands.clone(), respawned)?;

@@ -75,7 +75,7 @@ keywords! {
     "process_names" Flag "" "" "off" => process_names, "processes are called keepalived_vrrp, keepalived_lvs and keepalived_bfd";
     "process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.process_name, n, cx), "name of the parent";
     "vrrp_process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.vrrp_process.name, n, cx), "name of the VRRP process";
-    "bfd_process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.bfd_process.name, n, cx), "name of the BFD process", NotYet("no BFD session runs");
+    "bfd_process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.bfd_process.name, n, cx), "name of the BFD process", Differs("BFD has no process of its own, and that of VRRP has its own name");
     "use_symlink_paths" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.use_symlink_paths, n), "run scripts by the path that is written, not by what it leads to", NotYet("symbolic links are resolved");
     "set_supplementary_groups" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.set_supplementary_groups, n), "scripts have all groups of their user", NotYet("scripts have the one group of their user");
     "startup_script" Optional "COMMAND [USER [GROUP]]" "" "none" => scripts::startup, "runs once, before anything else";
@@ -90,12 +90,12 @@ keywords! {
     "vrrp_cpu_affinity" Optional "CPU…" "" "all" => |d, n, cx| process::cpu_affinity(&mut d.defs.vrrp_process, "vrrp", n, cx), "CPUs that it may use", Differs("it is taken when the process starts, not on a reload");
     "vrrp_rlimit_rttime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.vrrp_process, "vrrp", n, cx), "longest real-time run of it without a pause";
     "vrrp_rlimit_rtime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.vrrp_process, "vrrp", n, cx), "deprecated spelling of `vrrp_rlimit_rttime`";
-    "bfd_priority" Optional "N" "-20 to 19" "0" => |d, n, cx| process::priority(&mut d.defs.bfd_process, "bfd", n, cx), "nice value of the BFD process", NotYet("no BFD session runs");
-    "bfd_no_swap" Flag "" "" "off" => |d, _, _| d.defs.bfd_process.no_swap = true, "lock its memory", NotYet("no BFD session runs");
-    "bfd_rt_priority" Optional "N" "1 to 99" "none" => |d, n, cx| process::rt_priority(&mut d.defs.bfd_process, "bfd", n, cx), "its real-time priority", NotYet("no BFD session runs");
-    "bfd_cpu_affinity" Optional "CPU…" "" "all" => |d, n, cx| process::cpu_affinity(&mut d.defs.bfd_process, "bfd", n, cx), "CPUs that it may use", NotYet("no BFD session runs");
-    "bfd_rlimit_rttime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.bfd_process, "bfd", n, cx), "longest real-time run of it without a pause", NotYet("no BFD session runs");
-    "bfd_rlimit_rtime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.bfd_process, "bfd", n, cx), "deprecated spelling of `bfd_rlimit_rttime`", NotYet("no BFD session runs");
+    "bfd_priority" Optional "N" "-20 to 19" "0" => |d, n, cx| process::priority(&mut d.defs.bfd_process, "bfd", n, cx), "nice value of the BFD process", Differs("BFD runs in the VRRP process, which takes the more urgent of both values");
+    "bfd_no_swap" Flag "" "" "off" => |d, _, _| d.defs.bfd_process.no_swap = true, "lock its memory", Differs("BFD runs in the VRRP process, whose memory is locked then");
+    "bfd_rt_priority" Optional "N" "1 to 99" "none" => |d, n, cx| process::rt_priority(&mut d.defs.bfd_process, "bfd", n, cx), "its real-time priority", Differs("BFD runs in the VRRP process, which takes the more urgent of both values");
+    "bfd_cpu_affinity" Optional "CPU…" "" "all" => |d, n, cx| process::cpu_affinity(&mut d.defs.bfd_process, "bfd", n, cx), "CPUs that it may use", Differs("BFD runs in the VRRP process, and goes by `vrrp_cpu_affinity`");
+    "bfd_rlimit_rttime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.bfd_process, "bfd", n, cx), "longest real-time run of it without a pause", Differs("BFD runs in the VRRP process; it can raise `vrrp_rlimit_rttime`, where that is given");
+    "bfd_rlimit_rtime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.bfd_process, "bfd", n, cx), "deprecated spelling of `bfd_rlimit_rttime`", Differs("BFD runs in the VRRP process; it can raise `vrrp_rlimit_rttime`, where that is given");
     "default_interface" Optional "INTERFACE" "" "eth0" => default_interface, "interface of static addresses that name none", NotYet("there are no static addresses");
     "disable_local_igmp" Flag "" "" "off" => |d, _, _| d.defs.disable_local_igmp = true, "the kernel does not report link-local groups", NotYet("the kernel reports as it likes");
     "vrrp_min_garp" Optional "[BOOL]" "" "off" => inherited::min_garp, "one message for each event: changes what has been left as it is so far";

@@ -52,6 +52,21 @@ impl Default for AutoPriority {
 }
 
 impl ProcessDefs {
+    /// Of a process that does the work of `other` as well: it is as urgent as the more urgent of both. The
+    /// name and the CPUs are its own.
+    #[must_use]
+    pub fn also_for(&self, other: &Self) -> Self {
+        Self {
+            name: self.name.clone(),
+            priority: self.priority.min(other.priority),
+            no_swap: self.no_swap || other.no_swap,
+            rt_priority: self.rt_priority.max(other.rt_priority),
+            cpu_affinity: self.cpu_affinity.clone(),
+            // Without one of its own it has more time than keepalived's other processes have.
+            rlimit_rttime: self.rlimit_rttime.map(|own| own.max(other.rlimit_rttime.unwrap_or(own))),
+        }
+    }
+
     /// `process` as keepalived's dump calls it: `VRRP`, `Checker`, `BFD`.
     pub(super) fn dump(&self, out: &mut Out, process: &str) {
         object!(out, "{process} process priority = {}", self.priority);
@@ -196,5 +211,25 @@ pub(super) fn min_auto_priority_delay(slot: &mut AutoPriority, node: &Node, cx: 
     let text = format!("min_auto_priority_delay '{word}' must be in [1, {MOST}] - ignoring");
     if let Some(micros) = cx.integer(word, 1..=MOST, Junk::Tolerated, Otherwise::ignored(text)) {
         slot.delay = Duration::from_micros(micros.unsigned_abs());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_with_more_to_do_is_as_urgent_as_the_more_urgent_of_both() {
+        let vrrp = ProcessDefs { rt_priority: Some(5), priority: -3, ..ProcessDefs::default() };
+        let bfd = ProcessDefs { no_swap: true, ..ProcessDefs::default() };
+        let both = ProcessDefs { no_swap: true, ..vrrp.clone() };
+        assert_eq!((vrrp.also_for(&bfd), bfd.also_for(&vrrp)), (both.clone(), both));
+        let limited =
+            |ms| ProcessDefs { rlimit_rttime: Some(Duration::from_millis(ms)), ..ProcessDefs::default() };
+        assert_eq!(limited(1).also_for(&limited(2)), limited(2));
+        assert_eq!(limited(1).also_for(&ProcessDefs::default()), limited(1));
+        assert_eq!(ProcessDefs::default().also_for(&limited(1)), ProcessDefs::default());
+        let named = ProcessDefs { name: Some("b".into()), cpu_affinity: vec![1], ..ProcessDefs::default() };
+        assert_eq!(vrrp.also_for(&named), vrrp);
     }
 }
