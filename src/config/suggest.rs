@@ -21,8 +21,8 @@ pub(super) fn spelling<'c>(word: &str, candidates: impl IntoIterator<Item = &'c 
     let limit = (plain.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (distance(word, &plain, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= limit && *distance < candidate.chars().count())
+        .filter_map(|candidate| Some((distance(word, &plain, candidate, limit)?, candidate)))
+        .filter(|(distance, candidate)| *distance < candidate.chars().count())
         // Of two that are equally near, the one that begins alike: `of` is `off` rather than `on`.
         .min_by_key(|(distance, candidate)| (*distance, Reverse(common_beginning(&plain, candidate))))
         .map(|(_, candidate)| candidate)
@@ -37,9 +37,15 @@ fn plain(word: &str) -> String {
     word.to_ascii_lowercase().replace('-', "_")
 }
 
-fn distance(word: &str, plain_word: &str, candidate: &str) -> usize {
+/// How far a candidate is from a word, if that is no more than `limit`.
+fn distance(word: &str, plain_word: &str, candidate: &str, limit: usize) -> Option<usize> {
+    // A difference in length is a distance; with a thousand keywords to try, it pays to look at that first.
+    if word.chars().count().abs_diff(candidate.chars().count()) > limit {
+        return None;
+    }
     let exact = strsim::damerau_levenshtein(word, candidate);
-    exact.min(strsim::damerau_levenshtein(plain_word, &plain(candidate)))
+    let distance = exact.min(strsim::damerau_levenshtein(plain_word, &plain(candidate)));
+    (distance <= limit).then_some(distance)
 }
 
 /// Adds to the diagnostic of a word that is no keyword of its block what may have been meant. `outer` are
@@ -72,7 +78,9 @@ pub(super) fn keyword(
     }
     let near = spelling(text, names());
     let homes = block::homes_of(text);
-    if let Some(near) = near.filter(|near| homes.is_empty() || distance(text, &plain(text), near) <= 1) {
+    if let Some(near) =
+        near.filter(|near| homes.is_empty() || distance(text, &plain(text), near, 1).is_some())
+    {
         return problem.label(did_you_mean(text, near, args)).write_instead(word, near);
     }
     if !homes.is_empty() {
@@ -172,11 +180,10 @@ fn near_elsewhere(word: &str) -> Option<(&'static str, &'static str)> {
     let plain_word = plain(word);
     let limit = 2.min(word.chars().count() / 3);
     let own = block::schemas().into_iter().flat_map(|s| s.names().into_iter().map(|n| (n, s.block())));
-    let (distance, near) = own
-        .filter(|(_, home)| !home.is_empty())
-        .map(|near| (distance(word, &plain_word, near.0), near))
-        .min_by_key(|(distance, _)| *distance)?;
-    (distance <= limit).then_some(near)
+    own.filter(|(_, home)| !home.is_empty())
+        .filter_map(|near| Some((distance(word, &plain_word, near.0, limit)?, near)))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, near)| near)
 }
 
 #[cfg(test)]

@@ -165,9 +165,9 @@ impl World {
             if self.nodes[host].instance(instance).is_some() {
                 continue;
             }
-            let addresses = KernelChange::removing(KernelChange::of_addresses(old, new).remove);
-            let routes = KernelChange::removing(KernelChange::of_routes(old, new).remove);
-            let rules = KernelChange::removing(KernelChange::of_rules(old, new).remove);
+            let addresses = KernelChange::of_addresses(old, new).only_removing();
+            let routes = KernelChange::of_routes(old, new).only_removing();
+            let rules = KernelChange::of_rules(old, new).only_removing();
             let operations =
                 [Operation::Addresses(addresses), Operation::Routes(routes), Operation::Rules(rules)];
             for operation in operations {

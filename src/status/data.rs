@@ -79,28 +79,10 @@ fn script_run_state(status: &ScriptStatus) -> ScriptRunState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::vrrp::{Instance, Leftovers, Start, Tracking};
-    use std::sync::Arc;
 
     #[test]
     fn the_running_state_stands_among_the_configuration() {
-        let config = Arc::new(crate::vrrp::sample());
-        let source = Some("10.99.0.2".parse().unwrap());
-        let start = Start {
-            tracking: Tracking::default(),
-            source,
-            word: None,
-            leftovers: Leftovers::Adopt,
-            wall: std::time::Duration::ZERO,
-        };
-        let mut instance = Instance::new(Instant::ZERO, Arc::clone(&config), start);
-        instance.handle_timeout(Instant::from_nanos(2_000_000_000));
-        let snapshot = Snapshot {
-            config: Arc::new(Config { instances: vec![config], ..Config::default() }),
-            instances: vec![instance.status()],
-            ..Snapshot::default()
-        };
+        let snapshot = Snapshot::of_a_master(crate::vrrp::sample());
         let text = data(&snapshot, &|at| format!("<{at}>"));
         for line in [
             " VRRP Instance = VI_1",

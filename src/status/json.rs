@@ -205,30 +205,12 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::vrrp::{Instance, Leftovers, Start, Tracking};
-    use std::sync::Arc;
 
     #[test]
     fn it_is_json_whatever_the_names_are() {
         let mut config = crate::vrrp::sample();
         config.name = "a\"b\\c/d\u{1}ü".to_owned();
-        let config = Arc::new(config);
-        let source = Some("10.99.0.2".parse().unwrap());
-        let start = Start {
-            tracking: Tracking::default(),
-            source,
-            word: None,
-            leftovers: Leftovers::Adopt,
-            wall: std::time::Duration::ZERO,
-        };
-        let mut instance = Instance::new(Instant::ZERO, Arc::clone(&config), start);
-        instance.handle_timeout(Instant::from_nanos(2_000_000_000));
-        let snapshot = Snapshot {
-            config: Arc::new(Config { instances: vec![config], ..Config::default() }),
-            instances: vec![instance.status()],
-            ..Snapshot::default()
-        };
+        let snapshot = Snapshot::of_a_master(config);
         let text = json(&snapshot, &|at| at.to_string()).unwrap();
         assert!(
             text.starts_with(r#"[{"data":{"iname":"a\"b\\c\/d\u0001ü","dont_track_primary":0,"#),

@@ -40,3 +40,29 @@ pub struct Snapshot {
     /// Open sockets.
     pub sockets: Vec<SocketState>,
 }
+
+#[cfg(test)]
+impl Snapshot {
+    /// Of a daemon with one instance, which has been master since it waited for 2 s.
+    fn of_a_master(config: crate::config::block::VrrpInstance) -> Self {
+        use crate::types::Instant;
+        use crate::vrrp::{Instance, Leftovers, Start, Tracking};
+        use std::time::Duration;
+
+        let config = Arc::new(config);
+        let start = Start {
+            tracking: Tracking::default(),
+            source: Some("10.99.0.2".parse().unwrap()),
+            word: None,
+            leftovers: Leftovers::Adopt,
+            wall: Duration::ZERO,
+        };
+        let mut instance = Instance::new(Instant::ZERO, Arc::clone(&config), start);
+        instance.handle_timeout(Instant::ZERO + Duration::from_secs(2));
+        Self {
+            config: Arc::new(Config { instances: vec![config], ..Config::default() }),
+            instances: vec![instance.status()],
+            ..Self::default()
+        }
+    }
+}

@@ -93,6 +93,12 @@ impl<T> KernelChange<T> {
         Self { install: Vec::new(), remove }
     }
 
+    /// The removals alone.
+    #[must_use]
+    pub fn only_removing(self) -> Self {
+        Self::removing(self.remove)
+    }
+
     /// Whether there is nothing to do.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -550,8 +550,8 @@ impl Coordinator {
             let _held_until_settled = ledger.release(id, vip);
         }
         let links = self.shared.links.borrow();
-        routing.change_routes(id, &KernelChange::removing(KernelChange::of_routes(old, new).remove), &links);
-        routing.change_rules(id, &KernelChange::removing(KernelChange::of_rules(old, new).remove));
+        routing.change_routes(id, &KernelChange::of_routes(old, new).only_removing(), &links);
+        routing.change_rules(id, &KernelChange::of_rules(old, new).only_removing());
     }
 
     async fn change(&mut self, mut handle: Handle, new: &Arc<VrrpInstance>) -> Handle {
