@@ -191,12 +191,15 @@ impl World {
 
     // Inputs.
 
-    pub(super) fn receive(&mut self, host: Host, datagram: Datagram, genuine: bool) {
+    pub(super) fn receive(&mut self, host: Host, link: &IfName, datagram: Datagram, genuine: bool) {
         let vrid = datagram.vrid();
         let v4 = datagram.source.is_ipv4();
         for machine in self.machines(host) {
             let config = self.nodes[host].config(machine.instance);
-            if Some(config.vrid.get()) != vrid || (config.family.bits() == 32) != v4 {
+            if config.interface != *link
+                || Some(config.vrid.get()) != vrid
+                || (config.family.bits() == 32) != v4
+            {
                 continue;
             }
             let now = self.nodes[host].local(self.now);
@@ -327,10 +330,11 @@ impl World {
         self.border.effects(machine, after, &mut effects);
         let step = Step { machine, before, after, cause, effects: &effects };
         self.journal.record(self.now, format_args!("{step}"));
+        let link = self.nodes[host].config(machine.instance).interface.clone();
         for effect in &effects {
             let operation = match effect {
                 Effect::Send(transmit) => {
-                    self.transmit(host, transmit);
+                    self.transmit(host, &link, transmit);
                     continue;
                 }
                 Effect::Addresses(change) => Operation::Addresses(change.clone()),
@@ -355,17 +359,20 @@ impl World {
         for effect in effects {
             let Some(instance) = self.nodes[host].instance(machine.instance) else { return };
             let name = instance.config().name.clone();
-            let input = match effect {
-                Effect::Group(report) => SwitchInput::Member(name, *report),
-                Effect::Notify(notification) => SwitchInput::Told(name, notification.event),
+            let (input, is_report) = match effect {
+                Effect::Group(report) => (SwitchInput::Member(name, *report), true),
+                Effect::Notify(notification) => (SwitchInput::Told(name, notification.event), false),
                 _ => continue,
             };
             if let Some(daemon) = &mut self.nodes[host].daemon {
                 daemon.switchboard.handle(now, input);
             }
-            self.hear_group(machine);
-            self.carry_out_coupling(host);
+            if is_report {
+                self.hear_group(machine);
+                self.carry_out_coupling(host);
+            }
         }
+        self.carry_out_coupling(host);
     }
 
     /// Carries out what the switchboard wants, and sees to the next wake-up.

@@ -230,21 +230,20 @@ impl Ensemble {
             && let Some(effect) = instance.poll_effect()
         {
             let name = instance.config().name.clone();
-            let input = match &effect {
-                Effect::Group(report) => SwitchInput::Member(name, *report),
-                Effect::Notify(notification) => SwitchInput::Told(name, notification.event),
-                _ => {
-                    self.outcomes.push_back(Outcome::Instance(id, effect));
-                    continue;
+            match effect {
+                Effect::Group(report) => {
+                    self.board.handle(now, SwitchInput::Member(name, report));
+                    self.hear_group(now, index);
+                    self.carry_out_coupling(now);
                 }
-            };
-            if matches!(effect, Effect::Notify(_)) {
-                self.outcomes.push_back(Outcome::Instance(id, effect));
+                Effect::Notify(notification) => {
+                    self.board.handle(now, SwitchInput::Told(name, notification.event));
+                    self.outcomes.push_back(Outcome::Instance(id, effect));
+                }
+                _ => self.outcomes.push_back(Outcome::Instance(id, effect)),
             }
-            self.board.handle(now, input);
-            self.hear_group(now, index);
-            self.carry_out_coupling(now);
         }
+        self.carry_out_coupling(now);
     }
 
     fn carry_out_coupling(&mut self, now: Instant) {

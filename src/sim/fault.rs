@@ -12,10 +12,10 @@ use crate::types::{IfName, Instant};
 /// Something that happens to the world.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Fault {
-    /// Frames of one host no longer reach another.
-    Cut(Host, Host),
-    /// A node is alone on the LAN.
-    Isolate(Host),
+    /// Frames of one host on this link no longer reach another; what that one sends still comes.
+    Cut(IfName, Host, Host),
+    /// A node is alone on this link.
+    Isolate(IfName, Host),
     /// All partitions end.
     Heal,
     /// A cable is plugged in (`true`) or pulled.
@@ -107,12 +107,13 @@ fn breakdown(
 ) -> Vec<(Instant, Fault)> {
     let names = Names::default();
     let scripts = plan.nodes[host].config.scripts.len();
+    let lan = |random: &mut Random| random.pick(&plan.lans());
     match random.within(0..=17) {
         0 => {
             let other = random.index(plan.nodes.len());
-            vec![(now, Fault::Cut(host, other)), (later, Fault::Heal)]
+            vec![(now, Fault::Cut(lan(random), host, other)), (later, Fault::Heal)]
         }
-        1 => vec![(now, Fault::Isolate(host)), (later, Fault::Heal)],
+        1 => vec![(now, Fault::Isolate(lan(random), host)), (later, Fault::Heal)],
         2 => vec![
             (now, Fault::Link(host, names.lan.clone(), false)),
             (later, Fault::Link(host, names.lan, true)),

@@ -1,9 +1,10 @@
-//! The link that all hosts are on, and how badly it carries frames.
+//! The links that all hosts are on, and how badly they carry frames.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::random::Random;
+use crate::types::IfName;
 
 /// A host on the LAN by number: the nodes from 0, then the observer.
 pub type Host = usize;
@@ -23,12 +24,12 @@ pub struct Weather {
     pub corruption: u64,
 }
 
-/// The LAN.
+/// The LANs, each known to all nodes by one name.
 #[derive(Clone, Debug)]
 pub(super) struct Lan {
     /// How frames fare at present.
     pub weather: Weather,
-    cuts: BTreeSet<(Host, Host)>,
+    cuts: BTreeSet<(IfName, Host, Host)>,
     random: Random,
 }
 
@@ -42,15 +43,15 @@ pub(super) struct Delivery {
 }
 
 impl Lan {
-    /// A LAN without partitions.
+    /// LANs without partitions.
     #[must_use]
     pub(super) fn new(weather: Weather, random: Random) -> Self {
         Self { weather, cuts: BTreeSet::new(), random }
     }
 
     /// Nothing that `from` sends reaches `to` any more; the other direction is another matter.
-    pub(super) fn cut(&mut self, from: Host, to: Host) {
-        self.cuts.insert((from, to));
+    pub(super) fn cut(&mut self, link: &IfName, from: Host, to: Host) {
+        self.cuts.insert((link.clone(), from, to));
     }
 
     /// Ends all partitions.
@@ -59,9 +60,10 @@ impl Lan {
     }
 
     /// The copies of a frame that reach `to`: none, one or two.
-    pub(super) fn carry(&mut self, from: Host, to: Host) -> impl Iterator<Item = Delivery> {
+    pub(super) fn carry(&mut self, link: &IfName, from: Host, to: Host) -> impl Iterator<Item = Delivery> {
         let weather = self.weather;
-        let copies = if self.cuts.contains(&(from, to)) || self.random.chance(weather.loss) {
+        let is_cut = self.cuts.iter().any(|cut| (&cut.0, cut.1, cut.2) == (link, from, to));
+        let copies = if is_cut || self.random.chance(weather.loss) {
             0
         } else {
             1 + usize::from(self.random.chance(weather.duplication))

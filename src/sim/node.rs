@@ -13,7 +13,7 @@ use super::things::Things;
 use crate::config::Config;
 use crate::config::block::{Auth, VrrpInstance};
 use crate::config::value::{Route, Rule};
-use crate::types::{Instant, IpNet, State};
+use crate::types::{IfName, Instant, IpNet, State};
 use crate::vrrp::{Datagram, Event, Instance, LinkAddress, RunId, Switchboard, primary_source};
 use crate::wire::auth::hmac::{Sequence, TRAILER_LEN, Trailer};
 
@@ -99,26 +99,25 @@ impl Node {
     /// Forgets everything that does not survive a loss of power.
     pub(super) fn boot(&mut self) {
         let names = Names::default();
-        self.kernel = Kernel::new([names.lan.clone(), names.uplink]);
-        for address in &self.plan.addresses {
-            self.kernel.add(names.lan.clone(), *address);
+        self.kernel = Kernel::new([names.lan, names.uplink]);
+        for (link, address) in &self.plan.addresses {
+            self.kernel.add(link.clone(), *address);
         }
     }
 
     /// Gives the node other addresses of its own. Unicast goes on under the old ones.
     pub(super) fn renumber(&mut self, numbering: Numbering) {
-        let lan = Names::default().lan;
         let away = |address: &IpAddr| match address {
             IpAddr::V4(address) => IpAddr::from((u32::from(*address) ^ 0x80).to_be_bytes()),
             IpAddr::V6(address) => Ipv6Addr::from(u128::from(*address) ^ 0x8000).into(),
         };
-        for address in &self.plan.addresses {
+        for (link, address) in &self.plan.addresses {
             let other = away(address);
-            self.kernel.remove(&lan, *address);
-            self.kernel.remove(&lan, other);
+            self.kernel.remove(link, *address);
+            self.kernel.remove(link, other);
             match numbering {
-                Numbering::Home => self.kernel.add(lan.clone(), *address),
-                Numbering::Away => self.kernel.add(lan.clone(), other),
+                Numbering::Home => self.kernel.add(link.clone(), *address),
+                Numbering::Away => self.kernel.add(link.clone(), other),
                 Numbering::Gone => {}
             }
         }
@@ -167,6 +166,11 @@ impl Node {
     #[must_use]
     pub fn instance(&self, instance: usize) -> Option<&Instance> {
         self.daemon.as_ref()?.instances.get(instance)?.as_ref()
+    }
+
+    /// Whether an address is one of its own on a link, wherever it is now.
+    pub(super) fn is_at(&self, link: &IfName, address: IpAddr) -> bool {
+        self.plan.addresses.iter().any(|(on, own)| (on, *own) == (link, address))
     }
 
     /// What the scripts of a sync group were told last, while the daemon runs.

@@ -1,5 +1,8 @@
 //! What a seed stands for: nodes with valid configurations, and a storm of faults.
 
+mod groups;
+
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +22,9 @@ use crate::types::{
     AdvertInt, Family, IfName, Instant, IpNet, MacAddr, Priority, Secret, State, Version, Vrid,
     master_down_interval, skew_time,
 };
+
+/// Plans of a thousand in which there is a sync group.
+const GROUPED: u64 = 300;
 
 /// A whole run, decided beforehand.
 #[derive(Clone, Debug)]
@@ -54,8 +60,8 @@ pub struct NodePlan {
     pub wall_error: Duration,
     /// Its network card.
     pub mac: MacAddr,
-    /// Its own addresses on [`Names::lan`].
-    pub addresses: Vec<IpAddr>,
+    /// Its own addresses.
+    pub addresses: Vec<(IfName, IpAddr)>,
     /// The most that its kernel takes for one piece of work.
     pub kernel_latency: Duration,
     /// Whether each script succeeds once faults have stopped.
@@ -69,7 +75,7 @@ pub struct NodePlan {
 pub struct Names {
     /// The link that all nodes share.
     pub lan: IfName,
-    /// A link that is only watched.
+    /// Another one, which in some plans is only watched.
     pub uplink: IfName,
 }
 
@@ -86,8 +92,12 @@ impl Plan {
     pub fn new(seed: u64, nodes: usize) -> Self {
         let mut random = Random::new(seed);
         let pace = random.pick(&[Pace::Fast, Pace::Usual, Pace::Usual, Pace::Slow]);
-        let routers: Vec<_> =
-            (0..random.within(1..=2)).map(|i| Router::random(&mut random, pace, i)).collect();
+        let grouped = random.chance(GROUPED);
+        let count = if grouped { random.within(2..=3) } else { random.within(1..=2) };
+        let mut routers: Vec<_> = (0..count).map(|i| Router::random(&mut random, pace, i)).collect();
+        if grouped {
+            groups::join(&mut random, &mut routers);
+        }
         let intervals = routers.iter().flat_map(|router| &router.intervals);
         let interval = intervals.max().copied().unwrap_or(AdvertInt::DEFAULT).duration();
         let scripts = random.within(0..=2) as usize;
@@ -116,6 +126,14 @@ impl Plan {
         };
         plan.faults = storm(&mut random, &plan, interval);
         plan
+    }
+
+    /// The links on which there are routers.
+    #[must_use]
+    pub fn lans(&self) -> Vec<IfName> {
+        let instances = self.nodes.iter().flat_map(|node| &node.config.instances);
+        let lans: BTreeSet<_> = instances.map(|instance| instance.interface.clone()).collect();
+        lans.into_iter().collect()
     }
 
     /// The longest interval that any router of an instance advertises with.
@@ -203,6 +221,9 @@ impl Pace {
 /// What all nodes have in common of one virtual router.
 struct Router {
     name: String,
+    /// It is in the sync group.
+    grouped: bool,
+    link: IfName,
     vrid: Vrid,
     family: Family,
     version: Version,
@@ -245,6 +266,8 @@ impl Router {
         let excluded = (0..random.within(0..=1)).map(|n| virtual_address(200 + n)).collect();
         Self {
             name: format!("VI_{}", index + 1),
+            grouped: false,
+            link: Names::default().lan,
             vrid: Vrid::new(51 + index as u8).expect("not 0"),
             family,
             version,
@@ -293,8 +316,17 @@ fn node(
             instances.iter_mut().for_each(|instance| change_addresses(random, instance));
             instances.iter_mut().for_each(|instance| change_routing(i, instance));
         }
+        let sync_groups = groups::form(random, i, routers, &mut instances);
         let instances = instances.into_iter().map(Arc::new).collect();
-        Arc::new(Config { scripts, track_files, track_processes, instances, ..Config::default() })
+        let groups = sync_groups.into_iter().map(Arc::new).collect();
+        Arc::new(Config {
+            scripts,
+            track_files,
+            track_processes,
+            instances,
+            sync_groups: groups,
+            ..Config::default()
+        })
     };
     let variants: Vec<_> = (0..3).map(&mut variant).collect();
     let scripts_end_good = (0..scripts).map(|_| random.chance(800)).collect();
@@ -305,7 +337,7 @@ fn node(
         clock: Clock::new(Instant::from_nanos(random.within(0..=1 << 50)), drift_ppm),
         wall_error: random.duration(Duration::ZERO..=Duration::from_secs(2)),
         mac: MacAddr([0x02, 0, 0, 0, 0, 0x0a + n as u8]),
-        addresses: vec![own(n, Family::V4), own(n, Family::V6), global_v6(n)],
+        addresses: own_addresses(n),
         kernel_latency: random.duration(Duration::ZERO..=interval / 5),
         scripts_end_good,
         things_at_end: Things::at_rest(random),
@@ -328,21 +360,22 @@ fn change_addresses(random: &mut Random, instance: &mut VrrpInstance) {
 }
 
 /// A network behind a gateway, and a rule that looks it up; every other router has them.
-fn routing(router: &Router, lan: &IfName) -> (Vec<Route>, Vec<Rule>) {
+fn routing(router: &Router) -> (Vec<Route>, Vec<Rule>) {
+    let link = &router.link;
     if router.vrid.get().is_multiple_of(2) {
         return (Vec::new(), Vec::new());
     }
     let (network, gateway) = match router.family {
         Family::V4 => {
-            (IpNet::new(Ipv4Addr::new(10, router.vrid.get(), 0, 0).into(), 16), own(99, Family::V4))
+            (IpNet::new(Ipv4Addr::new(10, router.vrid.get(), 0, 0).into(), 16), own(99, link, Family::V4))
         }
         Family::V6 => {
             let network = Ipv6Addr::new(0x2001, 0xdb8, router.vrid.get().into(), 0, 0, 0, 0, 0);
-            (IpNet::new(network.into(), 48), own(99, Family::V6))
+            (IpNet::new(network.into(), 48), own(99, link, Family::V6))
         }
     };
     let network = network.expect("a prefix that fits");
-    let route = Route { gateway: Some(gateway), dev: Some(lan.clone()), ..Route::to(network) };
+    let route = Route { gateway: Some(gateway), dev: Some(link.clone()), ..Route::to(network) };
     let rule = Rule { to: Some(network), ..Rule::looking_up(router.family, 100, router.vrid.get().into()) };
     (vec![route], vec![rule])
 }
@@ -355,15 +388,27 @@ fn change_routing(change: u64, instance: &mut VrrpInstance) {
     }
 }
 
-fn own(n: usize, family: Family) -> IpAddr {
+fn own_addresses(n: usize) -> Vec<(IfName, IpAddr)> {
+    let Names { lan, uplink } = Names::default();
+    let on = |link: &IfName| [own(n, link, Family::V4), own(n, link, Family::V6), global_v6(n, link)];
+    let on = |link: &IfName| on(link).map(|address| (link.clone(), address));
+    on(&lan).into_iter().chain(on(&uplink)).collect()
+}
+
+/// Which network: one for each link.
+fn network(link: &IfName) -> u8 {
+    if *link == Names::default().lan { 99 } else { 98 }
+}
+
+fn own(n: usize, link: &IfName, family: Family) -> IpAddr {
     match family {
-        Family::V4 => Ipv4Addr::new(10, 99, 0, 1 + n as u8).into(),
+        Family::V4 => Ipv4Addr::new(10, network(link), 0, 1 + n as u8).into(),
         Family::V6 => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, 0x0a + n as u16).into(),
     }
 }
 
-fn global_v6(n: usize) -> IpAddr {
-    Ipv6Addr::new(0x2001, 0xdb8, 0x99, 0xff, 0, 0, 0, 1 + n as u16).into()
+fn global_v6(n: usize, link: &IfName) -> IpAddr {
+    Ipv6Addr::new(0x2001, 0xdb8, network(link).into(), 0xff, 0, 0, 0, 1 + n as u16).into()
 }
 
 fn script(random: &mut Random, index: usize, interval: Duration) -> VrrpScript {
@@ -405,7 +450,10 @@ fn instance(
         2 => Preempt::After(random.duration(Duration::ZERO..=interval.duration() * 5)),
         _ => Preempt::After(Duration::ZERO),
     };
-    let unicast_address = |n| if router.family == Family::V4 { own(n, Family::V4) } else { global_v6(n) };
+    let unicast_address = |n| match router.family {
+        Family::V4 => own(n, &router.link, Family::V4),
+        Family::V6 => global_v6(n, &router.link),
+    };
     let delivery = match router.unicast {
         true => Delivery::Unicast {
             peers: (0..nodes).filter(|&peer| peer != n).map(unicast_address).map(UnicastPeer::new).collect(),
@@ -422,7 +470,7 @@ fn instance(
         .map(|script| TrackEntry { tracked: Tracked::Script(script.name.clone()), weight: script.weight })
         .collect();
     let links = (0..random.within(0..=1))
-        .filter(|_| !owner)
+        .filter(|_| !owner && router.link != names.uplink)
         .map(|_| TrackEntry { tracked: Tracked::Interface(names.uplink.clone()), weight: weight(random) });
     let mut track: Vec<TrackEntry> = links.chain(scripts).collect();
     for tracked in [Tracked::File("file".to_owned()), Tracked::Process("process".to_owned())] {
@@ -430,8 +478,8 @@ fn instance(
             track.push(TrackEntry { tracked, weight: things::weight(random) });
         }
     }
-    let virtual_address = |address: &IpAddr| virtual_address(*address, &names.lan);
-    let (routes, rules) = routing(router, &names.lan);
+    let virtual_address = |address: &IpAddr| virtual_address(*address, &router.link);
+    let (routes, rules) = routing(router);
     VrrpInstance {
         wanted_state: if n == 0 { State::Master } else { State::Backup },
         family: router.family,
@@ -455,7 +503,7 @@ fn instance(
         // teaches the others its shorter interval, so that they do not wait for the better one's next.
         higher_prio_send_advert: random.chance(200) && router.intervals.len() == 1,
         skip_check_adv_addr: random.chance(200),
-        ..VrrpInstance::new(&router.name, names.lan.clone(), router.vrid)
+        ..VrrpInstance::new(&router.name, router.link.clone(), router.vrid)
     }
 }
 

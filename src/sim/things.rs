@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::fault::Fault;
 use super::lan::Host;
 use super::random::Random;
-use super::world::{Event, World};
+use super::world::{Event, HELD_BACK, World};
 use crate::config::block::{ParamMatch, ProcessPattern, TrackFile, TrackProcess};
 use crate::config::value::Weight;
 use crate::track::{Because, Census, Reading};
@@ -102,9 +102,9 @@ impl World {
         self.tell(host, SwitchInput::Processes(Census { process: "process".to_owned(), count, because }));
     }
 
-    /// Comes in its turn, behind what was told before.
+    /// Comes in its turn, behind what was told before, and be it by a pause held back until now.
     fn tell(&mut self, host: Host, input: SwitchInput) {
         let life = self.nodes[host].life;
-        self.queue.push(self.now, Event::Found { host, life, input });
+        self.queue.push(self.now + HELD_BACK, Event::Found { host, life, input });
     }
 }

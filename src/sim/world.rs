@@ -29,11 +29,14 @@ const EVENT_LIMIT: u32 = 200_000;
 /// How long a refused change of addresses waits for the next try.
 const KERNEL_RETRY: Duration = Duration::from_millis(20);
 
+/// By how much what a pause has held back comes after the timers.
+pub(super) const HELD_BACK: Duration = Duration::from_nanos(1);
+
 /// Something that is going to happen.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     /// A frame reaches a node.
-    Frame { to: Host, frame: Vec<u8>, genuine: bool },
+    Frame { to: Host, link: IfName, frame: Vec<u8>, genuine: bool },
     /// A frame reaches the observer.
     Observed(Vec<u8>),
     /// A machine of a node wants to be woken.
@@ -73,8 +76,8 @@ pub struct World {
     pub(super) journal: Journal,
     pcap: Option<Pcap>,
     pub(super) names: Names,
-    /// The last advert on the LAN, for strangers to imitate.
-    last_advert: Option<Transmit>,
+    /// The last advert, for strangers to imitate.
+    last_advert: Option<(IfName, Transmit)>,
     pub(super) violation: Option<Violation>,
     events: u32,
 }
@@ -175,7 +178,7 @@ impl World {
         Some(match self.random.within(0..=3) {
             0 => Fault::PowerOff(host),
             1 => Fault::Stop(host),
-            2 if tracked => Fault::Link(host, self.names.lan.clone(), false),
+            2 if tracked => Fault::Link(host, self.nodes[host].config(0).interface.clone(), false),
             _ => Fault::Kill(host),
         })
     }
@@ -243,7 +246,7 @@ impl World {
     fn on_event(&mut self, event: Event) {
         if let Some(event) = self.hold_back(event) {
             match event {
-                Event::Frame { to, frame, genuine } => self.on_frame(to, &frame, genuine),
+                Event::Frame { to, link, frame, genuine } => self.on_frame(to, &link, &frame, genuine),
                 Event::Observed(frame) => self.on_observed(&frame),
                 Event::Wake(host) => self.on_wake(host),
                 Event::KernelWork { host, life } => self.on_kernel_work(host, life),
@@ -310,7 +313,7 @@ impl World {
             return Some(event);
         }
         let after_timers = self.plan.timers_first && !matches!(event, Event::Wake(_));
-        let at = if after_timers { until + Duration::from_nanos(1) } else { until };
+        let at = if after_timers { until + HELD_BACK } else { until };
         if let Event::Wake(_) = event {
             let ticket = self.queue.push(at, event);
             self.nodes[host].wake = Some((at, ticket));
@@ -320,24 +323,24 @@ impl World {
         None
     }
 
-    // The LAN.
+    // The LANs.
 
-    pub(super) fn transmit(&mut self, host: Host, transmit: &Transmit) {
-        self.last_advert = Some(transmit.clone());
-        self.put_advert(host, self.nodes[host].plan.mac, transmit, true);
+    pub(super) fn transmit(&mut self, host: Host, link: &IfName, transmit: &Transmit) {
+        self.last_advert = Some((link.clone(), transmit.clone()));
+        self.put_advert(host, self.nodes[host].plan.mac, link, transmit, true);
     }
 
-    fn put_advert(&mut self, from: Host, mac: MacAddr, transmit: &Transmit, genuine: bool) {
-        let owner = |node: &&Node| node.plan.addresses.contains(&transmit.destination);
+    fn put_advert(&mut self, from: Host, mac: MacAddr, link: &IfName, transmit: &Transmit, genuine: bool) {
+        let owner = |node: &&Node| node.is_at(link, transmit.destination);
         let peer = self.nodes.iter().find(owner).map(|node| node.plan.mac);
         if let Some(frame) = frame::encode(transmit, mac, peer) {
-            self.put_on_lan(from, frame, genuine);
+            self.put_on_lan(from, link, frame, genuine);
         }
     }
 
     /// Hosts are told apart by number: `from` may be one that is no node.
-    fn put_on_lan(&mut self, from: Host, frame: Vec<u8>, genuine: bool) {
-        if self.nodes.get(from).is_some_and(|node| !node.kernel.is_up(&self.names.lan)) {
+    fn put_on_lan(&mut self, from: Host, link: &IfName, frame: Vec<u8>, genuine: bool) {
+        if self.nodes.get(from).is_some_and(|node| !node.kernel.is_up(link)) {
             return;
         }
         if let Some(pcap) = &mut self.pcap {
@@ -347,7 +350,7 @@ impl World {
             if to == from {
                 continue;
             }
-            for delivery in self.lan.carry(from, to) {
+            for delivery in self.lan.carry(link, from, to) {
                 let mut copy = frame.clone();
                 let mut genuine = genuine;
                 // Two changed bits may make up for each other, so what is bad is not made worse.
@@ -356,21 +359,22 @@ impl World {
                     copy[bit / 8] ^= 1 << (bit % 8);
                     genuine &= frame::is_as_good(&copy, &frame, self.nodes[to].plan.mac);
                 }
-                self.queue.push(self.now + delivery.after, Event::Frame { to, frame: copy, genuine });
+                let frame = Event::Frame { to, link: link.clone(), frame: copy, genuine };
+                self.queue.push(self.now + delivery.after, frame);
             }
         }
     }
 
-    fn on_frame(&mut self, to: Host, frame: &[u8], genuine: bool) {
+    fn on_frame(&mut self, to: Host, link: &IfName, frame: &[u8], genuine: bool) {
         let node = &self.nodes[to];
-        if !node.kernel.is_up(&self.names.lan) {
+        if !node.kernel.is_up(link) {
             return;
         }
         let Some(datagram) = frame::decode(frame, node.plan.mac) else { return };
-        if !datagram.destination.is_multicast() && !node.plan.addresses.contains(&datagram.destination) {
+        if !datagram.destination.is_multicast() && !node.is_at(link, datagram.destination) {
             return;
         }
-        self.receive(to, datagram, genuine);
+        self.receive(to, link, datagram, genuine);
     }
 
     /// Announcements always reach the observer: VRRP has no answer to lost ones but to repeat them.
@@ -404,10 +408,10 @@ impl World {
         if left == 0 || self.calm_since.is_some() {
             return;
         }
-        if let Some(advert) = &self.last_advert {
+        if let Some((link, advert)) = self.last_advert.clone() {
             const MAC: MacAddr = MacAddr([0x02, 0, 0, 0, 0xba, 0xd0]);
-            let forged = stranger::forge(&mut self.random, advert);
-            self.put_advert(self.nodes.len() + 1, MAC, &forged, false);
+            let forged = stranger::forge(&mut self.random, &advert);
+            self.put_advert(self.nodes.len() + 1, MAC, &link, &forged, false);
         }
         self.queue.push(self.now + spacing, Event::Stranger { left: left - 1, spacing });
     }
@@ -447,11 +451,11 @@ impl World {
     fn on_fault(&mut self, fault: Fault) {
         self.record(format_args!("== {fault:?}"));
         match fault {
-            Fault::Cut(from, to) => self.lan.cut(from, to),
-            Fault::Isolate(host) => {
+            Fault::Cut(link, from, to) => self.lan.cut(&link, from, to),
+            Fault::Isolate(link, host) => {
                 for other in 0..self.nodes.len() {
-                    self.lan.cut(host, other);
-                    self.lan.cut(other, host);
+                    self.lan.cut(&link, host, other);
+                    self.lan.cut(&link, other, host);
                 }
             }
             Fault::Heal => self.lan.heal(),
@@ -510,10 +514,24 @@ impl World {
             let things = self.nodes[host].plan.things_at_end;
             self.set_number(host, things.number);
             self.set_count(host, things.count, Because::Found);
+            self.return_to_group(host);
             self.start(host, true);
             self.machines(host).for_each(|machine| self.restart(machine));
         }
         self.calm_since = Some(self.now);
+    }
+
+    /// All nodes have the same groups in the end, or nothing could be said of how they end.
+    fn return_to_group(&mut self, host: Host) {
+        let node = &mut self.nodes[host];
+        if node.plan.config.sync_groups.len() == node.plan.variants[0].sync_groups.len() {
+            return;
+        }
+        if node.is_alive() {
+            self.reconfigure(host, 0);
+        } else {
+            node.plan.config = Arc::clone(&node.plan.variants[0]);
+        }
     }
 
     /// Only a running daemon reads another configuration here.

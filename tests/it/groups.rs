@@ -1,4 +1,4 @@
-//! Sync groups against a model of their rules: any history of adverts, faults and waiting gives the same
+//! Sync groups against a model of their rules: any history of adverts, faults, trackers of the group and waiting gives the same
 //! states and the same adverts, in the same order.
 //!
 //! oracle: the model, by hand from what keepalived 2.2.7 was seen to do (`tests/lab/oracle/groups.rs` holds
@@ -15,8 +15,9 @@ use vrrpd::config::load;
 use vrrpd::config::source::MemoryFiles;
 use vrrpd::sim::check::advert_priority;
 use vrrpd::sim::{Ensemble, Outcome};
-use vrrpd::types::{AdvertInt, Instant, Priority, State, Version, master_down_interval, skew_time};
-use vrrpd::vrrp::{Carrier, Datagram, Effect, Input};
+use vrrpd::track::Reading;
+use vrrpd::types::{AdvertInt, IfName, Instant, Priority, State, Version, master_down_interval, skew_time};
+use vrrpd::vrrp::{Carrier, Datagram, Effect, Input, SwitchInput};
 use vrrpd::wire::vrrp::{Advert, AdvertAuth};
 
 const OWN: [u8; 4] = [192, 0, 2, 5];
@@ -31,6 +32,10 @@ enum Act {
     Advert(usize, u8, bool),
     /// This member has no address to send from any more, or has one again.
     Fault(usize, bool),
+    /// The file that the group tracks says this.
+    File(i32),
+    /// The link that the group tracks is up, or not.
+    Link(bool),
 }
 
 /// A member: its priority and whether it has `nopreempt`.
@@ -41,6 +46,8 @@ type Sent = (usize, u8);
 
 #[derive(Clone, Debug)]
 struct Member {
+    base: u8,
+    /// By what the file said when it was no fault.
     priority: u8,
     nopreempt: bool,
     fault: bool,
@@ -54,12 +61,17 @@ struct Member {
 struct Model {
     now: Instant,
     members: Vec<Member>,
+    /// The file's.
+    weight: i64,
+    /// Of the file, and of the link.
+    faults: [bool; 2],
     sent: Vec<Sent>,
 }
 
 impl Model {
-    fn new(settings: &[Setting]) -> Self {
+    fn new(settings: &[Setting], weight: i16) -> Self {
         let member = |&(priority, nopreempt): &Setting| Member {
+            base: priority,
             priority,
             nopreempt,
             fault: false,
@@ -68,7 +80,8 @@ impl Model {
             timer: None,
         };
         let members = settings.iter().map(member).collect();
-        let mut model = Self { now: Instant::ZERO, members, sent: Vec::new() };
+        let weight = weight.into();
+        let mut model = Self { now: Instant::ZERO, members, weight, faults: [false; 2], sent: Vec::new() };
         model.become_backup();
         model
     }
@@ -151,17 +164,50 @@ impl Model {
     }
 
     fn fault(&mut self, member: usize, fault: bool) {
-        let before = self.members.iter().any(|member| member.fault);
+        let before = self.is_faulty();
         self.members[member].fault = fault;
-        let after = self.members.iter().any(|member| member.fault);
-        match (before, after) {
+        self.follow(before, member);
+    }
+
+    /// A fault of what the group tracks is one of every member, of the first one first.
+    fn link(&mut self, up: bool) {
+        let before = self.is_faulty();
+        self.faults[1] = !up;
+        self.follow(before, 0);
+    }
+
+    fn file(&mut self, number: i32) {
+        let before = self.is_faulty();
+        let moved = i64::from(number) * self.weight;
+        self.faults[0] = if self.weight == 0 { number != 0 } else { moved <= -254 };
+        if !self.faults[0] {
+            for member in 0..self.members.len() {
+                let (old, base) = (self.down(member), i64::from(self.members[member].base));
+                self.members[member].priority = (base + moved.min(253)).clamp(1, 254) as u8;
+                // A fault takes the timer away, and whoever comes back from it begins anew.
+                let (new, now) = (self.down(member), self.now);
+                let known = &mut self.members[member];
+                if known.state == State::Backup {
+                    known.timer = known.timer.map(|timer| (timer + new.since(now) - old.since(now)).max(now));
+                }
+            }
+        }
+        self.follow(before, 0);
+    }
+
+    fn is_faulty(&self) -> bool {
+        self.faults.contains(&true) || self.members.iter().any(|member| member.fault)
+    }
+
+    fn follow(&mut self, before: bool, first: usize) {
+        match (before, self.is_faulty()) {
             (false, true) => {
                 // The one that fails says so twice, the others once.
-                if self.members[member].state == State::Master {
-                    self.send(member, 0);
-                    self.send(member, 0);
+                if self.members[first].state == State::Master {
+                    self.send(first, 0);
+                    self.send(first, 0);
                 }
-                for other in (0..self.members.len()).filter(|other| *other != member) {
+                for other in (0..self.members.len()).filter(|other| *other != first) {
                     if self.members[other].state == State::Master {
                         self.send(other, 0);
                     }
@@ -185,9 +231,13 @@ struct Real {
 }
 
 impl Real {
-    fn new(settings: &[Setting]) -> Self {
+    fn new(settings: &[Setting], weight: i16) -> Self {
         let names = &NAMES[..settings.len()];
-        let mut text = format!("vrrp_sync_group G {{\ngroup {{\n{}\n}}\n}}\n", names.join("\n"));
+        let mut text = format!(
+            "track_file f {{\nfile /run/f\n}}\nvrrp_sync_group G {{\ngroup {{\n{}\n}}\n\
+             track_file {{\nf weight {weight}\n}}\ntrack_interface {{\neth1\n}}\n}}\n",
+            names.join("\n")
+        );
         for ((name, vrid), (priority, nopreempt)) in names.iter().zip(51..).zip(settings) {
             let nopreempt = if *nopreempt { "nopreempt\n" } else { "" };
             text += &format!(
@@ -198,8 +248,9 @@ impl Real {
         let loaded = load(Path::new("k.conf"), &MemoryFiles::single("k.conf", text), &Anywhere);
         assert!(loaded.diagnostics.iter().all(|d| d.id == "group-of-one"), "{:?}", loaded.diagnostics);
         let config = Arc::new(loaded.config);
-        let links = [(config.instances[0].interface.clone(), true)];
+        let links = ["eth0", "eth1"].map(|name| (IfName::new(name).expect("a valid name"), true));
         let mut machines = Ensemble::new(Instant::ZERO, &config, links, |_| Some(OWN.into()));
+        machines.tell(Instant::ZERO, SwitchInput::File("f".to_owned(), Reading::Number(0)));
         while machines.poll_outcome().is_some() {}
         let ids = machines.instances().map(|(id, _)| id).collect();
         Self { now: Instant::ZERO, config, machines, ids }
@@ -222,6 +273,14 @@ impl Real {
             Act::Fault(member, fault) => {
                 let source = (!fault).then(|| OWN.into());
                 self.machines.feed(self.now, NAMES[member], Input::Source(source));
+            }
+            Act::File(number) => {
+                let reading = Reading::Number(number);
+                self.machines.tell(self.now, SwitchInput::File("f".to_owned(), reading));
+            }
+            Act::Link(up) => {
+                let link = IfName::new("eth1").expect("a valid name");
+                self.machines.tell(self.now, SwitchInput::Link(link, up));
             }
         }
     }
@@ -266,12 +325,16 @@ fn act(members: usize) -> impl Strategy<Value = Act> {
         6 => (0..4_000_u32).prop_map(Act::Wait),
         8 => (0..members, priority, any::<bool>()).prop_map(|(m, p, higher)| Act::Advert(m, p, higher)),
         1 => (0..members, prop::bool::weighted(0.3)).prop_map(|(m, fault)| Act::Fault(m, fault)),
+        2 => prop::sample::select(vec![0, 0, 1, 10, -10, 50, 100, -300]).prop_map(Act::File),
+        1 => prop::bool::weighted(0.7).prop_map(Act::Link),
     ]
 }
 
-fn history() -> impl Strategy<Value = (Vec<Setting>, Vec<Act>)> {
+/// Members, the weight of the file, and what happens.
+fn history() -> impl Strategy<Value = (Vec<Setting>, i16, Vec<Act>)> {
     (1..=3_usize).prop_flat_map(|members| {
-        (prop::collection::vec(setting(), members), prop::collection::vec(act(members), 0..60))
+        let weight = prop::sample::select(vec![0, 1, 3, -2]);
+        (prop::collection::vec(setting(), members), weight, prop::collection::vec(act(members), 0..60))
     })
 }
 
@@ -279,13 +342,15 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
-    fn any_history_goes_as_the_rules_have_it((settings, acts) in history()) {
-        let (mut model, mut real) = (Model::new(&settings), Real::new(&settings));
+    fn any_history_goes_as_the_rules_have_it((settings, weight, acts) in history()) {
+        let (mut model, mut real) = (Model::new(&settings, weight), Real::new(&settings, weight));
         for (number, act) in acts.iter().enumerate() {
             match *act {
                 Act::Wait(millis) => model.wait(model.now + Duration::from_millis(millis.into())),
                 Act::Advert(member, priority, higher) => model.advert(member, priority, higher),
                 Act::Fault(member, fault) => model.fault(member, fault),
+                Act::File(number) => model.file(number),
+                Act::Link(up) => model.link(up),
             }
             real.act(act);
             let states: Vec<State> = model.members.iter().map(|member| member.state).collect();

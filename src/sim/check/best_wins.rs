@@ -6,6 +6,8 @@ use crate::sim::lan::Host;
 use crate::track::{Contribution, Standing, Verdict};
 use crate::types::{Priority, State};
 
+/// A sync group preempts if all of its members do, and a fault of one is a fault of all.
+///
 /// Nobody who preempts has a higher effective priority than the master (between equals, whoever was
 /// first stays: only two masters are parted by their addresses, and [`super::yields`] sees to that).
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +30,8 @@ impl Checker for BestWins {
             let Some(master) = scene.master(instance) else { continue };
             let best = effective(scene, master, instance);
             for host in scene.hosts_in(instance, State::Backup) {
-                let preempts = scene.nodes[host].config(instance).preempt != Preempt::Never;
+                let stays = |it: &usize| scene.nodes[host].config(*it).preempt == Preempt::Never;
+                let preempts = !scene.companions(host, instance).iter().any(stays);
                 let theirs = effective(scene, host, instance);
                 if preempts && theirs > best {
                     return Err(format!(
@@ -41,12 +44,22 @@ impl Checker for BestWins {
     }
 }
 
-/// The priority that scripts and links as they are at rest give; `None`: a fault.
+/// The priority that scripts and links as they are at rest give; `None`: a fault, its own or of its group.
 fn effective(scene: &Scene<'_>, host: Host, instance: usize) -> Option<Priority> {
+    let companions = scene.companions(host, instance);
+    let is_faulty = companions.iter().any(|companion| by_itself(scene, host, *companion).is_none());
+    by_itself(scene, host, instance).filter(|_| !is_faulty)
+}
+
+/// As [`effective`], whatever has become of the others in its group.
+fn by_itself(scene: &Scene<'_>, host: Host, instance: usize) -> Option<Priority> {
     let node = &scene.nodes[host];
     let config = node.config(instance);
     let verdict = |good: bool| if good { Verdict::Good } else { Verdict::Bad };
-    let tracked = config.track.iter().map(|entry| {
+    let group =
+        node.plan.config.sync_groups.iter().find(|group| Some(&group.name) == config.sync_group.as_ref());
+    let for_all = group.into_iter().flat_map(|group| &group.track);
+    let tracked = config.track.iter().chain(for_all).map(|entry| {
         let good = match &entry.tracked {
             Tracked::File(_) => return Standing::Number(Some(node.things.number)).contribution(entry.weight),
             Tracked::Process(name) => {

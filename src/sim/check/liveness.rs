@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use super::{Checker, Scene, Step};
 use crate::sim::border::Machine;
+use crate::sim::plan::Plan;
 use crate::types::{Instant, State};
 
 /// Once faults have stopped, no virtual router that has a backup is without a master for longer than
-/// that backup's Master_Down_Interval, nor for longer than its Skew_Time if the master said farewell.
+/// that backup's Master_Down_Interval, nor for longer than its Skew_Time if the master said farewell. In a sync
+/// group the one who waits longest counts, and it waits for nothing if another router of the group has a master.
 #[derive(Debug, Default)]
 pub(super) struct Liveness {
     /// Since when an instance has no master; absent while it has one.
@@ -38,18 +40,28 @@ impl Liveness {
         }
     }
 
+    /// Since when a machine, and every other in its sync group, is backup and has no master.
+    fn without_master(&self, scene: &Scene<'_>, machine: Machine) -> Option<Instant> {
+        let mut since = Instant::ZERO;
+        for instance in scene.companions(machine.node, machine.instance) {
+            let backup = self.backup_since.get(&Machine { instance, ..machine })?;
+            since = since.max(*backup).max(*self.masterless_since.get(&instance)?);
+        }
+        Some(since)
+    }
+
     fn check(&self, scene: &Scene<'_>) -> Result<(), String> {
         let Some(calm) = scene.calm_since else { return Ok(()) };
-        for (machine, backup_since) in &self.backup_since {
-            let Some(masterless) = self.masterless_since.get(&machine.instance) else { continue };
-            let since = calm.max(*masterless).max(*backup_since);
-            let farewell = self.farewell.get(&machine.instance).is_some_and(|at| *at >= since);
-            let patience = match farewell {
-                true => scene.plan.longest_skew(machine.instance),
-                false => scene.plan.longest_master_down(machine.instance),
+        for machine in self.backup_since.keys() {
+            let Some(since) = self.without_master(scene, *machine) else { continue };
+            let since = calm.max(since);
+            let Machine { node, instance } = *machine;
+            let left = |it: &usize| self.farewell.get(it).is_some_and(|at| *at >= since);
+            let patience = match scene.companions(node, instance).iter().all(left) {
+                true => scene.longest(node, instance, Plan::longest_skew),
+                false => scene.longest(node, instance, Plan::longest_master_down),
             };
             if scene.now > since + patience + scene.slack(patience) {
-                let Machine { node, instance } = machine;
                 return Err(format!(
                     "node {node} is backup and VI_{} has no master since {since}",
                     instance + 1

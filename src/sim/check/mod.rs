@@ -16,6 +16,7 @@ mod rhythm;
 mod routing;
 mod silence;
 mod stable;
+mod sync_group;
 mod yields;
 
 use std::fmt;
@@ -146,6 +147,23 @@ impl Scene<'_> {
         self.plan.nodes.first().map_or(0, |node| node.config.instances.len())
     }
 
+    /// The instances that stand and fall with this one at a node, itself among them.
+    fn companions(&self, host: Host, instance: usize) -> Vec<usize> {
+        let config = &self.nodes[host].plan.config;
+        match &config.instances[instance].sync_group {
+            None => vec![instance],
+            group => {
+                (0..config.instances.len()).filter(|it| config.instances[*it].sync_group == *group).collect()
+            }
+        }
+    }
+
+    /// The longest of what the companions of an instance take.
+    fn longest(&self, host: Host, instance: usize, time: impl Fn(&Plan, usize) -> Duration) -> Duration {
+        let times = self.companions(host, instance).into_iter().map(|instance| time(self.plan, instance));
+        times.max().unwrap_or_default()
+    }
+
     /// Nodes on which an instance is in this state.
     fn hosts_in(&self, instance: usize, state: State) -> Vec<Host> {
         let is = |host: &Host| self.nodes[*host].is_alive() && self.nodes[*host].state(instance) == state;
@@ -228,5 +246,6 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(neighbours::Neighbours::default()),
         Box::new(quiet_reload::QuietReload),
         Box::new(stable::Stable::default()),
+        Box::new(sync_group::InStep::default()),
     ]
 }

@@ -1,6 +1,7 @@
 //! What an instance has to do with its sync group.
 
 use super::Instance;
+use crate::config::block::Preempt;
 use crate::types::{Instant, State};
 use crate::vrrp::effect::Effect;
 use crate::vrrp::sync_group::{GroupReport, GroupSays, Stance};
@@ -49,8 +50,16 @@ impl Instance {
         }
         self.word = None;
         self.reported = None;
-        if !self.is_grouped() && self.ready {
-            self.become_master(now, None);
+        if self.is_grouped() || !self.ready {
+            return;
+        }
+        match self.config.preempt {
+            // It was ready by the rules of another configuration; a master that is there is not to be ousted.
+            Preempt::Never => {
+                self.ready = false;
+                self.timers.arm(Timer::MasterDown, now + self.master_down());
+            }
+            Preempt::After(_) => self.become_master(now, None),
         }
     }
 

@@ -1,9 +1,10 @@
 //! The switchboard, told and asked.
 
 use super::*;
-use crate::config::block::TrackEntry;
-use crate::config::value::ScriptCommand;
+use crate::config::block::{TrackEntry, TrackGroup};
+use crate::config::value::{Route, ScriptCommand, VirtualAddress};
 use crate::track::Because;
+use crate::types::IpNet;
 use crate::vrrp::instance::sample::sample;
 use std::time::Duration;
 
@@ -211,6 +212,43 @@ fn a_reload_asks_again_only_for_what_has_changed_and_moves_nothing_by_itself() {
     board.handle(ms(3), SwitchInput::Reconfigure(Arc::new(config)));
     assert!(matches!(drain(&mut board)[..], [SwitchEffect::Follow(_)]));
     assert_eq!((board.tracking("C").weight, board.tracking("C").pending), (20, 0));
+}
+
+#[test]
+fn a_track_group_ties_its_instances_to_the_links_of_static_objects() {
+    let address = |dev: &str, group: &str, no_track| VirtualAddress {
+        dev: link(dev),
+        track_group: Some(group.into()),
+        no_track,
+        ..crate::vrrp::instance::sample::vip(1)
+    };
+    let group =
+        |name: &str, instance: &str| TrackGroup { name: name.into(), instances: vec![instance.into()] };
+    let mut config = config(script("chk"));
+    config.statics = StaticObjects {
+        addresses: vec![address("lan2", "T", false), address("lan3", "T", true)],
+        routes: vec![Route {
+            dev: Some(link("lan4")),
+            track_group: Some("U".into()),
+            ..Route::to(IpNet::host([192, 0, 2, 1].into()))
+        }],
+        track_groups: vec![group("T", "A"), group("U", "B")],
+        ..StaticObjects::default()
+    };
+    let all = ["eth0", "lan1", "lan2", "lan3", "lan4"].map(|name| (link(name), true));
+    let mut board = Switchboard::new(ms(0), &config, all);
+    run(&mut board, ms(0), 0);
+    let pull = |board: &mut Switchboard, name| {
+        board.handle(ms(1), SwitchInput::Link(link(name), false));
+        told(&drain(board)).into_iter().map(|it| (it.0.to_owned(), it.2)).collect::<Vec<_>>()
+    };
+    assert_eq!(pull(&mut board, "lan2"), [("A".to_owned(), 1)]);
+    assert_eq!(pull(&mut board, "lan3"), []);
+    assert_eq!(pull(&mut board, "lan4"), [("B".to_owned(), 1)]);
+    // Out of the track group, out of the fault.
+    config.statics.track_groups.remove(0);
+    board.handle(ms(2), SwitchInput::Reconfigure(Arc::new(config)));
+    assert_eq!(told(&drain(&mut board)), [("A", 0, 0, 0)]);
 }
 
 #[test]

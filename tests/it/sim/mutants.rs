@@ -9,7 +9,7 @@ use vrrpd::config::Config;
 use vrrpd::config::block::{Preempt, Tracked, VrrpInstance};
 use vrrpd::sim::{Border, Keep, Machine, Operation};
 use vrrpd::types::{Instant, Priority, State};
-use vrrpd::vrrp::{Datagram, Effect, Timer};
+use vrrpd::vrrp::{Datagram, Effect, GroupSays, Timer};
 
 /// A bug that shows itself at all does so within so many seeds.
 const SEEDS: u64 = 100;
@@ -308,4 +308,69 @@ impl Border for Ruleless {
 #[test]
 fn an_executor_that_forgets_rules_is_caught() {
     assert_caught("routing", || Box::new(Ruleless));
+}
+
+/// A member of a sync group to which nothing gets through from the others.
+struct Aloof;
+
+impl Border for Aloof {
+    fn group(&mut self, machine: Machine, says: GroupSays) -> Option<GroupSays> {
+        (machine != Machine { node: 0, instance: 1 }).then_some(says)
+    }
+}
+
+#[test]
+fn a_member_that_does_not_follow_its_group_is_caught() {
+    assert_caught("sync-group", || Box::new(Aloof));
+}
+
+/// A node on which everybody is alone.
+struct Groupless;
+
+impl Border for Groupless {
+    fn config(&mut self, node: usize, config: Arc<Config>) -> Arc<Config> {
+        if node != 0 {
+            return config;
+        }
+        let alone = with_instances(&config, |instance| instance.sync_group = None);
+        Arc::new(Config { sync_groups: Vec::new(), ..(*alone).clone() })
+    }
+}
+
+#[test]
+fn a_node_that_forgets_its_groups_is_caught() {
+    assert_caught("sync-group", || Box::new(Groupless));
+}
+
+/// Groups that never dare.
+struct Timid;
+
+impl Border for Timid {
+    fn group(&mut self, _machine: Machine, says: GroupSays) -> Option<GroupSays> {
+        match says {
+            GroupSays::Be { word, .. } if word.state == State::Master => None,
+            other => Some(other),
+        }
+    }
+}
+
+#[test]
+fn a_group_that_leaves_a_black_hole_is_caught() {
+    assert_caught("liveness", || Box::new(Timid));
+}
+
+/// Nodes that do not care for what a group tracks.
+struct ForgetsTracksOfGroups;
+
+impl Border for ForgetsTracksOfGroups {
+    fn config(&mut self, _node: usize, config: Arc<Config>) -> Arc<Config> {
+        let mut config = (*config).clone();
+        config.sync_groups.iter_mut().for_each(|group| Arc::make_mut(group).track.clear());
+        Arc::new(config)
+    }
+}
+
+#[test]
+fn trackers_of_a_group_that_count_for_nothing_are_caught() {
+    assert_caught("best-wins", || Box::new(ForgetsTracksOfGroups));
 }
