@@ -23,7 +23,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::daemon::options::LogOptions;
 use crate::sys::local_time::LocalTime;
-use output::{BACKLOG_LIMIT, Backlog, Outputs};
+use output::{BACKLOG_LIMIT, Backlog, Outputs, RECONNECT};
 
 /// Target of an event that syslog shall get at ALERT, as keepalived's lines about dead children.
 pub const ALERT: &str = "vrrpd::alert";
@@ -31,7 +31,7 @@ pub const ALERT: &str = "vrrpd::alert";
 /// Where syslog listens.
 pub const SYSLOG_SOCKET: &str = "/dev/log";
 
-/// How long a writer waits before it tries a full or absent reader again.
+/// How long a writer waits before it tries a full reader again.
 const RETRY: Duration = Duration::from_millis(50);
 
 /// One line, not yet formatted for any output.
@@ -252,12 +252,16 @@ fn take_lines(shared: &Shared, backlog: Backlog) -> (Vec<Line>, u64) {
             }
         }
         shared.changed.notify_all();
-        if backlog == Backlog::None {
-            state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        } else {
-            state = shared.changed.wait_timeout(state, RETRY).unwrap_or_else(PoisonError::into_inner).0;
-            tired = true;
-        }
+        let pause = match backlog {
+            Backlog::None => {
+                state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            Backlog::Unreachable => RECONNECT,
+            Backlog::Busy => RETRY,
+        };
+        state = shared.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
+        tired = true;
     }
 }
 

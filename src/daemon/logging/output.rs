@@ -14,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::{Line, LogOptions};
 
 /// Time between two attempts to reach a syslog that is not there.
-const RECONNECT: Duration = Duration::from_secs(1);
+pub(super) const RECONNECT: Duration = Duration::from_secs(1);
 
 /// A datagram that a usual syslog takes whole; longer lines are cut.
 const DATAGRAM_LIMIT: usize = 8 * 1024;
