@@ -20,6 +20,7 @@ mod oracle;
 mod process;
 mod processes;
 mod routing;
+mod scale;
 mod sim;
 mod strangers;
 mod takeover;

@@ -50,6 +50,14 @@ impl Lan {
         Ok(space)
     }
 
+    /// Plugs another link of machine `n` of another LAN in here, with this address.
+    pub(crate) fn plug(&self, machine: &Space, n: u8, link: &str, address: Ipv4Addr) -> io::Result<()> {
+        self.switch.rtnl().add_cable(&machine.name, "br0", machine.net(), link, mac(n))?;
+        let rtnl = machine.rtnl();
+        rtnl.set_up(link, true)?;
+        rtnl.add_address(link, address.into(), 24)
+    }
+
     /// Puts a frame on the wire to a machine, as if another one had sent it. The capture leaves it out.
     pub(crate) fn inject(&self, machine: &Space, frame: &[u8]) -> io::Result<()> {
         let port = self.switch.rtnl().link(&machine.name)?.header.index;
