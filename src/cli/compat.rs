@@ -158,20 +158,6 @@ impl Report {
             });
             keywords[index].uses.push(place(&loaded.sources, used.span));
         }
-        // Values that are not run yet, where their keyword is: options of an address.
-        let at_keyword =
-            |span: Span| uses.iter().any(|used| (used.span.file, used.span.start) == (span.file, span.start));
-        for problem in loaded.diagnostics.iter().filter(|d| d.id == "not-yet-supported") {
-            let Some(span) = problem.span.filter(|span| !at_keyword(*span)) else { continue };
-            keywords.push(Entry {
-                home: Vec::new(),
-                keyword: problem.message.split('`').nth(1).unwrap_or(&problem.message).to_owned(),
-                support: Verdict::NotRunYet,
-                explanation: problem.label.clone(),
-                left_alone_with: None,
-                uses: vec![place(&loaded.sources, span)],
-            });
-        }
         keywords.iter_mut().for_each(|entry| entry.uses.dedup());
         let refused = loaded.is_fatal();
         Self {
@@ -329,12 +315,5 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&file.json()).unwrap();
         assert_eq!(json["keywords"][1]["uses"][3], serde_json::json!({"file": "more.conf", "line": 2}));
         assert_eq!(json["keywords"][1]["support"], "same");
-    }
-
-    #[test]
-    fn a_value_that_is_not_run_counts_as_a_keyword_does() {
-        let file = report(&RUNNING.replace("10.0.0.1", "10.0.0.1 use_vmac"));
-        assert_eq!(file.code(false), DOES_NOT);
-        assert!(file.text().contains("use_vmac  line 5\n"), "{}", file.text());
     }
 }

@@ -100,7 +100,7 @@ impl Kernel {
     pub fn submit(&mut self, operation: Operation) {
         if let Operation::Addresses(change) = &operation {
             let gone = |target: &(IfName, IpAddr)| {
-                change.remove.iter().any(|vip| (&vip.dev, vip.net.address) == (&target.0, target.1))
+                change.remove.iter().any(|vip| (vip.link(), vip.net.address) == (&target.0, target.1))
             };
             for queued in &mut self.queue {
                 if let Operation::Announce(announce) = queued {
@@ -122,9 +122,10 @@ impl Kernel {
         match self.queue.pop_front()? {
             Operation::Announce(announce) => Some(announce),
             Operation::Addresses(change) => {
-                self.addresses.extend(change.install.into_iter().map(|vip| (vip.dev, vip.net.address)));
+                self.addresses
+                    .extend(change.install.into_iter().map(|vip| (vip.link().clone(), vip.net.address)));
                 for vip in change.remove {
-                    self.addresses.remove(&(vip.dev, vip.net.address));
+                    self.addresses.remove(&(vip.link().clone(), vip.net.address));
                 }
                 None
             }

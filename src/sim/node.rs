@@ -129,7 +129,7 @@ impl Node {
         let all = |config: &Config| -> Vec<_> {
             let vips =
                 config.instances.iter().flat_map(|config| config.vips.iter().chain(&config.excluded_vips));
-            vips.map(|vip| (vip.dev.clone(), vip.net.address)).collect()
+            vips.map(|vip| (vip.link().clone(), vip.net.address)).collect()
         };
         let known = all(&self.plan.config);
         let routes = |config: &Config| -> Vec<_> {

@@ -550,7 +550,7 @@ impl World {
         let configs = &node.plan.config.instances;
         let vips: Vec<_> = configs.iter().flat_map(|config| &config.vips).collect();
         let vip = vips[self.random.index(vips.len())];
-        let (link, address) = (vip.dev.clone(), vip.net.address);
+        let (link, address) = (vip.link().clone(), vip.net.address);
         if node.kernel.remove(&link, address) {
             let life = node.life;
             self.queue.push(self.now, Event::AddressLost { host, life, address, link });

@@ -24,7 +24,7 @@ pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
         (name.clone(), ProcessRunState { current: *current, quorum })
     };
     let source = |status: &InstanceStatus| {
-        Some(((status.config.interface.clone(), status.config.family), status.source?))
+        Some(((status.config.source_link().clone(), status.config.family), status.source?))
     };
     let runtime = Runtime {
         instances: snapshot.instances.iter().map(instance).collect(),
@@ -42,7 +42,7 @@ pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
 fn run_state(status: &InstanceStatus, snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> RunState {
     let config = &status.config;
     let all = config.vips.iter().chain(&config.excluded_vips);
-    let installed = all.filter(|_| status.addresses_set).map(|vip| (vip.dev.clone(), vip.net));
+    let installed = all.filter(|_| status.addresses_set).map(|vip| (vip.link().clone(), vip.net));
     let socket = snapshot.sockets.iter().find(|socket| socket.instances.contains(&config.name));
     let learns = config.version == Version::V3 && status.state == State::Backup;
     RunState {
@@ -59,8 +59,11 @@ fn run_state(status: &InstanceStatus, snapshot: &Snapshot, stamp: &dyn Fn(Instan
         master_advert_int: learns.then_some(status.master_interval),
         installed: installed.collect(),
         sockets: socket.map(|socket| (socket.fd_in, socket.fd_out)),
-        virtual_link_up: false,
-        next_extra_garp: None,
+        virtual_link_up: config
+            .virtual_link
+            .as_ref()
+            .is_some_and(|link| snapshot.virtual_links.contains(&link.name)),
+        next_extra_garp: status.next_extra_garp.map(stamp),
     }
 }
 

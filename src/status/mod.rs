@@ -14,8 +14,9 @@ use crate::bfd::SessionStatus;
 use crate::config::Config;
 use crate::config::dump::SocketState;
 use crate::track::Verdict;
+use crate::types::IfName;
 use crate::vrrp::{GroupStatus, InstanceStatus, ScriptStatus};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The daemon at one moment.
@@ -37,6 +38,8 @@ pub struct Snapshot {
     pub sessions: Vec<SessionStatus>,
     /// Whether each BFD session that VRRP hears of is up, by its name.
     pub tracked_sessions: BTreeMap<String, bool>,
+    /// The virtual links that are there.
+    pub virtual_links: BTreeSet<IfName>,
     /// Open sockets.
     pub sockets: Vec<SocketState>,
 }

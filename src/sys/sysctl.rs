@@ -20,6 +20,15 @@ pub fn forwards_ipv6(link: &IfName) -> bool {
     get(Family::V6, link, "forwarding").is_ok_and(|value| !value.starts_with('0'))
 }
 
+/// The links that have settings, `all` and `default` among them.
+#[must_use]
+pub fn links(family: Family) -> Vec<IfName> {
+    let Ok(all) = IfName::new("all") else { return Vec::new() };
+    let directory = path(family, &all, "..");
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| IfName::new(entry.file_name().to_str()?).ok()).collect()
+}
+
 /// The value of a setting of a link: `promote_secondaries`, `arp_ignore`.
 ///
 /// # Errors

@@ -57,7 +57,7 @@ impl AddressChange {
     pub fn of_addresses(old: &VrrpInstance, new: &VrrpInstance) -> Self {
         let had = old.vips.iter().chain(&old.excluded_vips);
         let has = new.vips.iter().chain(&new.excluded_vips);
-        Self::between(had, has, |vip| (vip.net, &vip.dev))
+        Self::between(had, has, |vip| (vip.net, vip.link()))
     }
 }
 

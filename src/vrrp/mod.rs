@@ -22,6 +22,7 @@ mod stats;
 mod switchboard;
 mod sync_group;
 mod timers;
+mod virtual_links;
 
 pub use accept::{Accepted, Carrier, Datagram, Discard, DiscardKind};
 pub use effect::{AddressChange, Announce, Effect, Event, KernelChange, Notification, Transmit};
@@ -34,6 +35,10 @@ pub use switchboard::{
 };
 pub use sync_group::{GroupReport, GroupSays, GroupStatus, Stance, Word};
 pub use timers::Timer;
+pub use virtual_links::{
+    LinkEffect, LinkNotice, LinkNoticeKind, LinkSetting, LinkStep, LinkTable, LinkView, LoanSetting,
+    VirtualLinks, loans,
+};
 
 #[cfg(test)]
 pub(crate) use instance::sample::sample;

@@ -13,9 +13,9 @@ use super::sync_group::{Group, GroupReport, GroupSays};
 use crate::config::Config;
 use crate::config::block::{
     BfdInstance, Delivery, StaticObjects, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked,
-    VrrpInstance, VrrpScript,
+    VirtualLink, VrrpInstance, VrrpScript,
 };
-use crate::config::value::{Rule, Weight};
+use crate::config::value::{Rule, VirtualAddress, Weight};
 use crate::track::{
     Census, Contribution, Definition, ExitStatus, Notice, Reading, ScriptInput, ScriptRun, SessionNotice,
     Signal, Standing, Tracker, TrackerEffect, Verdict,
@@ -484,19 +484,23 @@ fn own_dependencies<'a>(
     track: &'a [TrackEntry],
 ) -> impl Iterator<Item = (Tracked, Weight)> + use<'a> {
     let fault = Weight::default();
-    let own = config.track_primary.then(|| (Tracked::Interface(config.interface.clone()), fault));
+    let virtual_link = config.virtual_link.as_ref().map(|link| &link.name);
+    let own = std::iter::once(&config.interface).chain(virtual_link).filter(|_| config.track_primary);
+    let own = own.map(move |link| (Tracked::Interface(link.clone()), fault));
     let named = track.iter().map(|entry| (entry.tracked.clone(), entry.weight));
     let elsewhere = config
         .vips
         .iter()
         .chain(&config.excluded_vips)
-        .filter(|vip| vip.dev != config.interface && !vip.no_track)
-        .map(move |vip| (Tracked::Interface(vip.dev.clone()), fault));
+        .filter(|vip| !vip.no_track)
+        .map(VirtualAddress::link)
+        .filter(move |link| **link != config.interface && Some(*link) != virtual_link)
+        .map(move |link| (Tracked::Interface(link.clone()), fault));
     let routes = config.routes.iter().filter(|route| !route.no_track).filter_map(|route| route.dev.as_ref());
     let rules = config.rules.iter().filter(|rule| !rule.no_track).flat_map(Rule::links);
     let routing = routes.chain(rules).filter(|link| **link != config.interface);
     let routing = routing.map(move |link| (Tracked::Interface(link.clone()), fault));
-    own.into_iter().chain(named).chain(elsewhere).chain(routing)
+    own.chain(named).chain(elsewhere).chain(routing)
 }
 
 /// The links of static objects, by the names of the instances that a track group ties to them.
@@ -525,7 +529,12 @@ pub fn same_router(old: &VrrpInstance, new: &VrrpInstance) -> bool {
         (Delivery::Unicast { .. }, Delivery::Unicast { .. }) => old.source == new.source,
         _ => false,
     };
+    let multicast = matches!(new.delivery, Delivery::Multicast { .. });
+    let on_vmac = |config: &VrrpInstance| {
+        (config.virtual_link.as_ref().is_some_and(VirtualLink::is_vmac), config.vmac_addr)
+    };
     same_delivery
+        && (!multicast || on_vmac(old) == on_vmac(new))
         && (old.vrid, old.family, &old.interface, old.version)
             == (new.vrid, new.family, &new.interface, new.version)
 }

@@ -17,11 +17,20 @@ pub enum Timer {
     Refresh,
     /// Another owner of the addresses must be silent by then.
     OtherOwner,
+    /// `garp_extra_if`: the next announcements on links without adverts.
+    ExtraGarp,
 }
 
 impl Timer {
-    const ALL: [Self; 6] =
-        [Self::Advert, Self::MasterDown, Self::Burst, Self::LowerBurst, Self::Refresh, Self::OtherOwner];
+    const ALL: [Self; 7] = [
+        Self::Advert,
+        Self::MasterDown,
+        Self::Burst,
+        Self::LowerBurst,
+        Self::Refresh,
+        Self::OtherOwner,
+        Self::ExtraGarp,
+    ];
 }
 
 /// When each timer fires, if it is armed.

@@ -236,6 +236,26 @@ pub struct NotifyScripts {
 }
 
 impl VrrpInstance {
+    /// The links that we make for it.
+    pub fn virtual_links(&self) -> impl Iterator<Item = &VirtualLink> {
+        self.virtual_link.iter().chain(&self.address_links)
+    }
+
+    /// The link that adverts leave and arrive by.
+    #[must_use]
+    pub fn advert_link(&self) -> &IfName {
+        self.virtual_link.as_ref().filter(|_| !self.xmit_base).map_or(&self.interface, |link| &link.name)
+    }
+
+    /// The link whose address adverts come from: a VMAC has no IPv4 address that is not a virtual one.
+    #[must_use]
+    pub fn source_link(&self) -> &IfName {
+        match self.family {
+            Family::V4 => &self.interface,
+            Family::V6 => self.advert_link(),
+        }
+    }
+
     /// What a file makes of an instance with no more than a name, a link and a VRID: VRRPv2, priority
     /// 100, no addresses.
     #[must_use]

@@ -72,6 +72,14 @@ impl<Dev> VirtualAddress<Dev> {
     }
 }
 
+impl VirtualAddress {
+    /// The link that it lives on: the VMAC, where there is one.
+    #[must_use]
+    pub fn link(&self) -> &IfName {
+        self.vmac.as_ref().unwrap_or(&self.dev)
+    }
+}
+
 /// Words that may follow an address.
 const OPTIONS: [&str; 15] = [
     "dev",
@@ -260,14 +268,7 @@ impl<'l> LineReader<'l, '_, '_> {
             "autojoin" => address.autojoin = true,
             "no_track" => address.no_track = true,
             "track_group" if self.groups.is_some() => self.track_group(option)?,
-            "use_vmac" if self.groups.is_none() => {
-                let message = format!("`{option}` is known, but not yet in this version");
-                let problem = Diagnostic::warning("not-yet-supported", option.span, message)
-                    .class(Class::Harmless)
-                    .label("the address is added as if it were not there");
-                self.cx.report(problem);
-                self.draft.address.use_vmac = true;
-            }
+            "use_vmac" if self.groups.is_none() => address.use_vmac = true,
             _ => self.unknown(option),
         }
         Ok(())

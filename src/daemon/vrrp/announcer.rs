@@ -108,9 +108,10 @@ impl Announcer {
     pub(super) fn announce(&self, instance: InstanceId, burst: &Announce) {
         {
             let (mut lanes, pace) = (self.0.lanes.borrow_mut(), self.0.pace.borrow());
+            let links = self.0.links.borrow();
             for _ in 0..burst.rounds {
                 for (link, address) in &burst.targets {
-                    let lane = lanes.entry((pace.road(link), Family::of(*address))).or_default();
+                    let lane = lanes.entry((pace.road(links.below(link)), Family::of(*address))).or_default();
                     lane.waiting.push_back((instance, link.clone(), *address));
                 }
             }

@@ -6,10 +6,11 @@
 use super::bfd::Verdicts;
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, place};
-use super::promotion::Promotion;
+use super::loans::Loans;
 use super::sockets::kind;
 use super::statics::Statics;
 use super::task::{Beginning, Control, Task};
+use super::virtual_links::Carpenter;
 use super::{Command, Shared, ToService};
 use crate::config::Config;
 use crate::config::block::{DynamicInterfaces, Tracked, VrrpInstance};
@@ -30,6 +31,9 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 /// How long the end waits for the kernel to let go of addresses.
 const STOP_LIMIT: Duration = Duration::from_secs(4);
+
+/// How long the start and a reload wait for the links that they make.
+const LINKS_LIMIT: Duration = Duration::from_secs(2);
 
 /// An instance that has failed starts again after this long; doubled each time.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
@@ -62,7 +66,8 @@ pub(super) struct Coordinator {
     starts_at: Option<Instant>,
     /// Leave addresses and sends no priority 0 at the end (`-V`).
     keep_addresses: bool,
-    promotion: Promotion,
+    loans: Loans,
+    virtual_links: Carpenter,
     statics: Statics,
     verdicts: Verdicts,
 }
@@ -112,6 +117,7 @@ impl Coordinator {
         shared.coupling.begin(&config, links);
         Some(Self {
             statics: Statics::new(Rc::clone(&shared)),
+            virtual_links: Carpenter::new(Rc::clone(&shared)),
             shared,
             config,
             instances: Vec::new(),
@@ -123,7 +129,7 @@ impl Coordinator {
             respawned,
             starts_at: None,
             keep_addresses,
-            promotion: Promotion::default(),
+            loans: Loans::default(),
             verdicts,
         })
     }
@@ -135,9 +141,13 @@ impl Coordinator {
             return End::InterfacesMissing;
         }
         self.tell_sources();
-        self.promotion.follow(&self.config);
+        self.loans.follow(&self.config);
+        self.virtual_links.follow(&self.config);
         self.statics.change(&self.config.statics);
-        let mut early = self.await_trackers().await;
+        let mut early = self.await_virtual_links(true).await;
+        if early.is_none() {
+            early = self.await_trackers().await;
+        }
         self.starts_at = self.startup_delay();
         if self.starts_at.is_none() {
             self.start_instances();
@@ -148,7 +158,13 @@ impl Coordinator {
             self.shared.carry_out_coupling();
             let restart = self.instances.iter().filter_map(|handle| handle.restart).min();
             let due = self.shared.coupling.ask(Switchboard::poll_timeout);
-            let next = [due, restart, self.starts_at, self.statics.poll_timeout()];
+            let next = [
+                due,
+                restart,
+                self.starts_at,
+                self.statics.poll_timeout(),
+                self.virtual_links.poll_timeout(),
+            ];
             let next = next.into_iter().flatten().min();
             tokio::select! {
                 biased;
@@ -164,6 +180,7 @@ impl Coordinator {
                 input = self.verdicts.next() => self.shared.coupling.handle(input),
                 () = self.shared.deadlines.sleep_until(next) => self.on_time(),
                 Some(done) = self.statics.next_done() => self.shared.tell_failures("", &done.failures),
+                Some(done) = self.virtual_links.next_done() => self.virtual_links.on_done(&done),
                 Some(ended) = self.tasks.join_next_with_id() => self.on_ended(ended),
             }
         }
@@ -187,6 +204,26 @@ impl Coordinator {
                 () = self.shared.deadlines.sleep_until(next) => self.shared.coupling.handle_timeout(),
             }
         }
+    }
+
+    /// Waits until the virtual links are there, so that instances need not start without them. Gives back the
+    /// command that ended it, if one did.
+    async fn await_virtual_links(&mut self, hears_commands: bool) -> Option<Command> {
+        let limit = clock::now() + LINKS_LIMIT;
+        while !self.virtual_links.is_settled() && clock::now() < limit {
+            tokio::select! {
+                biased;
+                command = self.commands.recv(), if hears_commands => match command {
+                    Some(Command::Tracked(input)) => self.shared.coupling.handle(input),
+                    other => return other,
+                },
+                Some(event) = self.events.recv() => self.on_events(event),
+                Some(done) = self.virtual_links.next_done() => self.virtual_links.on_done(&done),
+                () = self.shared.deadlines.sleep_until(Some(limit)) => {}
+            }
+            self.virtual_links.on_time();
+        }
+        None
     }
 
     /// A child that takes the place of another starts at once, for the same reason.
@@ -266,6 +303,7 @@ impl Coordinator {
         let now = clock::now();
         self.shared.coupling.handle_timeout();
         self.statics.on_time();
+        self.virtual_links.on_time();
         for index in 0..self.instances.len() {
             if self.instances[index].restart.is_some_and(|at| at <= now) {
                 let (id, config) = (self.instances[index].id, Arc::clone(&self.instances[index].config));
@@ -303,8 +341,19 @@ impl Coordinator {
         let (files, processes) = board.ask(|board| (board.files(), board.processes()));
         let tracked_sessions = board.ask(|board| board.sessions().clone());
         let sessions = self.shared.bfd.status().await;
-        let config = Arc::clone(&self.config);
-        Snapshot { config, instances, groups, scripts, files, processes, sessions, tracked_sessions, sockets }
+        let (config, virtual_links) = (Arc::clone(&self.config), self.virtual_links.standing());
+        Snapshot {
+            config,
+            instances,
+            groups,
+            scripts,
+            files,
+            processes,
+            sessions,
+            tracked_sessions,
+            virtual_links,
+            sockets,
+        }
     }
 
     /// Each open socket with the instances that share it, in the order of the configuration.
@@ -312,7 +361,7 @@ impl Coordinator {
         let links = self.shared.links.borrow();
         let mut states: Vec<SocketState> = Vec::new();
         for InstanceStatus { config, source, .. } in instances {
-            let link = links.get(&config.interface);
+            let link = links.get(config.advert_link());
             let Some((link, kind)) = link.zip(kind(config, *source)) else { continue };
             let Some((fd_in, fd_out)) = self.shared.sockets.descriptors(link.index, &kind) else {
                 continue;
@@ -325,7 +374,7 @@ impl Coordinator {
             states.push(SocketState {
                 fd_in,
                 fd_out,
-                interface: config.interface.clone(),
+                interface: config.advert_link().clone(),
                 ah: kind.protocol == Protocol::Ah,
                 unicast: match kind.endpoint {
                     Endpoint::Unicast { source } => Some(source),
@@ -386,19 +435,25 @@ impl Coordinator {
             next = self.events.try_recv().ok();
         }
         for name in &anew {
-            self.promotion.renew(name);
+            self.loans.renew(name);
         }
         for name in &changed {
             let up = self.shared.links.borrow().get(name).is_some_and(|link| link.up);
             self.shared.coupling.handle(SwitchInput::Link(name.clone(), up));
         }
         self.shared.carry_out_coupling();
+        self.virtual_links.review();
         self.reassert(&came_up, new_address);
+        // What went with a link is missed once there is one again.
+        bereft.extend(self.shared.ledger.borrow().wanting_any(|(link, _)| came_up.contains(link)));
         if bereft.contains(&InstanceId::STATIC) {
             self.statics.on_gone();
         }
         for handle in &self.instances {
-            if changed.contains(&handle.config.interface) {
+            if [&handle.config.interface, handle.config.advert_link()]
+                .iter()
+                .any(|link| changed.contains(*link))
+            {
                 handle.tell(Control::LinkChanged);
             }
             if bereft.contains(&handle.id) {
@@ -440,7 +495,9 @@ impl Coordinator {
             self.config.instances.iter().any(|instance| {
                 let tracked = Tracked::Interface(name.clone());
                 let entries = self.config.tracked_by(instance);
-                instance.interface == *name || entries.iter().any(|entry| entry.tracked == tracked)
+                instance.interface == *name
+                    || instance.virtual_links().any(|link| link.name == *name)
+                    || entries.iter().any(|entry| entry.tracked == tracked)
             })
         };
         match event {
@@ -503,6 +560,9 @@ impl Coordinator {
             self.shared.tell_service(ToService::Reloaded(false));
             return;
         }
+        self.loans.follow(&config);
+        self.virtual_links.follow(&config);
+        self.await_virtual_links(false).await;
         self.shared.ledger.borrow_mut().hold_removals();
         self.shared.routing.borrow_mut().hold_removals();
         self.statics.change(&config.statics);
@@ -514,6 +574,7 @@ impl Coordinator {
             self.config = config;
             self.shared.coupling.hold(false);
             drop(self.settle());
+            self.virtual_links.let_go();
             return self.shared.tell_service(ToService::Reloaded(true));
         }
         let mut old = std::mem::take(&mut self.instances);
@@ -525,7 +586,6 @@ impl Coordinator {
             };
             self.instances.push(handle);
         }
-        self.promotion.follow(&config);
         self.config = config;
         self.shared.coupling.close_all();
         for handle in &self.instances {
@@ -538,6 +598,7 @@ impl Coordinator {
         }
         // Nobody has to wait for what is no longer wanted.
         drop(self.settle());
+        self.virtual_links.let_go();
         self.shared.tell_service(ToService::Reloaded(true));
     }
 
@@ -621,6 +682,13 @@ impl Coordinator {
                 while self.tasks.join_next().await.is_some() {}
                 released.recv().await;
                 self.statics.release().recv().await;
+                self.virtual_links.follow(&Config::default());
+                self.virtual_links.let_go();
+                while !self.virtual_links.is_gone()
+                    && let Some(done) = self.virtual_links.next_done().await
+                {
+                    self.virtual_links.on_done(&done);
+                }
             } => {}
             () = limit => tracing::error!("the kernel has not let go of all addresses in time"),
         }

@@ -22,7 +22,7 @@ pub(super) type Place = (IfName, IpNet);
 /// Where the kernel has a virtual address: with a peer, under the peer's prefix.
 pub(super) fn place(vip: &VirtualAddress) -> Place {
     let prefix = vip.peer.map_or(vip.net.prefix, |peer| peer.prefix);
-    (vip.dev.clone(), IpNet { address: vip.net.address, prefix })
+    (vip.link().clone(), IpNet { address: vip.net.address, prefix })
 }
 
 /// Something that the kernel has one of at each place.
@@ -118,6 +118,12 @@ impl<T: Placed> Ledger<T> {
     /// Who wants what is at a place.
     pub(super) fn wanting(&self, place: &T::Place) -> impl Iterator<Item = InstanceId> + use<'_, T> {
         self.wanted.get(place).into_iter().flat_map(|wanted| &wanted.by).copied()
+    }
+
+    /// Who wants anything at places like these.
+    pub(super) fn wanting_any(&self, like: impl Fn(&T::Place) -> bool) -> BTreeSet<InstanceId> {
+        let wanted = self.wanted.iter().filter(|(place, _)| like(place));
+        wanted.flat_map(|(_, wanted)| &wanted.by).copied().collect()
     }
 
     /// Whether anybody wants it.

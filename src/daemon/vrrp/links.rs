@@ -61,6 +61,12 @@ impl Links {
         self.named(name).map(|link| &link.state)
     }
 
+    /// The link on top of which another is, or that link itself.
+    pub(super) fn below<'a>(&'a self, name: &'a IfName) -> &'a IfName {
+        let base = self.get(name).and_then(|link| link.base);
+        base.and_then(|index| self.name(index)).unwrap_or(name)
+    }
+
     /// The name of a link, by its number.
     pub(super) fn name(&self, index: IfIndex) -> Option<&IfName> {
         self.links.iter().find(|link| link.state.index == index).map(|link| &link.state.name)

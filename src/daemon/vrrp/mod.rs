@@ -7,7 +7,7 @@
 //!  ├─ BFD            all sessions, and their sockets
 //!  ├─ receiver × m   one per shared socket
 //!  └─ announcer, deadline queue
-//! writer thread   ── changes of addresses, routes and rules, blocking
+//! writer thread   ── changes of addresses, routes, rules and links, blocking
 //! monitor thread  ── links, addresses, our routes and rules
 //! service thread  ── scripts, notifications, dumps: all that is slow
 //! tracker thread  ── files and processes that are tracked
@@ -21,7 +21,7 @@ mod inbox;
 mod kernel;
 mod ledger;
 mod links;
-mod promotion;
+mod loans;
 mod route_message;
 mod routing;
 mod service;
@@ -29,6 +29,7 @@ mod sockets;
 mod statics;
 mod task;
 mod trackers;
+mod virtual_links;
 
 use crate::config::Config;
 use crate::config::block::{ProcessDefs, SyncGroup, VrrpInstance, VrrpScript};

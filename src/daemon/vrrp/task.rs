@@ -261,7 +261,7 @@ impl Task {
         let shared = Rc::clone(&self.shared);
         let links = shared.links.borrow();
         let config = Arc::clone(self.machine.config());
-        let wanted = links.get(&config.interface).zip(kind(&config, self.source));
+        let wanted = links.get(config.advert_link()).zip(kind(&config, self.source));
         let Some((link, kind)) = wanted else {
             self.membership = None;
             return;
@@ -280,7 +280,7 @@ impl Task {
         match shared.sockets.join(link, &kind, member) {
             Ok(membership) => self.membership = Some(membership),
             Err(error) => {
-                tracing::error!("({}) cannot open a socket on {}: {error}", config.name, config.interface);
+                tracing::error!("({}) cannot open a socket on {}: {error}", config.name, link.name);
                 self.membership = None;
                 self.retry = Some(clock::now() + SOCKET_RETRY);
             }
@@ -375,19 +375,19 @@ impl Task {
             let mut ledger = self.shared.ledger.borrow_mut();
             for vip in &install {
                 ledger.want(self.id, vip);
-                match links.get(&vip.dev) {
+                match links.get(vip.link()) {
                     Some(link) => changes.push(Change::Add(kernel_address(link.index, vip))),
                     None => tracing::warn!(
                         "({}) cannot add {}: there is no interface {}",
                         self.machine.config().name,
                         vip.net,
-                        vip.dev
+                        vip.link()
                     ),
                 }
             }
             for vip in &remove {
                 if ledger.release(self.id, vip)
-                    && let Some(link) = links.get(&vip.dev)
+                    && let Some(link) = links.get(vip.link())
                 {
                     changes.push(Change::Remove(kernel_address(link.index, vip)));
                 }
@@ -461,10 +461,11 @@ impl Task {
 impl Shared {
     /// The address that adverts of this instance come from now.
     pub(super) fn source_of(&self, config: &VrrpInstance) -> Option<IpAddr> {
-        let mut addresses = self.links.borrow().addresses(&config.interface);
+        let link = config.source_link();
+        let mut addresses = self.links.borrow().addresses(link);
         // What another instance has put there will go away again.
         let ledger = self.ledger.borrow();
-        addresses.retain(|address| !ledger.is_wanted(&(config.interface.clone(), address.net)));
+        addresses.retain(|address| !ledger.is_wanted(&(link.clone(), address.net)));
         crate::vrrp::primary_source(config, &addresses)
     }
 

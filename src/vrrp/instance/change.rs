@@ -46,6 +46,9 @@ impl Instance {
             if old.garp.master_refresh != config.garp.master_refresh {
                 self.arm_refresh(now);
             }
+            if old.garp_extra.interval != config.garp_extra.interval {
+                self.arm_extra_garp(now);
+            }
         }
         self.on_regrouped(now, old.sync_group.as_deref());
         self.review_faults(now, &before);
@@ -59,7 +62,7 @@ impl Instance {
         let config = Arc::clone(&self.config);
         let change = KernelChange::of_addresses(old, &config);
         for address in &change.remove {
-            self.notice(NoticeKind::AddressDropped(address.net, address.dev.clone()));
+            self.notice(NoticeKind::AddressDropped(address.net, address.link().clone()));
         }
         let added = !change.install.is_empty();
         if !change.is_empty() {
@@ -85,7 +88,7 @@ impl Instance {
     }
 
     pub(super) fn on_address_lost(&mut self, now: Instant, address: IpAddr, link: IfName) {
-        let ours = |vip: &&VirtualAddress| vip.net.address == address && vip.dev == link;
+        let ours = |vip: &&VirtualAddress| vip.net.address == address && *vip.link() == link;
         let config = Arc::clone(&self.config);
         let Some(vip) = config.vips.iter().chain(&config.excluded_vips).find(ours) else { return };
         if self.state != State::Master || vip.no_track {
@@ -98,7 +101,7 @@ impl Instance {
         }
         self.notice(NoticeKind::AddressRestored(address, link));
         self.push(Effect::Addresses(KernelChange::installing(vec![vip.clone()])));
-        let targets = vec![(vip.dev.clone(), vip.net.address)];
+        let targets = vec![(vip.link().clone(), vip.net.address)];
         self.push(Effect::Announce(Announce { targets, rounds: config.garp.master_repeat.max(1) }));
     }
 

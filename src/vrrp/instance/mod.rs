@@ -142,6 +142,8 @@ pub struct InstanceStatus {
     pub last_transition: Instant,
     /// When its advert or master-down timer fires.
     pub next_timeout: Option<Instant>,
+    /// When `garp_extra_if` announces next.
+    pub next_extra_garp: Option<Instant>,
     /// Where its adverts come from.
     pub source: Option<IpAddr>,
     /// Whether its addresses are in the kernel.
@@ -290,6 +292,10 @@ impl Instance {
                     self.announce(self.config.garp.master_refresh_repeat);
                     self.timers.arm(Timer::Refresh, now + self.config.garp.master_refresh);
                 }
+                Timer::ExtraGarp => {
+                    self.announce_elsewhere();
+                    self.arm_extra_garp(now);
+                }
             }
         }
         self.report();
@@ -349,6 +355,7 @@ impl Instance {
             pending: self.tracking.pending,
             last_transition: self.last_transition,
             next_timeout,
+            next_extra_garp: self.timers.get(Timer::ExtraGarp),
             source: self.source,
             addresses_set: self.addresses_set,
             stats: self.stats,

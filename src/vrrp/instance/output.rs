@@ -3,7 +3,7 @@
 use super::{Instance, Told};
 use crate::config::block::{Auth, Delivery};
 use crate::config::value::VirtualAddress;
-use crate::types::{Family, Instant, Priority, State};
+use crate::types::{Family, IfName, Instant, Priority, State};
 use crate::vrrp::effect::{AddressChange, Announce, Effect, Event, KernelChange, Notification, Transmit};
 use crate::vrrp::notice::{Notice, NoticeKind, RoutingKind};
 use crate::vrrp::timers::Timer;
@@ -184,7 +184,24 @@ impl Instance {
     pub(super) fn announce(&mut self, rounds: u32) {
         let config = Arc::clone(&self.config);
         let all = config.vips.iter().chain(&config.excluded_vips);
-        let targets: Vec<_> = all.map(|vip| (vip.dev.clone(), vip.net.address)).collect();
+        self.announce_these(all.map(|vip| (vip.link().clone(), vip.net.address)).collect(), rounds);
+    }
+
+    /// One address on each link whose switches hear no adverts with its MAC address: they would forget the way.
+    pub(super) fn announce_elsewhere(&mut self) {
+        let config = Arc::clone(&self.config);
+        let mut targets: Vec<(IfName, IpAddr)> = Vec::new();
+        for vip in config.vips.iter().chain(&config.excluded_vips) {
+            let link = vip.link();
+            let concerned = config.garp_extra.all || vip.vmac.is_some();
+            if concerned && link != config.advert_link() && targets.iter().all(|(known, _)| known != link) {
+                targets.push((link.clone(), vip.net.address));
+            }
+        }
+        self.announce_these(targets, 1);
+    }
+
+    fn announce_these(&mut self, targets: Vec<(IfName, IpAddr)>, rounds: u32) {
         if self.state != State::Master || rounds == 0 || targets.is_empty() {
             return;
         }

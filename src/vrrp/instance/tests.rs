@@ -2,6 +2,7 @@ mod group;
 
 use super::sample::{sample as config, vip};
 mod routing;
+mod vmac;
 
 use super::*;
 use crate::config::block::{Delivery, Preempt, UnicastPeer};

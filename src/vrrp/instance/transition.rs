@@ -228,6 +228,7 @@ impl Instance {
         self.announce(self.config.garp.master_repeat);
         self.arm_second_burst(now);
         self.arm_refresh(now);
+        self.arm_extra_garp(now);
         self.notify(Event::Master);
     }
 
@@ -245,6 +246,13 @@ impl Instance {
             self.timers.arm(Timer::Refresh, now + garp.master_refresh);
         } else {
             self.timers.disarm(Timer::Refresh);
+        }
+    }
+
+    pub(super) fn arm_extra_garp(&mut self, now: Instant) {
+        match self.config.garp_extra.interval {
+            Duration::ZERO => self.timers.disarm(Timer::ExtraGarp),
+            interval => self.timers.arm(Timer::ExtraGarp, now + interval),
         }
     }
 

@@ -88,9 +88,12 @@ impl Border for RearmsOnAnyPacket {
         let put_off = self.heard.get(&machine).map(|heard| *heard + Duration::from_millis(10));
         match timer {
             Timer::Advert => deadline.max(put_off.unwrap_or(deadline)),
-            Timer::MasterDown | Timer::Burst | Timer::LowerBurst | Timer::Refresh | Timer::OtherOwner => {
-                deadline
-            }
+            Timer::MasterDown
+            | Timer::Burst
+            | Timer::LowerBurst
+            | Timer::Refresh
+            | Timer::OtherOwner
+            | Timer::ExtraGarp => deadline,
         }
     }
 }

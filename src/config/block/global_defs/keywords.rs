@@ -69,8 +69,8 @@ keywords! {
     "vrrp_owner_ignore_adverts" Optional "[BOOL]" "" "off" => inherited::owner_ignore_adverts, "default of `owner_ignore_adverts`: the owner of the addresses is master whatever it hears";
     "vrrp_notify_priority_changes" Optional "[BOOL]" "" "off" => inherited::notify_priority_changes, "default of `notify_priority_changes`: FIFOs are told of new priorities";
     "v3_checksum_as_v2" Flag "" "" "off" => |d, _, _| d.defs.v3_checksum_as_v2 = true, "default of `v3_checksum_as_v2`: VRRPv3 over IPv4 without the pseudo header in the checksum", Differs("a checksum must be right with or without the pseudo header; keepalived then takes any");
-    "vrrp_garp_extra_if" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "default of `garp_extra_if`: repeat gratuitous ARPs on further interfaces of the addresses", NotYet("nothing is repeated there");
-    "vrrp_vmac_garp_intvl" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "deprecated spelling of `vrrp_garp_extra_if`", NotYet("nothing is repeated there");
+    "vrrp_garp_extra_if" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "default of `garp_extra_if`: repeat gratuitous ARPs on further interfaces of the addresses";
+    "vrrp_vmac_garp_intvl" Optional "[all] SECS" "1 to 86400" "off" => inherited::garp_extra_if, "deprecated spelling of `vrrp_garp_extra_if`";
     "dynamic_interfaces" Optional "[allow_if_changes]" "" "off" => dynamic_interfaces, "interfaces need not exist when the file is read";
     "process_names" Flag "" "" "off" => process_names, "processes are called keepalived_vrrp, keepalived_lvs and keepalived_bfd";
     "process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.process_name, n, cx), "name of the parent";
@@ -132,8 +132,8 @@ keywords! {
     "vrrp_startup_delay" Required "SECS" "0.001 to 4294.967295" "0" => startup_delay, "from the start of the daemon to that of its instances";
     "vrrp_delay_after_boot" Required "SECS" "0.001 to 4294.967295" "0" => delay_after_boot, "from the start of the machine to that of the instances; the later of both counts";
     "log_unknown_vrids" Flag "" "" "off" => |d, _, _| d.defs.log_unknown_vrids = true, "log adverts of virtual routers that are not ours", Differs("each is logged once for a socket");
-    "vmac_prefix" Required "NAME" "" "vrrp" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_prefix, "vmac prefix", n, cx), "how names of virtual MAC interfaces begin", NotYet("there are no virtual MACs");
-    "vmac_addr_prefix" Required "NAME" "" "`vmac_prefix`" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_addr_prefix, "vmac_addr prefix", n, cx), "those for addresses on further interfaces", NotYet("there are no virtual MACs");
+    "vmac_prefix" Required "NAME" "" "vrrp" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_prefix, "vmac prefix", n, cx), "how names of virtual MAC interfaces begin";
+    "vmac_addr_prefix" Required "NAME" "" "`vmac_prefix`" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_addr_prefix, "vmac_addr prefix", n, cx), "those for addresses on further interfaces";
     "umask" Required "N | OPTION[|OPTION…]" "0 to 0777; IRUSR, IWGRP, IRWXO and their kind" "0177" => files::umask, "permissions that files are created without", Differs("it is taken when the process starts, not on a reload");
     "reload_check_config" Optional "[PATH]" "" "off; /dev/null" => files::reload_check_config, "read the new configuration before a reload, and refuse it if it cannot run", NotYet("what is wrong is told to the log; no reload is ever fatal");
     "reload_time_file" Optional "PATH" "one word" "none" => files::reload_time_file, "holds the time of a reload", NotYet("no reload is scheduled");

@@ -142,7 +142,7 @@ impl VrrpInstance {
         if self.strict {
             field!(out, "Enforcing strict VRRP compliance");
         }
-        match (self.source, runtime.sources.get(&(self.interface.clone(), self.family))) {
+        match (self.source, runtime.sources.get(&(self.source_link().clone(), self.family))) {
             (Some(address), _) => field!(out, "Using src_ip = {address} (from configuration)"),
             (None, Some(address)) => field!(out, "Using src_ip = {address}"),
             (None, None) if runtime.sources.is_empty() => {} // Nobody has looked.
@@ -204,7 +204,7 @@ impl VrrpInstance {
     fn dump_addresses(&self, out: &mut Out, run: Option<&RunState>) {
         let set = |address: &crate::config::value::VirtualAddress| {
             let installed =
-                run.is_some_and(|run| run.installed.contains(&(address.dev.clone(), address.net)));
+                run.is_some_and(|run| run.installed.contains(&(address.link().clone(), address.net)));
             if installed { " set" } else { "" }
         };
         if !self.vips.is_empty() {

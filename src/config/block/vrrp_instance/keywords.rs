@@ -150,12 +150,12 @@ keywords! {
     "vrf" Required "INTERFACE" "" "none" => delivery::vrf, "VRF of a unicast instance without `interface`", NotYet("the instance is not in a VRF");
     "track_src_ip" Flag "" "" "off" => |d, _, _| d.track_source = true, "a configured source address that is on no link is a fault";
     "kernel_rx_buf_size" Optional "BYTES" "0 to 4294967295" "as `vrrp_rx_bufs_policy` says" => policy::kernel_rx_buf_size, "receive buffer of its socket";
-    "use_vmac" Optional "[[name] INTERFACE] [MAC] [netlink_notify_msg] [group N]" "" "vrrp.VRID, 00:00:5e:00:01:VRID" => virtual_link::use_vmac, "run on a macvlan that has the MAC address of the virtual router", NotYet("the interface keeps its own MAC address");
-    "use_vmac_addr" Flag "" "" "off" => |d, _, _| d.vmac_addr = true, "VIPs on other links get a VMAC there", NotYet("these links keep their own MAC addresses");
+    "use_vmac" Optional "[[name] INTERFACE] [MAC] [netlink_notify_msg] [group N]" "" "vrrp.VRID, 00:00:5e:00:01:VRID" => virtual_link::use_vmac, "run on a macvlan that has the MAC address of the virtual router";
+    "use_vmac_addr" Flag "" "" "off" => |d, _, _| d.vmac_addr = true, "VIPs on other links get a VMAC there";
     "vmac_xmit_base" Flag "" "" "off; on with unicast" => |d, node, _| d.xmit_base = Some(node.keyword.span), "adverts use the link below the VMAC";
-    "use_ipvlan" Optional "[[name] INTERFACE] [ADDRESS] [bridge|private|vepa] [group N]" "" "vrrp.VRID, bridge" => virtual_link::use_ipvlan, "run on an ipvlan", NotYet("adverts use the interface itself");
-    "garp_extra_if" Optional "[all] SECS" "0 to 86400" "`vrrp_garp_extra_if`" => policy::garp_extra_if, "announce VIPs on VMACs (`all`: on any link) without adverts again and again", NotYet("they are announced as all others are");
-    "vmac_garp_intvl" Optional "[all] SECS" "0 to 86400" "`vrrp_garp_extra_if`" => policy::garp_extra_if, "deprecated spelling of `garp_extra_if`", NotYet("they are announced as all others are");
+    "use_ipvlan" Optional "[[name] INTERFACE] [ADDRESS] [bridge|private|vepa] [group N]" "" "vrrp.VRID, bridge" => virtual_link::use_ipvlan, "run on an ipvlan";
+    "garp_extra_if" Optional "[all] SECS" "0 to 86400" "`vrrp_garp_extra_if`" => policy::garp_extra_if, "announce VIPs on VMACs (`all`: on any link) without adverts again and again";
+    "vmac_garp_intvl" Optional "[all] SECS" "0 to 86400" "`vrrp_garp_extra_if`" => policy::garp_extra_if, "deprecated spelling of `garp_extra_if`";
     "no_virtual_ipaddress" Flag "" "" "off" => |d, node, _| d.no_vips = Some(node.keyword.span), "an instance without addresses is meant";
     "promote_secondaries" Flag "" "" "off" => |d, node, _| d.promote_secondaries = Some(node.keyword.span), "removing the first address of a subnet leaves the others alone";
     "accept" Flag "" "" "on, but in strict mode" => |d, node, _| d.accept = Some((true, node.keyword.span)), "a master takes packets to VIPs that it does not own";

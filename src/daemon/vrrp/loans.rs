@@ -1,0 +1,199 @@
+//! Settings of the kernel that are lent from the machine, and given back.
+
+use crate::config::Config;
+use crate::sys::sysctl;
+use crate::types::{Family, IfName};
+use crate::vrrp::{LoanSetting, loans};
+use std::collections::{BTreeMap, BTreeSet};
+
+const RP_FILTER: &str = "rp_filter";
+
+/// Names a setting.
+type Place = (IfName, &'static str);
+
+/// The settings that are as we want them, and what they were before.
+#[derive(Debug, Default)]
+pub(super) struct Loans {
+    lent: BTreeMap<Place, Lent>,
+}
+
+#[derive(Debug)]
+struct Lent {
+    before: String,
+    ours: String,
+}
+
+impl Loans {
+    /// Sets what the instances want, and gives back what none wants any more.
+    pub(super) fn follow(&mut self, config: &Config) {
+        let wanted = loans(config);
+        let places: BTreeSet<Place> = wanted.iter().map(|loan| (loan.link.clone(), loan.key)).collect();
+        let on_vmacs = wanted.iter().any(|loan| loan.key == "arp_ignore");
+        let stays = |(_, key): &Place| on_vmacs && *key == RP_FILTER;
+        let (kept, rest) = std::mem::take(&mut self.lent)
+            .into_iter()
+            .partition(|(place, _)| places.contains(place) || stays(place));
+        self.lent = kept;
+        give_back(rest);
+        if on_vmacs {
+            self.narrow_rp_filter(config);
+        }
+        for LoanSetting { link, key, value } in wanted {
+            self.lend(link, key, value);
+        }
+    }
+
+    /// A link that is there anew has what new links have.
+    pub(super) fn renew(&mut self, link: &IfName) {
+        let places: Vec<Place> = self.lent.keys().filter(|(name, _)| name == link).cloned().collect();
+        for (link, key) in places {
+            if let Some(Lent { ours, .. }) = self.lent.remove(&(link.clone(), key)) {
+                self.lend(link, key, &ours);
+            }
+        }
+    }
+
+    fn lend(&mut self, link: IfName, key: &'static str, value: &str) {
+        let place = (link, key);
+        if self.lent.contains_key(&place) {
+            return;
+        }
+        let link = &place.0;
+        let before = sysctl::get(Family::V4, link, key);
+        match before.and_then(|before| sysctl::set(Family::V4, link, key, value).map(|()| before)) {
+            Ok(before) => drop(self.lent.insert(place, Lent { before, ours: value.to_owned() })),
+            Err(error) => tracing::warn!("cannot set {key} on {link}: {error}"),
+        }
+    }
+
+    /// A VMAC hears adverts whose source the host has itself, and for that `rp_filter` of all links must not be
+    /// on: what it says for all is said to each of the others (keepalived: clear_rp_filter).
+    fn narrow_rp_filter(&mut self, config: &Config) {
+        let (Ok(all), Ok(default)) = (IfName::new("all"), IfName::new("default")) else { return };
+        let number = |link: &IfName| {
+            sysctl::get(Family::V4, link, RP_FILTER).ok().and_then(|value| value.parse::<u8>().ok())
+        };
+        let Some(level) = number(&all).filter(|level| *level > 0) else { return };
+        let ours: BTreeSet<&IfName> = config
+            .instances
+            .iter()
+            .flat_map(|instance| instance.virtual_links())
+            .map(|link| &link.name)
+            .collect();
+        let links = sysctl::links(Family::V4).into_iter().filter(|link| *link != all && !ours.contains(link));
+        for link in links.filter(|link| number(link).is_some_and(|own| own < level)) {
+            if link == default {
+                let own = number(&default).unwrap_or(0);
+                tracing::info!(
+                    "NOTICE: setting sysctl net.ipv4.conf.default.rp_filter from {own} to {level}"
+                );
+            }
+            self.lend(link, RP_FILTER, &level.to_string());
+        }
+        tracing::info!("NOTICE: setting sysctl net.ipv4.conf.all.rp_filter from {level} to 0");
+        self.lend(all, RP_FILTER, "0");
+    }
+}
+
+impl Drop for Loans {
+    fn drop(&mut self) {
+        give_back(std::mem::take(&mut self.lent));
+    }
+}
+
+/// What somebody else has set since stays.
+fn give_back(settings: BTreeMap<Place, Lent>) {
+    for ((link, key), Lent { before, ours }) in settings {
+        if before == ours || sysctl::get(Family::V4, &link, key).is_ok_and(|now| now != ours) {
+            continue;
+        }
+        if key == RP_FILTER && ["all", "default"].contains(&link.as_str()) {
+            tracing::info!("NOTICE: resetting sysctl net.ipv4.conf.{link}.rp_filter to {before}");
+        }
+        if let Err(error) = sysctl::set(Family::V4, &link, key, &before) {
+            tracing::debug!("cannot put {key} of {link} back to {before}: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::block::{MacOrigin, VirtualLink, VirtualLinkKind, VrrpInstance};
+    use crate::sys::testing::in_namespace;
+    use crate::types::MacAddr;
+    use std::sync::Arc;
+
+    fn link(name: &str) -> IfName {
+        IfName::new(name).unwrap()
+    }
+
+    fn get(name: &str, key: &str) -> String {
+        sysctl::get(Family::V4, &link(name), key).unwrap()
+    }
+
+    #[test]
+    fn a_setting_follows_the_configuration_and_ends_with_it() {
+        in_namespace(|| {
+            const KEY: &str = "promote_secondaries";
+            let config = |names: &[&str]| {
+                let wants = |name: &&str| {
+                    let interface = link(name);
+                    let sample = crate::vrrp::sample();
+                    Arc::new(VrrpInstance { interface, promote_secondaries: true, ..sample })
+                };
+                Config { instances: names.iter().map(wants).collect(), ..Config::default() }
+            };
+            let state = || ["va", "vb"].map(|name| get(name, KEY));
+            let before = state();
+            let mut loans = Loans::default();
+            loans.follow(&config(&["va", "vb", "va"]));
+            assert_eq!(state(), ["1", "1"]);
+            loans.follow(&config(&["vb"]));
+            assert_eq!(state(), [before[0].as_str(), "1"]);
+            sysctl::set(Family::V4, &link("vb"), KEY, "0").unwrap();
+            loans.renew(&link("vb"));
+            assert_eq!(state()[1], "1");
+            drop(loans);
+            assert_eq!(state()[1], "0", "what it had when it was renewed");
+        });
+    }
+
+    /// oracle: keepalived 2.2.7 with `all.rp_filter` 2: 0 for all, 2 for each link that had less, and back.
+    #[test]
+    fn a_vmac_narrows_rp_filter_and_keeps_the_base_from_answering_for_it() {
+        in_namespace(|| {
+            for (name, value) in [("all", "2"), ("default", "0"), ("va", "1"), ("vb", "0")] {
+                sysctl::set(Family::V4, &link(name), RP_FILTER, value).unwrap();
+            }
+            let kind =
+                VirtualLinkKind::Vmac { mac: MacAddr([0, 0, 0x5e, 0, 1, 51]), origin: MacOrigin::Standard };
+            let vmac = VirtualLink {
+                name: link("vrrp.51"),
+                base: link("va"),
+                kind,
+                group: None,
+                netlink_notify: false,
+            };
+            let instance =
+                VrrpInstance { interface: link("va"), virtual_link: Some(vmac), ..crate::vrrp::sample() };
+            let config = Config { instances: vec![Arc::new(instance)], ..Config::default() };
+            let filters = || ["all", "default", "va", "vb"].map(|name| get(name, RP_FILTER));
+            let arp = || [get("va", "arp_ignore"), get("va", "arp_filter"), get("vb", "arp_ignore")];
+            let mut loans = Loans::default();
+            loans.follow(&config);
+            loans.follow(&config);
+            assert_eq!(
+                (filters(), arp()),
+                (["0", "2", "2", "2"].map(String::from), ["1", "1", "0"].map(String::from))
+            );
+            // Somebody else knows better.
+            sysctl::set(Family::V4, &link("vb"), RP_FILTER, "1").unwrap();
+            loans.follow(&Config::default());
+            assert_eq!(
+                (filters(), arp()),
+                (["2", "0", "1", "1"].map(String::from), ["0", "0", "0"].map(String::from))
+            );
+        });
+    }
+}
