@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::config::block::tracking::{dump_trackers, without_weights};
 use crate::config::dump::{Out, RunState, Runtime, field, member, object, yes_no};
 use crate::config::value::TrackKind;
-use crate::types::{Family, Priority, State, Version};
+use crate::types::{Family, IfName, Priority, State, Version};
 use std::fmt;
 
 impl VrrpInstance {
@@ -142,7 +142,9 @@ impl VrrpInstance {
         if self.strict {
             field!(out, "Enforcing strict VRRP compliance");
         }
-        match (self.source, runtime.sources.get(&(self.source_link().clone(), self.family))) {
+        // A VMAC that is not there yet will have the address of the link below it.
+        let on = |link: &IfName| runtime.sources.get(&(link.clone(), self.family));
+        match (self.source, on(self.source_link()).or_else(|| on(&self.interface))) {
             (Some(address), _) => field!(out, "Using src_ip = {address} (from configuration)"),
             (None, Some(address)) => field!(out, "Using src_ip = {address}"),
             (None, None) if runtime.sources.is_empty() => {} // Nobody has looked.
