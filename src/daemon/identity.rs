@@ -76,11 +76,15 @@ impl Identity {
     #[must_use]
     pub fn contradictions(&self, options: &Options, before: &GlobalDefs, after: &GlobalDefs) -> Vec<String> {
         let new = Self::new(options, &after.daemon);
+        // Without `nftables` there may be a table all the same, made because something needed it.
+        let renamed = |before: &Option<String>, after: &Option<String>| {
+            before.as_ref().zip(after.as_ref()).is_some_and(|(before, after)| before != after)
+        };
         let changed = [
             (new.namespace != self.namespace, "network namespace"),
             (before.daemon.net_namespace_ipvs != after.daemon.net_namespace_ipvs, "IPVS network namespace"),
             (new.instance != self.instance, "instance name"),
-            (before.firewall.table != after.firewall.table, "nftables table name"),
+            (renamed(&before.firewall.table, &after.firewall.table), "nftables table name"),
             (before.firewall.ipvs_table != after.firewall.ipvs_table, "IPVS nftables table name"),
             (before.disable_local_igmp != after.disable_local_igmp, "disable_local_igmp"),
         ];

@@ -168,8 +168,13 @@ impl World {
             let addresses = KernelChange::of_addresses(old, new).only_removing();
             let routes = KernelChange::of_routes(old, new).only_removing();
             let rules = KernelChange::of_rules(old, new).only_removing();
-            let operations =
-                [Operation::Addresses(addresses), Operation::Routes(routes), Operation::Rules(rules)];
+            let blocked = KernelChange::of_blocked(old, new).only_removing();
+            let operations = [
+                Operation::Addresses(addresses),
+                Operation::Routes(routes),
+                Operation::Rules(rules),
+                Operation::Firewall(blocked),
+            ];
             for operation in operations {
                 self.nodes[host].kernel.submit(operation);
             }
@@ -337,6 +342,7 @@ impl World {
                     self.transmit(host, &link, transmit);
                     continue;
                 }
+                Effect::Firewall(change) => Operation::Firewall(change.clone()),
                 Effect::Addresses(change) => Operation::Addresses(change.clone()),
                 Effect::Routes(change) => Operation::Routes(change.clone()),
                 Effect::Rules(change) => Operation::Rules(change.clone()),
@@ -487,6 +493,9 @@ impl fmt::Display for Step<'_> {
                 Effect::Send(transmit) => {
                     let priority = advert_priority(transmit).unwrap_or_default();
                     write!(f, " | advert {priority} to {}", transmit.destination)?;
+                }
+                Effect::Firewall(change) => {
+                    write!(f, " | +{} -{} blocked", change.install.len(), change.remove.len())?;
                 }
                 Effect::Addresses(change) => {
                     write!(f, " | +{} -{} addresses", change.install.len(), change.remove.len())?;

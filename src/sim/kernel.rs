@@ -5,11 +5,13 @@ use std::net::IpAddr;
 
 use crate::config::value::{Route, RoutePlace, Rule};
 use crate::types::IfName;
-use crate::vrrp::{AddressChange, Announce, KernelChange};
+use crate::vrrp::{AddressChange, Announce, Blocked, KernelChange};
 
 /// Work that is done in order, some time after it was given.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Operation {
+    /// Drop the packets of addresses, or no longer.
+    Firewall(KernelChange<Blocked>),
     /// Change addresses.
     Addresses(AddressChange),
     /// Change routes.
@@ -25,6 +27,7 @@ pub enum Operation {
 pub struct Kernel {
     links: BTreeMap<IfName, bool>,
     addresses: BTreeSet<(IfName, IpAddr)>,
+    blocked: BTreeSet<(IfName, IpAddr)>,
     routes: BTreeSet<RoutePlace>,
     rules: BTreeSet<Rule>,
     queue: VecDeque<Operation>,
@@ -51,6 +54,17 @@ impl Kernel {
     #[must_use]
     pub fn has(&self, link: &IfName, address: IpAddr) -> bool {
         self.addresses.contains(&(link.clone(), address))
+    }
+
+    /// Whether the packets of an address on a link are dropped.
+    #[must_use]
+    pub fn drops(&self, link: &IfName, address: IpAddr) -> bool {
+        self.blocked.contains(&(link.clone(), address))
+    }
+
+    /// Drops no packets any more.
+    pub(super) fn drop_nothing(&mut self) {
+        self.blocked.clear();
     }
 
     /// The addresses of a link.
@@ -121,6 +135,13 @@ impl Kernel {
     pub fn work(&mut self) -> Option<Announce> {
         match self.queue.pop_front()? {
             Operation::Announce(announce) => Some(announce),
+            Operation::Firewall(change) => {
+                self.blocked.extend(change.install.into_iter().map(|one| (one.link, one.address)));
+                for one in change.remove {
+                    self.blocked.remove(&(one.link, one.address));
+                }
+                None
+            }
             Operation::Addresses(change) => {
                 self.addresses
                     .extend(change.install.into_iter().map(|vip| (vip.link().clone(), vip.net.address)));

@@ -124,7 +124,7 @@ impl Node {
     }
 
     /// A daemon knows by their mark the addresses that an earlier one has left behind; those that its
-    /// configuration does not have go before anything starts.
+    /// configuration does not have go before anything starts. What it blocks it says itself.
     pub(super) fn remove_unknown_leftovers(&mut self) {
         let all = |config: &Config| -> Vec<_> {
             let vips =
@@ -132,6 +132,7 @@ impl Node {
             vips.map(|vip| (vip.link().clone(), vip.net.address)).collect()
         };
         let known = all(&self.plan.config);
+        self.kernel.drop_nothing();
         let routes = |config: &Config| -> Vec<_> {
             config.instances.iter().flat_map(|config| &config.routes).map(Route::place).collect()
         };

@@ -380,8 +380,15 @@ fn routing(router: &Router) -> (Vec<Route>, Vec<Rule>) {
     (vec![route], vec![rule])
 }
 
-/// The first change moves the route to another metric, the second does without the rule.
+/// Whether a master that does not own the addresses takes packets to them; nothing else depends on it.
+fn accepts(router: &Router, n: usize) -> bool {
+    !(n + usize::from(router.vrid.get())).is_multiple_of(2)
+}
+
+/// The first change moves the route to another metric, the second does without the rule; both change whether
+/// packets to the addresses are accepted.
 fn change_routing(change: u64, instance: &mut VrrpInstance) {
+    instance.accept = !instance.accept;
     match change {
         1 => instance.routes.iter_mut().for_each(|route| route.metric = Some(7)),
         _ => instance.rules.clear(),
@@ -494,6 +501,7 @@ fn instance(
         routes,
         rules,
         preempt,
+        accept: accepts(router, n),
         garp: router.garp,
         down_timer_adverts: router.adverts,
         track_primary: random.chance(900),

@@ -10,6 +10,7 @@ pub mod filesystem;
 pub mod inotify;
 pub mod local_time;
 pub mod netlink;
+pub mod nftables;
 pub mod packet;
 pub mod pidfd;
 pub mod pidfile;

@@ -11,6 +11,8 @@ use std::net::IpAddr;
 pub enum Effect {
     /// Put an advert on the wire, now.
     Send(Transmit),
+    /// Drop the packets of addresses (`install`), before these are there, or no longer (`remove`).
+    Firewall(KernelChange<Blocked>),
     /// Change addresses in the kernel.
     Addresses(AddressChange),
     /// Change routes in the kernel, once earlier changes are done.
@@ -42,6 +44,40 @@ pub struct Transmit {
     pub bytes: Vec<u8>,
 }
 
+/// An address whose packets are dropped: those to it and those from it, but for neighbour discovery.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Blocked {
+    /// Where it is.
+    pub link: IfName,
+    /// The address.
+    pub address: IpAddr,
+    /// If it is link-local: on whatever link has that name, not only on the one that has it now.
+    pub follows_name: bool,
+}
+
+impl Blocked {
+    /// What a master of this configuration takes no packets for (RFC 9568 §6.1: Accept_Mode).
+    #[must_use]
+    pub fn by(config: &VrrpInstance) -> Vec<Self> {
+        if config.accept || config.priority.is_owner() {
+            return Vec::new();
+        }
+        let all = config.vips.iter().chain(&config.excluded_vips);
+        all.map(|vip| Self {
+            link: vip.dev.clone(),
+            address: vip.net.address,
+            follows_name: !config.track_primary && (vip.dev == config.interface || vip.no_track),
+        })
+        .collect()
+    }
+
+    /// Tells it from others in the kernel.
+    #[must_use]
+    pub fn place(&self) -> (IfName, IpAddr) {
+        (self.link.clone(), self.address)
+    }
+}
+
 /// A change of what the kernel has of ours. Installing what is there and removing what is not are no errors.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KernelChange<T> {
@@ -58,6 +94,14 @@ impl AddressChange {
         let had = old.vips.iter().chain(&old.excluded_vips);
         let has = new.vips.iter().chain(&new.excluded_vips);
         Self::between(had, has, |vip| (vip.net, vip.link()))
+    }
+}
+
+impl KernelChange<Blocked> {
+    /// From what a master of one configuration takes no packets for to that of another.
+    #[must_use]
+    pub fn of_blocked(old: &VrrpInstance, new: &VrrpInstance) -> Self {
+        Self::between(Blocked::by(old).iter(), Blocked::by(new).iter(), Blocked::place)
     }
 }
 

@@ -25,7 +25,7 @@ mod timers;
 mod virtual_links;
 
 pub use accept::{Accepted, Carrier, Datagram, Discard, DiscardKind};
-pub use effect::{AddressChange, Announce, Effect, Event, KernelChange, Notification, Transmit};
+pub use effect::{AddressChange, Announce, Blocked, Effect, Event, KernelChange, Notification, Transmit};
 pub use instance::{Heard, Input, Instance, InstanceStatus, Leftovers, Start};
 pub use notice::{Fault, GroupNotice, GroupNoticeKind, Notice, NoticeKind, RoutingKind};
 pub use source::{LinkAddress, primary_source};

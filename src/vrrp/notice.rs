@@ -114,6 +114,8 @@ pub enum NoticeKind {
         /// The excluded ones.
         excluded: bool,
     },
+    /// The packets of its addresses are dropped from now on (`true`), or no longer.
+    Firewall(bool),
     /// Virtual routes or rules are being added (`true`) or removed.
     Routing(RoutingKind, bool),
     /// The first round of a burst for this address.
@@ -244,6 +246,7 @@ impl Notice {
             self.kind,
             NoticeKind::AdvertTimeout
                 | NoticeKind::Addresses { .. }
+                | NoticeKind::Firewall(_)
                 | NoticeKind::Routing(..)
                 | NoticeKind::Announcing(..)
                 | NoticeKind::SentPriorityZero
@@ -317,6 +320,7 @@ impl fmt::Display for NoticeKind {
             Self::Recovered(fault) => write!(f, "fault is gone {fault}"),
             Self::Addresses { setting, excluded: false } => write!(f, "{} VIPs.", verb(*setting)),
             Self::Addresses { setting, excluded: true } => write!(f, "{} E-VIPs.", verb(*setting)),
+            Self::Firewall(setting) => write!(f, "{} firewall drop rule", verb(*setting)),
             Self::Routing(RoutingKind::Route, setting) => write!(f, "{} Virtual Routes", verb(*setting)),
             Self::Routing(RoutingKind::Rule, setting) => write!(f, "{} Virtual Rules", verb(*setting)),
             Self::Announcing(link, address @ IpAddr::V4(_)) => {

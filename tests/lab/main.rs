@@ -13,6 +13,7 @@ mod catalogue;
 mod config;
 mod election;
 mod failover;
+mod firewall;
 mod globals;
 mod lifecycle;
 mod nginx;

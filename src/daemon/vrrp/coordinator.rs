@@ -4,6 +4,7 @@
 //! (`coupling` has the rest). It never waits for an instance except where a reload or the end must be whole.
 
 use super::bfd::Verdicts;
+use super::firewall::Tables;
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, place};
 use super::loans::Loans;
@@ -143,6 +144,7 @@ impl Coordinator {
         self.tell_sources();
         self.loans.follow(&self.config);
         self.virtual_links.follow(&self.config);
+        drop(self.shared.use_tables(Tables::of(&self.config, self.respawned)));
         self.statics.change(&self.config.statics);
         let mut early = self.await_virtual_links(true).await;
         if early.is_none() {
@@ -563,8 +565,12 @@ impl Coordinator {
         self.loans.follow(&config);
         self.virtual_links.follow(&config);
         self.await_virtual_links(false).await;
-        self.shared.ledger.borrow_mut().hold_removals();
-        self.shared.routing.borrow_mut().hold_removals();
+        self.hold_removals();
+        let tables = Tables::of(&config, true);
+        let superfluous = tables.are_superfluous();
+        if !superfluous {
+            drop(self.shared.use_tables(tables.clone()));
+        }
         self.statics.change(&config.statics);
         self.shared.announcer.set_pace(super::pace(&config));
         self.shared.sockets.tell_strangers(config.global.log_unknown_vrids);
@@ -594,18 +600,28 @@ impl Coordinator {
         self.shared.coupling.hold(false);
         self.shared.carry_out_coupling();
         for handle in old {
-            stop_instance(&handle, Control::Remove).await;
+            if !stop_instance(&handle, Control::Remove).await {
+                self.let_go_of_all_for(&handle);
+            }
         }
         // Nobody has to wait for what is no longer wanted.
         drop(self.settle());
         self.virtual_links.let_go();
+        if superfluous {
+            drop(self.shared.use_tables(tables));
+        }
         self.shared.tell_service(ToService::Reloaded(true));
+    }
+
+    fn hold_removals(&self) {
+        self.shared.ledger.borrow_mut().hold_removals();
+        self.shared.routing.borrow_mut().hold_removals();
+        self.shared.blocked.borrow_mut().hold_removals();
     }
 
     /// What an instance has that its new configuration lacks; one that has failed cannot let go of it itself.
     /// Held until the reload settles.
-    fn let_go_for(&self, failed: &Handle, new: &VrrpInstance) {
-        let (old, id) = (&failed.config, failed.id);
+    fn let_go_for(&self, id: InstanceId, old: &VrrpInstance, new: &VrrpInstance) {
         let (mut ledger, mut routing) = (self.shared.ledger.borrow_mut(), self.shared.routing.borrow_mut());
         for vip in &KernelChange::of_addresses(old, new).remove {
             let _held_until_settled = ledger.release(id, vip);
@@ -613,20 +629,33 @@ impl Coordinator {
         let links = self.shared.links.borrow();
         routing.change_routes(id, &KernelChange::of_routes(old, new).only_removing(), &links);
         routing.change_rules(id, &KernelChange::of_rules(old, new).only_removing());
+        let blocked = KernelChange::of_blocked(old, new).only_removing();
+        let _held_as_well = self.shared.block(id, &blocked);
+    }
+
+    /// The same, of everything.
+    fn let_go_of_all_for(&self, failed: &Handle) {
+        let nothing = VrrpInstance {
+            vips: Vec::new(),
+            excluded_vips: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
+            ..(*failed.config).clone()
+        };
+        self.let_go_for(failed.id, &failed.config, &nothing);
     }
 
     async fn change(&mut self, mut handle: Handle, new: &Arc<VrrpInstance>) -> Handle {
-        if handle.restart.is_some() {
-            self.let_go_for(&handle, new);
-        }
-        handle.config = Arc::clone(new);
+        let old = std::mem::replace(&mut handle.config, Arc::clone(new));
         let (confirm, confirmed) = oneshot::channel();
         handle.tell(Control::Confirmed(Input::Reconfigure(Arc::clone(new)), confirm));
         // Under a new name it has tracking that was never handed over.
         let tracking = self.shared.coupling.ask(|board| board.tracking(&new.name));
         handle.tell(Control::Input(Input::Tracking(tracking)));
         // An error here is an instance that has failed: it starts again from the new configuration.
-        let _ = confirmed.await;
+        if confirmed.await.is_err() {
+            self.let_go_for(handle.id, &old, new);
+        }
         handle
     }
 
@@ -642,29 +671,11 @@ impl Coordinator {
         changes.extend(dropped.iter().filter_map(removal));
         let (done, is_done) = mpsc::unbounded_channel();
         self.shared.kernel.apply(changes, 0, &done);
+        self.shared.kernel.filter(self.shared.unblock_held(), 0, &done);
         is_done
     }
 
     // The end.
-
-    /// An instance that has failed and not started again cannot let go of its addresses itself.
-    fn release_for_the_failed(&self) -> mpsc::UnboundedReceiver<Done> {
-        let (mut ledger, mut routing) = (self.shared.ledger.borrow_mut(), self.shared.routing.borrow_mut());
-        ledger.hold_removals();
-        routing.hold_removals();
-        let links = self.shared.links.borrow();
-        for handle in self.instances.iter().filter(|handle| handle.restart.is_some()) {
-            for vip in handle.config.vips.iter().chain(&handle.config.excluded_vips) {
-                let _held_until_settled = ledger.release(handle.id, vip);
-            }
-            let routes = KernelChange::removing(handle.config.routes.clone());
-            let rules = KernelChange::removing(handle.config.rules.clone());
-            routing.change_routes(handle.id, &routes, &links);
-            routing.change_rules(handle.id, &rules);
-        }
-        drop((ledger, routing, links));
-        self.settle()
-    }
 
     async fn stop(mut self) -> End {
         if self.keep_addresses {
@@ -672,16 +683,23 @@ impl Coordinator {
             return End::Stopped;
         }
         self.shared.bfd.stop().await;
+        let mut failed = Vec::new();
         for handle in &self.instances {
-            stop_instance(handle, |confirm| Control::Confirmed(Input::Stop, confirm)).await;
+            if !stop_instance(handle, |confirm| Control::Confirmed(Input::Stop, confirm)).await {
+                failed.push(handle);
+            }
         }
-        let mut released = self.release_for_the_failed();
+        self.hold_removals();
+        failed.into_iter().for_each(|failed| self.let_go_of_all_for(failed));
+        let mut released = self.settle();
+        let shared = Rc::clone(&self.shared);
         let limit = self.shared.deadlines.sleep_until(Some(clock::now() + STOP_LIMIT));
         tokio::select! {
             () = async {
                 while self.tasks.join_next().await.is_some() {}
                 released.recv().await;
                 self.statics.release().recv().await;
+                shared.use_tables(Tables::NONE).recv().await;
                 self.virtual_links.follow(&Config::default());
                 self.virtual_links.let_go();
                 while !self.virtual_links.is_gone()
@@ -692,8 +710,8 @@ impl Coordinator {
             } => {}
             () = limit => tracing::error!("the kernel has not let go of all addresses in time"),
         }
-        self.shared.coupling.handle(SwitchInput::Stopped);
-        self.shared.carry_out_coupling();
+        shared.coupling.handle(SwitchInput::Stopped);
+        shared.carry_out_coupling();
         End::Stopped
     }
 }
@@ -709,10 +727,9 @@ async fn next_command(
     }
 }
 
-/// Returns once the instance has said its last words.
-async fn stop_instance(handle: &Handle, how: impl FnOnce(oneshot::Sender<()>) -> Control) {
+/// Returns once the instance has said its last words; `false`: it has failed already.
+async fn stop_instance(handle: &Handle, how: impl FnOnce(oneshot::Sender<()>) -> Control) -> bool {
     let (confirm, confirmed) = oneshot::channel();
     handle.tell(how(confirm));
-    // An error here is an instance that has failed already.
-    let _ = confirmed.await;
+    confirmed.await.is_ok()
 }

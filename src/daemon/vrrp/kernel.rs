@@ -1,8 +1,9 @@
-//! The kernel threads: one writes addresses, one listens.
+//! The kernel threads: one writes addresses and what belongs to them, one listens.
 //!
 //! Neither ever runs on the protocol thread: a thousand IPv6 addresses keep the kernel busy for a
 //! quarter of a second, and that inside the call.
 
+use super::firewall::{Firewall, Order};
 use crate::config::value::VirtualAddress;
 use crate::sys::netlink::{Address, Change, Event, Failure, Monitor, Writer};
 use crate::sys::sched;
@@ -30,6 +31,7 @@ pub(super) struct Kernel {
 #[derive(Debug)]
 struct Request {
     changes: Vec<Change>,
+    order: Option<Order>,
     number: u64,
     done: mpsc::UnboundedSender<Done>,
 }
@@ -54,10 +56,20 @@ impl Kernel {
 
     /// Hands over changes; `done` hears when they have been made.
     pub(super) fn apply(&self, changes: Vec<Change>, number: u64, done: &mpsc::UnboundedSender<Done>) {
-        let request = Request { changes, number, done: done.clone() };
+        self.ask(Request { changes, order: None, number, done: done.clone() });
+    }
+
+    /// The same for the packet filter. What is let through again is so once all changes asked for before, and
+    /// by chance some after, have been made.
+    pub(super) fn filter(&self, order: Order, number: u64, done: &mpsc::UnboundedSender<Done>) {
+        self.ask(Request { changes: Vec::new(), order: Some(order), number, done: done.clone() });
+    }
+
+    fn ask(&self, request: Request) {
         if let Err(refused) = self.requests.send(request) {
             tracing::error!("the thread that changes addresses is gone");
-            let _ = done.send(Done { number: refused.0.number, failures: Vec::new() });
+            let Request { number, done, .. } = refused.0;
+            let _ = done.send(Done { number, failures: Vec::new() });
         }
     }
 }
@@ -66,10 +78,13 @@ fn write(mut writer: Writer, requests: &std::sync::mpsc::Receiver<Request>) {
     if let Err(error) = sched::set_favoured() {
         tracing::debug!("no priority for the thread that changes addresses: {error}");
     }
+    let mut firewall = Firewall::default();
     while let Ok(first) = requests.recv() {
         // What has gathered meanwhile goes along: two hundred changes cost one system call.
         let mut batch = vec![first];
         batch.extend(requests.try_iter().take(MERGED_REQUESTS - 1));
+        let orders: Vec<Order> = batch.iter_mut().filter_map(|request| request.order.take()).collect();
+        firewall.block_ahead(&orders);
         let changes: Vec<Change> = batch.iter().flat_map(|request| request.changes.iter().cloned()).collect();
         let mut results = match writer.apply(&changes) {
             Ok(results) => results,
@@ -83,7 +98,8 @@ fn write(mut writer: Writer, requests: &std::sync::mpsc::Receiver<Request>) {
             }
         }
         .into_iter();
-        for Request { changes, number, done } in batch {
+        firewall.lift_behind(&orders);
+        for Request { changes, order: _, number, done } in batch {
             let failed = |(change, result): (Change, Result<(), Failure>)| Some((change, result.err()?));
             let failures = changes.into_iter().zip(&mut results).filter_map(failed).collect();
             // Whoever asked may be gone: a stopped instance does not wait for its last removals.

@@ -7,7 +7,7 @@
 //!  ├─ BFD            all sessions, and their sockets
 //!  ├─ receiver × m   one per shared socket
 //!  └─ announcer, deadline queue
-//! writer thread   ── changes of addresses, routes, rules and links, blocking
+//! writer thread   ── changes of addresses, routes, rules, links and the packet filter, blocking
 //! monitor thread  ── links, addresses, our routes and rules
 //! service thread  ── scripts, notifications, dumps: all that is slow
 //! tracker thread  ── files and processes that are tracked
@@ -17,6 +17,7 @@ mod announcer;
 mod bfd;
 mod coordinator;
 mod coupling;
+mod firewall;
 mod inbox;
 mod kernel;
 mod ledger;
@@ -40,7 +41,7 @@ use crate::sys::deadlines::Deadlines;
 use crate::sys::{process, sched};
 use crate::track::Signal;
 use crate::types::{Priority, State};
-use crate::vrrp::{Event, Followed, Notification, RunId, SwitchInput};
+use crate::vrrp::{Blocked, Event, Followed, Notification, RunId, SwitchInput};
 use announcer::{Announcer, Pace};
 use bfd::Bfd;
 use coordinator::{Coordinator, End, Setup};
@@ -110,6 +111,7 @@ struct Shared {
     deadlines: Deadlines,
     links: Rc<RefCell<Links>>,
     ledger: RefCell<Ledger<VirtualAddress>>,
+    blocked: RefCell<Ledger<Blocked>>,
     routing: RefCell<Routing>,
     sockets: Sockets,
     announcer: Announcer,
@@ -259,7 +261,7 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
         let announcing = tokio::task::spawn_local(announcer.clone().run());
         let sockets = Sockets::default();
         sockets.tell_strangers(config.global.log_unknown_vrids);
-        let ledger = RefCell::default();
+        let (ledger, blocked) = (RefCell::default(), RefCell::default());
         let routing = RefCell::default();
         let coupling = Coupling::default();
         let (bfd, verdicts) = Bfd::start(deadlines.clone(), !no_bfd);
@@ -267,6 +269,7 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
             deadlines,
             links,
             ledger,
+            blocked,
             routing,
             sockets,
             announcer,

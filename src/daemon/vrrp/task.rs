@@ -15,8 +15,8 @@ use crate::sys::clock;
 use crate::sys::netlink::{Change, Failure};
 use crate::types::{Instant, State};
 use crate::vrrp::{
-    AddressChange, Effect, Event, GroupReport, Input, Instance, InstanceStatus, KernelChange, Leftovers,
-    Notice, NoticeKind, Notification, Start, SwitchInput, Timer, Tracking, Transmit,
+    AddressChange, Blocked, Effect, Event, GroupReport, Input, Instance, InstanceStatus, KernelChange,
+    Leftovers, Notice, NoticeKind, Notification, Start, SwitchInput, Timer, Tracking, Transmit,
 };
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -292,6 +292,7 @@ impl Task {
             match effect {
                 Effect::Send(transmit) => self.send(&transmit),
                 Effect::Notice(notice) => self.tell(&notice),
+                Effect::Firewall(change) => self.change_firewall(&change),
                 Effect::Addresses(change) => self.change_addresses(change),
                 Effect::Routes(change) => self.change_routes(&change),
                 Effect::Rules(change) => {
@@ -363,6 +364,13 @@ impl Task {
         }
     }
 
+    fn change_firewall(&mut self, change: &KernelChange<Blocked>) {
+        if let Some(order) = self.shared.block(self.id, change) {
+            self.requested += 1;
+            self.shared.kernel.filter(order, self.requested, &self.done.0);
+        }
+    }
+
     fn change_addresses(&mut self, change: AddressChange) {
         let AddressChange { install, remove } = change;
         if !remove.is_empty() && self.machine.state() != State::Master {
@@ -426,6 +434,7 @@ impl Task {
                 Effect::Notify(notification) => self.notify(notification),
                 Effect::Send(_)
                 | Effect::Notice(_)
+                | Effect::Firewall(_)
                 | Effect::Addresses(_)
                 | Effect::Routes(_)
                 | Effect::Rules(_)

@@ -1,5 +1,6 @@
 //! Whole protocol threads against the kernel, each in a network namespace of its own.
 
+mod firewall;
 mod routing;
 
 use super::*;
@@ -430,6 +431,30 @@ fn an_instance_that_a_reload_drops_lets_go_and_tells_its_scripts_fault() {
         node.await_event(Event::Fault);
         assert_eq!(node.snapshot().instances.len(), 1);
         assert!(has("va", "10.99.0.100") && !has("va", "10.99.0.101"));
+        node.stop();
+    });
+}
+
+#[test]
+fn what_an_instance_had_that_fails_and_is_dropped_is_let_go_of() {
+    in_namespace(|| {
+        let kept = instance("va", 150, &["10.99.0.100"]);
+        let other = VrrpInstance {
+            name: "VI_2".into(),
+            vrid: Vrid::new(7).unwrap(),
+            ..instance("va", 100, &["10.99.0.101"])
+        };
+        let mut node = start(&config(vec![other, kept.clone()]), false);
+        node.await_event(Event::Master);
+        node.await_event(Event::Master);
+        node.tell(Command::Fail("VI_2".into()));
+        node.tell(Command::Reload(config(vec![kept])));
+        let limit = Instant::now() + Duration::from_secs(2);
+        while has("va", "10.99.0.101") {
+            assert!(Instant::now() < limit);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(has("va", "10.99.0.100"));
         node.stop();
     });
 }

@@ -7,6 +7,7 @@
 mod addresses;
 mod best_wins;
 mod doorkeeper;
+mod firewall;
 mod liveness;
 mod neighbours;
 mod one_master;
@@ -242,6 +243,7 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(rhythm::Rhythm::default()),
         Box::new(doorkeeper::Doorkeeper::default()),
         Box::new(addresses::Addresses),
+        Box::new(firewall::Firewall),
         Box::new(routing::Routing),
         Box::new(neighbours::Neighbours::default()),
         Box::new(quiet_reload::QuietReload),

@@ -10,6 +10,7 @@ pub use link::{LinkKind, NewLink};
 pub use monitor::{Event, LinkState, Monitor, PresentAddress};
 pub use query::{LinkInfo, link_info, link_names};
 pub use routing::{Position, RouteKey, RuleKey};
+pub(super) use writer::acknowledgements;
 pub use writer::{Change, Failure, Setting, Writer};
 
 use crate::types::{IfIndex, IpNet};

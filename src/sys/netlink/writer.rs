@@ -329,7 +329,7 @@ const fn align(length: usize) -> usize {
 }
 
 /// The sequence number and the verdict of each acknowledgement in a datagram of the kernel's.
-fn acknowledgements(mut datagram: &[u8]) -> Vec<(u32, Result<(), Failure>)> {
+pub(in crate::sys) fn acknowledgements(mut datagram: &[u8]) -> Vec<(u32, Result<(), Failure>)> {
     let mut found = Vec::new();
     while let Ok(message) = NetlinkBuffer::new_checked(datagram) {
         let length = align(message.length() as usize);

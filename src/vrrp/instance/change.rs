@@ -61,6 +61,8 @@ impl Instance {
         }
         let config = Arc::clone(&self.config);
         let change = KernelChange::of_addresses(old, &config);
+        let KernelChange { install: blocked, remove: unblocked } = KernelChange::of_blocked(old, &config);
+        self.change_firewall(KernelChange::installing(blocked));
         for address in &change.remove {
             self.notice(NoticeKind::AddressDropped(address.net, address.link().clone()));
         }
@@ -68,6 +70,7 @@ impl Instance {
         if !change.is_empty() {
             self.push(Effect::Addresses(change));
         }
+        self.change_firewall(KernelChange::removing(unblocked));
         added
     }
 

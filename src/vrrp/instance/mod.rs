@@ -30,7 +30,7 @@ mod transition;
 
 use super::accept::{Datagram, DiscardKind};
 use super::checksum::ChecksumForm;
-use super::effect::Effect;
+use super::effect::{Blocked, Effect, KernelChange};
 use super::notice::{Fault, NoticeKind};
 use super::sequences::Sequences;
 use super::stats::Stats;
@@ -245,8 +245,11 @@ impl Instance {
         if instance.priority != base {
             instance.notice(NoticeKind::PriorityChanged(base, instance.priority));
         }
-        if start.leftovers == Leftovers::Remove {
-            instance.release_addresses();
+        match start.leftovers {
+            Leftovers::Remove => instance.release_addresses(),
+            Leftovers::Adopt => {
+                instance.change_firewall(KernelChange::installing(Blocked::by(&instance.config)));
+            }
         }
         instance.leave_init(now, true);
         instance.report();

@@ -4,7 +4,9 @@ use super::{Instance, Told};
 use crate::config::block::{Auth, Delivery};
 use crate::config::value::VirtualAddress;
 use crate::types::{Family, IfName, Instant, Priority, State};
-use crate::vrrp::effect::{AddressChange, Announce, Effect, Event, KernelChange, Notification, Transmit};
+use crate::vrrp::effect::{
+    AddressChange, Announce, Blocked, Effect, Event, KernelChange, Notification, Transmit,
+};
 use crate::vrrp::notice::{Notice, NoticeKind, RoutingKind};
 use crate::vrrp::timers::Timer;
 use crate::wire::auth::{ah, hmac};
@@ -134,9 +136,11 @@ impl Instance {
         [ip_header.as_slice(), &ah_header, message].concat()
     }
 
-    /// Addresses, and the routes and rules that lead packets to and from them.
+    /// Addresses, behind what keeps packets from them, and the routes and rules that lead packets to and from
+    /// them.
     pub(super) fn install_addresses(&mut self) {
         self.addresses_set = true;
+        self.change_firewall(KernelChange::installing(Blocked::by(&self.config)));
         self.change_all_addresses(true, AddressChange::installing);
         let config = Arc::clone(&self.config);
         if !config.routes.is_empty() {
@@ -162,6 +166,15 @@ impl Instance {
             self.push(Effect::Routes(KernelChange::removing(config.routes.clone())));
         }
         self.change_all_addresses(false, AddressChange::removing);
+        self.change_firewall(KernelChange::removing(Blocked::by(&self.config)));
+    }
+
+    pub(super) fn change_firewall(&mut self, change: KernelChange<Blocked>) {
+        if change.is_empty() {
+            return;
+        }
+        self.notice(NoticeKind::Firewall(!change.install.is_empty()));
+        self.push(Effect::Firewall(change));
     }
 
     pub(super) fn change_all_addresses(

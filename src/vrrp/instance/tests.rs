@@ -1,6 +1,7 @@
 mod group;
 
 use super::sample::{sample as config, vip};
+mod firewall;
 mod routing;
 mod vmac;
 
@@ -120,6 +121,7 @@ fn becoming_master_goes_advert_addresses_announcement_scripts() {
     instance.handle_timeout(us(3_414_062));
     let kind = |effect: &Effect| match effect {
         Effect::Send(_) => Some("advert"),
+        Effect::Firewall(_) => Some("firewall"),
         Effect::Addresses(change) if change.remove.is_empty() => Some("addresses"),
         Effect::Addresses(_) => Some("removal"),
         Effect::Routes(_) | Effect::Rules(_) => Some("routing"),

@@ -377,3 +377,37 @@ impl Border for ForgetsTracksOfGroups {
 fn trackers_of_a_group_that_count_for_nothing_are_caught() {
     assert_caught("best-wins", || Box::new(ForgetsTracksOfGroups));
 }
+
+/// An executor that blocks nothing.
+struct LetsAllIn;
+
+impl Border for LetsAllIn {
+    fn operation(&mut self, _node: usize, operation: Operation) -> Option<Operation> {
+        match operation {
+            Operation::Firewall(change) if !change.install.is_empty() => None,
+            other => Some(other),
+        }
+    }
+}
+
+#[test]
+fn an_executor_that_accepts_what_it_must_not_is_caught() {
+    assert_caught("firewall", || Box::new(LetsAllIn));
+}
+
+/// A kernel that goes on blocking.
+struct BlocksForEver;
+
+impl Border for BlocksForEver {
+    fn operation(&mut self, node: usize, operation: Operation) -> Option<Operation> {
+        match operation {
+            Operation::Firewall(change) if node == 0 && !change.remove.is_empty() => None,
+            other => Some(other),
+        }
+    }
+}
+
+#[test]
+fn a_kernel_that_goes_on_blocking_is_caught() {
+    assert_caught("firewall", || Box::new(BlocksForEver));
+}

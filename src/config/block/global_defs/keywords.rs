@@ -65,7 +65,7 @@ keywords! {
     "vrrp_version" Required "N" "2 or 3" "2" => inherited::version, "version of IPv4 instances";
     "vrrp_check_unicast_src" Flag "" "" "off" => |d, _, _| d.defs.vrrp_check_unicast_src = true, "accept unicast adverts of configured peers only";
     "vrrp_skip_check_adv_addr" Optional "[BOOL]" "" "off" => inherited::skip_check_adv_addr, "do not compare the addresses of further adverts of one master";
-    "vrrp_strict" Optional "[BOOL]" "" "off" => inherited::strict, "default of `strict_mode`: what the RFC forbids is refused", NotYet("packets to VIPs are accepted; all else holds");
+    "vrrp_strict" Optional "[BOOL]" "" "off" => inherited::strict, "default of `strict_mode`: what the RFC forbids is refused";
     "vrrp_owner_ignore_adverts" Optional "[BOOL]" "" "off" => inherited::owner_ignore_adverts, "default of `owner_ignore_adverts`: the owner of the addresses is master whatever it hears";
     "vrrp_notify_priority_changes" Optional "[BOOL]" "" "off" => inherited::notify_priority_changes, "default of `notify_priority_changes`: FIFOs are told of new priorities";
     "v3_checksum_as_v2" Flag "" "" "off" => |d, _, _| d.defs.v3_checksum_as_v2 = true, "default of `v3_checksum_as_v2`: VRRPv3 over IPv4 without the pseudo header in the checksum", Differs("a checksum must be right with or without the pseudo header; keepalived then takes any");
@@ -99,11 +99,11 @@ keywords! {
     "default_interface" Optional "INTERFACE" "" "eth0" => default_interface, "interface of static addresses that name none", NotYet("there are no static addresses");
     "disable_local_igmp" Flag "" "" "off" => |d, _, _| d.defs.disable_local_igmp = true, "the kernel does not report link-local groups", NotYet("the kernel reports as it likes");
     "vrrp_min_garp" Optional "[BOOL]" "" "off" => inherited::min_garp, "one message for each event: changes what has been left as it is so far";
-    "vrrp_iptables" Optional "[NAME [NAME]]" "" "off" => firewall::iptables, "old-fashioned `nftables`", NotYet("nothing is filtered");
+    "vrrp_iptables" Optional "[NAME [NAME]]" "" "off" => firewall::iptables, "old-fashioned `nftables`";
     "vrrp_ipsets" Optional "[NAME…]" "" "" => firewall::ipsets, "sets of iptables; nftables has its own";
-    "nftables" Optional "[TABLE]" "" "off; keepalived" => firewall::nftables, "filter with nftables what must not be accepted", NotYet("nothing is filtered");
-    "nftables_priority" Required "N" "-2147483648 to 2147483647" "-1" => firewall::nftables_priority, "priority of the chains that filter", NotYet("nothing is filtered");
-    "nftables_ifindex" Flag "" "" "off" => |d, _, _| d.defs.firewall.ifindex = true, "tell interfaces by number in them", NotYet("nothing is filtered");
+    "nftables" Optional "[TABLE]" "" "off; keepalived" => firewall::nftables, "filter with nftables what must not be accepted";
+    "nftables_priority" Required "N" "-2147483648 to 2147483647" "-1" => firewall::nftables_priority, "priority of the chains that filter";
+    "nftables_ifindex" Flag "" "" "off" => |d, _, _| d.defs.firewall.ifindex = true, "tell interfaces by number in them";
     "notify_fifo" Optional "PATH [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.fifo.set_fifo("", n, d.script_account, cx), "FIFO that gets all events";
     "notify_fifo_script" Optional "COMMAND [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.fifo.set_script(n, d.script_account, cx), "reads that FIFO";
     "vrrp_notify_fifo" Optional "PATH [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.vrrp_fifo.set_fifo("vrrp_", n, d.script_account, cx), "FIFO that gets the events of VRRP";

@@ -159,8 +159,8 @@ keywords! {
     "no_virtual_ipaddress" Flag "" "" "off" => |d, node, _| d.no_vips = Some(node.keyword.span), "an instance without addresses is meant";
     "promote_secondaries" Flag "" "" "off" => |d, node, _| d.promote_secondaries = Some(node.keyword.span), "removing the first address of a subnet leaves the others alone";
     "accept" Flag "" "" "on, but in strict mode" => |d, node, _| d.accept = Some((true, node.keyword.span)), "a master takes packets to VIPs that it does not own";
-    "no_accept" Flag "" "" "off" => |d, node, _| d.accept = Some((false, node.keyword.span)), "a master drops packets to VIPs that it does not own", NotYet("they are accepted");
-    "strict_mode" Optional "[BOOL]" "" "`vrrp_strict`" => policy::strict_mode, "keep to the RFC", NotYet("packets to VIPs are accepted; all else holds");
+    "no_accept" Flag "" "" "off" => |d, node, _| d.accept = Some((false, node.keyword.span)), "a master drops packets to VIPs that it does not own";
+    "strict_mode" Optional "[BOOL]" "" "`vrrp_strict`" => policy::strict_mode, "keep to the RFC";
     "timer_expired_backup" Optional "[N]" "1 to 254" "off; 254" => policy::timer_expired_backup, "a master that slept long enough for another to take over listens first";
     "thread_timer_expired" Optional "[N]" "1 to 254" "off; 254" => policy::timer_expired_backup, "deprecated spelling of `timer_expired_backup`";
     "owner_ignore_adverts" Optional "[BOOL]" "" "`vrrp_owner_ignore_adverts`; on in strict mode" => policy::owner_ignore_adverts, "the owner of the addresses does not listen";

@@ -1,0 +1,232 @@
+//! The packet filter, and who wants what dropped.
+//!
+//! The protocol thread knows by whom each address is blocked (a ledger); the writer thread has the tables.
+//! Of what is asked of it at one time it blocks everything before it changes an address, and lets through
+//! again when the addresses are gone, so that a burst of changes costs two batches.
+
+use super::Shared;
+use super::kernel::Done;
+use super::ledger::{InstanceId, Placed};
+use crate::config::Config;
+use crate::sys::netlink::Failure;
+use crate::sys::nftables::{Dropped, Filter, Settings};
+use crate::types::{IfIndex, IfName};
+use crate::vrrp::{Blocked, KernelChange};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use tokio::sync::mpsc;
+
+impl Placed for Blocked {
+    type Place = (IfName, IpAddr);
+
+    fn place(&self) -> Self::Place {
+        Self::place(self)
+    }
+}
+
+/// What the writer thread is told of the filter.
+#[derive(Clone, Debug)]
+pub(super) enum Order {
+    /// From now on the tables are these: at once if something will be blocked, else once nothing is.
+    Use(Tables),
+    /// Drop packets, and no longer.
+    Change(Change),
+}
+
+/// The tables that a configuration wants.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Tables {
+    settings: Option<Settings>,
+    /// Link-local addresses go with the number of their link, whatever an instance wants.
+    by_index: bool,
+    /// Whether there is anything that may have to be blocked.
+    needed: bool,
+    /// Whether tables of that name are not ours, and go at once.
+    sweep: bool,
+}
+
+impl Tables {
+    /// No tables.
+    pub(super) const NONE: Self = Self { settings: None, by_index: false, needed: false, sweep: false };
+
+    /// Those of a configuration. `keep`: those that are there stay until something is blocked, because they
+    /// are ours, or those of a child whose place this one takes.
+    pub(super) fn of(config: &Config, keep: bool) -> Self {
+        let defs = &config.global.firewall;
+        let needed = config.instances.iter().any(|instance| !Blocked::by(instance).is_empty());
+        let settings = defs.table.clone().map(|table| Settings {
+            table,
+            priority: defs.priority.unwrap_or(-1),
+            counters: defs.counters,
+        });
+        Self { settings, by_index: defs.ifindex, needed, sweep: !needed || !keep }
+    }
+
+    /// Whether nothing is ever blocked.
+    pub(super) fn are_superfluous(&self) -> bool {
+        !self.needed
+    }
+}
+
+/// Addresses to block, each with the number of its link if that is there, and to let be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Change {
+    block: Vec<(Blocked, Option<IfIndex>)>,
+    lift: Vec<Blocked>,
+}
+
+impl Shared {
+    /// Makes the packet filter use these tables; told when that is done.
+    pub(super) fn use_tables(&self, tables: Tables) -> mpsc::UnboundedReceiver<Done> {
+        let (done, is_done) = mpsc::unbounded_channel();
+        self.kernel.filter(Order::Use(tables), 0, &done);
+        is_done
+    }
+
+    /// Notes who wants what blocked; `None` where that changes nothing.
+    pub(super) fn block(&self, id: InstanceId, change: &KernelChange<Blocked>) -> Option<Order> {
+        let (links, mut ledger) = (self.links.borrow(), self.blocked.borrow_mut());
+        let mut order = Change::default();
+        for blocked in &change.install {
+            ledger.want(id, blocked);
+            order.block.push((blocked.clone(), links.get(&blocked.link).map(|link| link.index)));
+        }
+        order.lift.extend(change.remove.iter().filter(|blocked| ledger.release(id, blocked)).cloned());
+        let is_empty = order.block.is_empty() && order.lift.is_empty();
+        (!is_empty).then_some(Order::Change(order))
+    }
+
+    /// Lets go of what a reload has held and nobody wants.
+    pub(super) fn unblock_held(&self) -> Order {
+        Order::Change(Change { block: Vec::new(), lift: self.blocked.borrow_mut().let_go() })
+    }
+}
+
+/// The filter on the writer thread.
+#[derive(Debug)]
+pub(super) struct Firewall {
+    filter: Option<Filter>,
+    tables: Tables,
+    blocked: BTreeMap<(IfName, IpAddr), Dropped>,
+    /// The kernel has refused, and that has been said.
+    failing: bool,
+}
+
+impl Default for Firewall {
+    fn default() -> Self {
+        Self { filter: None, tables: Tables::NONE, blocked: BTreeMap::new(), failing: false }
+    }
+}
+
+impl Firewall {
+    /// Blocks what any of these orders wants blocked.
+    pub(super) fn block_ahead(&mut self, orders: &[Order]) {
+        let mut changed = false;
+        for order in orders {
+            match order {
+                Order::Use(tables) if tables.needed => self.use_tables(tables),
+                Order::Use(_) => {}
+                Order::Change(change) => {
+                    self.block(change);
+                    changed |= !change.block.is_empty();
+                }
+            }
+        }
+        if changed {
+            self.commit();
+        }
+    }
+
+    /// Lets through what none of these orders wants blocked in the end.
+    pub(super) fn lift_behind(&mut self, orders: &[Order]) {
+        let mut changed = false;
+        for order in orders {
+            match order {
+                Order::Use(tables) if tables.needed => {}
+                Order::Use(tables) => self.use_tables(tables),
+                Order::Change(change) => {
+                    self.block(change);
+                    for blocked in &change.lift {
+                        changed |= self.blocked.remove(&blocked.place()).is_some();
+                    }
+                }
+            }
+        }
+        if changed {
+            self.commit();
+        }
+    }
+
+    fn block(&mut self, change: &Change) {
+        let by_index = self.tables.by_index;
+        let dropped = |blocked: &Blocked, link: Option<IfIndex>| match blocked.address {
+            IpAddr::V6(address) if address.is_unicast_link_local() => match blocked.follows_name && !by_index
+            {
+                true => Some(Dropped::OnName(address, blocked.link.clone())),
+                false => Some(Dropped::OnIndex(address, link?)),
+            },
+            address => Some(Dropped::Anywhere(address)),
+        };
+        let block = change.block.iter();
+        self.blocked.extend(block.filter_map(|(one, link)| Some((one.place(), dropped(one, *link)?))));
+    }
+
+    fn use_tables(&mut self, tables: &Tables) {
+        let before = std::mem::replace(&mut self.tables, tables.clone());
+        if before.settings.as_ref().map(|old| &old.table) != tables.settings.as_ref().map(|new| &new.table) {
+            self.remove_tables();
+            self.filter = None;
+        }
+        let Some(settings) = &tables.settings else { return };
+        match &mut self.filter {
+            Some(filter) if filter.settings() == settings => {}
+            Some(filter) => {
+                filter.change_settings(settings.clone());
+                return self.commit();
+            }
+            None => match Filter::open(settings.clone()) {
+                Ok(filter) => self.filter = Some(filter),
+                Err(error) => return tracing::debug!("nftables: {error}"),
+            },
+        }
+        if tables.sweep {
+            self.remove_tables();
+        }
+    }
+
+    fn remove_tables(&mut self) {
+        self.blocked.clear();
+        // Nothing that is asked for fails: there may never have been a table.
+        if let Some(Err(reason)) = self.filter.as_mut().map(|filter| settled(filter.remove_tables())) {
+            tracing::debug!("nftables: cannot remove old tables: {reason}");
+        }
+    }
+
+    fn commit(&mut self) {
+        let dropped = self.blocked.values().cloned().collect();
+        let result = match &mut self.filter {
+            Some(filter) => settled(filter.drop_packets(&dropped)),
+            None => Err("the kernel has no netfilter".to_owned()),
+        };
+        match result {
+            Ok(()) => self.failing = false,
+            Err(_) if self.failing => {}
+            Err(reason) => {
+                self.failing = true;
+                tracing::error!(
+                    "nftables: cannot drop packets to virtual addresses: {reason}; they are accepted"
+                );
+            }
+        }
+    }
+}
+
+/// Both ways to fail, in words.
+fn settled(result: io::Result<Result<(), Failure>>) -> Result<(), String> {
+    match result {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(refused)) => Err(refused.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,128 @@
+//! Packets to addresses that accept none.
+
+use super::*;
+
+const TABLE: &str = "table ip keepalived";
+
+fn nft(words: &str) -> String {
+    let output = Process::new("nft").args(words.split_whitespace()).output().expect("nft is installed");
+    assert!(output.status.success(), "nft {words}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The addresses whose packets are dropped, as nft shows them; `None`: there is no table.
+fn dropped() -> Option<String> {
+    let ruleset = nft("list ruleset");
+    let table = &ruleset[ruleset.find(TABLE)?..];
+    assert!(table.contains("ip daddr @vips drop") && table.contains("ip saddr @vips drop"), "{ruleset}");
+    let elements = table.split("elements = {").nth(1).and_then(|rest| rest.split('}').next());
+    Some(elements.unwrap_or_default().split_whitespace().collect())
+}
+
+fn soon(check: impl Fn() -> bool) -> bool {
+    (0..1000).any(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        check()
+    })
+}
+
+fn deaf(priority: u8, vips: &[&str]) -> VrrpInstance {
+    VrrpInstance { accept: false, ..instance("va", priority, vips) }
+}
+
+fn filtering(instances: Vec<VrrpInstance>) -> Arc<Config> {
+    let mut config = (*config(instances)).clone();
+    config.global.firewall.table = Some("keepalived".into());
+    Arc::new(config)
+}
+
+#[test]
+fn a_master_that_accepts_nothing_drops_packets_and_leaves_no_table() {
+    in_namespace(|| {
+        nft("add table ip keepalived");
+        nft("add chain ip keepalived somebody");
+        let mut node = start(&filtering(vec![deaf(150, &["10.99.0.100", "10.99.0.101"])]), false);
+        node.await_event(Event::Backup);
+        assert_eq!(dropped(), None, "leftovers");
+        node.await_event(Event::Master);
+        assert_eq!(dropped().as_deref(), Some("10.99.0.100,10.99.0.101"));
+        node.stop();
+        assert_eq!(nft("list ruleset"), "");
+    });
+}
+
+#[test]
+fn a_reload_moves_an_address_between_instances_that_both_block_it_and_never_lets_a_packet_in() {
+    in_namespace(|| {
+        let pair = |first: &[&str], second: &[&str]| {
+            let other =
+                VrrpInstance { name: "VI_2".into(), vrid: Vrid::new(7).unwrap(), ..deaf(100, second) };
+            filtering(vec![deaf(150, first), other])
+        };
+        let moving = "10.99.0.102";
+        let mut node = start(&pair(&["10.99.0.100", moving], &["10.99.0.101"]), false);
+        node.await_event(Event::Master);
+        node.await_event(Event::Master);
+        let mut monitor = Process::new("nft");
+        let monitor = monitor.args(["monitor", "elements"]).stdout(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        node.tell(Command::Reload(pair(&["10.99.0.100"], &["10.99.0.101", moving])));
+        node.tell(Command::Reload(pair(&["10.99.0.100", "10.99.0.103"], &["10.99.0.101"])));
+        let settled = "10.99.0.100,10.99.0.101,10.99.0.103";
+        assert!(soon(|| dropped().as_deref() == Some(settled)), "{:?}", dropped());
+        let seen = told(AddressWatch(monitor));
+        let of = |address: &str| seen.lines().filter(|line| line.contains(address)).count();
+        assert_eq!((of("10.99.0.100"), of("10.99.0.101"), of(moving)), (0, 0, 1), "{seen}");
+        node.stop();
+    });
+}
+
+#[test]
+fn a_reload_that_accepts_removes_the_table_and_one_that_does_not_makes_it_again() {
+    in_namespace(|| {
+        let vips = ["10.99.0.100"];
+        let accepting = config(vec![instance("va", 150, &vips)]);
+        let mut node = start(&filtering(vec![deaf(150, &vips)]), false);
+        node.await_event(Event::Master);
+        for _ in 0..2 {
+            node.tell(Command::Reload(Arc::clone(&accepting)));
+            assert!(soon(|| nft("list ruleset").is_empty()));
+            assert!(has("va", "10.99.0.100"));
+            node.tell(Command::Reload(filtering(vec![deaf(150, &vips)])));
+            assert!(soon(|| dropped().as_deref() == Some("10.99.0.100")));
+        }
+        assert_eq!(node.snapshot().instances[0].stats.become_master, 1);
+        node.stop();
+        assert_eq!(nft("list ruleset"), "");
+    });
+}
+
+#[test]
+fn a_child_that_takes_the_place_of_a_killed_one_goes_on_blocking() {
+    in_namespace(|| {
+        let config = filtering(vec![deaf(150, &["10.99.0.100"])]);
+        let mut node = start(&config, false);
+        node.await_event(Event::Master);
+        node.crash();
+        assert_eq!(dropped().as_deref(), Some("10.99.0.100"), "nobody has cleaned up");
+        let mut node = start(&config, true);
+        node.await_event(Event::Backup);
+        assert_eq!(dropped().as_deref(), Some("10.99.0.100"));
+        node.await_event(Event::Master);
+        node.stop();
+        assert_eq!(nft("list ruleset"), "");
+    });
+}
+
+#[test]
+fn an_instance_that_fails_and_is_dropped_meanwhile_blocks_nothing_in_the_end() {
+    in_namespace(|| {
+        let mut node = start(&filtering(vec![deaf(150, &["10.99.0.100"])]), false);
+        node.await_event(Event::Master);
+        node.tell(Command::Fail("VI_1".into()));
+        node.tell(Command::Reload(filtering(vec![deaf(150, &["10.99.0.101"])])));
+        assert!(soon(|| dropped().as_deref() == Some("10.99.0.101")), "{:?}", dropped());
+        node.stop();
+        assert_eq!(nft("list ruleset"), "");
+    });
+}
