@@ -28,6 +28,7 @@ mod takeover;
 mod takeover_cost;
 mod text_layer;
 mod transport;
+mod vmac;
 mod wire;
 
 /// Makes a module of tests for each scenario, one test for each pair of daemons on nodes a and b.

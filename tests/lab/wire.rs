@@ -45,6 +45,21 @@ fn v2_pass() {
 }
 
 #[test]
+fn v2_vmac() {
+    same_frames("use_vmac", IPV4);
+}
+
+#[test]
+fn v2_vmac_xmit_base() {
+    same_frames("use_vmac\n vmac_xmit_base", IPV4);
+}
+
+#[test]
+fn v3_ipv6_vmac() {
+    same_frames("use_vmac", IPV6);
+}
+
+#[test]
 fn v2_ah() {
     same_frames("authentication {\n auth_type AH\n auth_pass s3cr3t\n }", IPV4);
 }

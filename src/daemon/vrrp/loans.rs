@@ -80,7 +80,9 @@ impl Loans {
             .flat_map(|instance| instance.virtual_links())
             .map(|link| &link.name)
             .collect();
-        let links = sysctl::links(Family::V4).into_iter().filter(|link| *link != all && !ours.contains(link));
+        // Nothing that arrives by `lo` is looked up again.
+        let others = |link: &IfName| *link != all && link.as_str() != "lo" && !ours.contains(link);
+        let links = sysctl::links(Family::V4).into_iter().filter(others);
         for link in links.filter(|link| number(link).is_some_and(|own| own < level)) {
             if link == default {
                 let own = number(&default).unwrap_or(0);
