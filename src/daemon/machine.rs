@@ -63,6 +63,10 @@ impl Environment for Machine {
         link_names().unwrap_or_default()
     }
 
+    fn vrf_table(&self, name: &IfName) -> Fact<u32> {
+        fact(link_info(name).map(|info| info.and_then(|info| info.vrf_table)))
+    }
+
     fn user(&self, name: &str) -> Fact<Account> {
         let numbers = |account: account::Account| Account { uid: account.uid, gid: account.gid };
         fact(account::user(name).map(|found| found.map(numbers)))

@@ -2,8 +2,8 @@
 
 use crate::types::{IfIndex, IfName, MacAddr, Stacked};
 use netlink_packet_route::link::{
-    InfoData, InfoIpVlan, InfoKind, InfoMacVlan, InfoPortKind, IpVlanFlags, IpVlanMode, LinkAttribute,
-    LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
+    InfoData, InfoIpVlan, InfoKind, InfoMacVlan, InfoPortKind, InfoVrf, IpVlanFlags, IpVlanMode,
+    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
 };
 
 /// A link to be made on top of another.
@@ -106,6 +106,18 @@ pub(super) fn vrf_of(message: &LinkMessage) -> Option<IfIndex> {
     })
 }
 
+/// The routing table of a link that is a VRF.
+pub(super) fn vrf_table(message: &LinkMessage) -> Option<u32> {
+    let table = |part: &InfoVrf| match part {
+        InfoVrf::TableId(table) => Some(*table),
+        _ => None,
+    };
+    infos(message).find_map(|info| match info {
+        LinkInfo::Data(InfoData::Vrf(parts)) => parts.iter().find_map(table),
+        _ => None,
+    })
+}
+
 fn infos(message: &LinkMessage) -> impl Iterator<Item = &LinkInfo> {
     let infos = message.attributes.iter().filter_map(|attribute| match attribute {
         LinkAttribute::LinkInfo(infos) => Some(infos),
@@ -178,5 +190,15 @@ mod tests {
         let port = LinkInfo::PortKind(InfoPortKind::Vrf);
         slave.attributes.push(LinkAttribute::LinkInfo(vec![port]));
         assert_eq!(vrf_of(&slave), IfIndex::new(9));
+    }
+
+    #[test]
+    fn a_vrf_is_told_by_its_table() {
+        let mut link = LinkMessage::default();
+        assert_eq!(vrf_table(&link), None);
+        let vrf =
+            vec![LinkInfo::Kind(InfoKind::Vrf), LinkInfo::Data(InfoData::Vrf(vec![InfoVrf::TableId(10)]))];
+        link.attributes.push(LinkAttribute::LinkInfo(vrf));
+        assert_eq!(vrf_table(&link), Some(10));
     }
 }

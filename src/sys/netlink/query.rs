@@ -1,6 +1,6 @@
 //! One question about one link, asked without a monitor: for checking a configuration.
 
-use super::link::{named, stacking};
+use super::link::{named, stacking, vrf_table};
 use crate::types::{IfIndex, IfName, MacAddr, Stacked};
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
@@ -27,6 +27,8 @@ pub struct LinkInfo {
     pub stacked: Option<Stacked>,
     /// The number of the link below, where `stacked` is.
     pub base: Option<IfIndex>,
+    /// The routing table, where it is a VRF.
+    pub vrf_table: Option<u32>,
 }
 
 /// Looks a link up by name, in the network namespace of the calling thread; `Ok(None)`: there is none.
@@ -75,6 +77,7 @@ fn info(message: &LinkMessage) -> Option<LinkInfo> {
         mac,
         stacked,
         base: base.flatten(),
+        vrf_table: vrf_table(message),
     })
 }
 
@@ -108,6 +111,7 @@ mod tests {
                 mac: Some(MacAddr([2, 0, 0, 0, 0, 0xa])),
                 stacked: None,
                 base: None,
+                vrf_table: None,
             };
             assert_eq!(info("va"), Some(va));
             assert!(info("lo").unwrap().loopback);
