@@ -1,6 +1,7 @@
 //! The lab: the real binary in network namespaces, with real peers.
 //!
-//! Needs root, keepalived, nginx, tshark, nft, killall, ps and FRR; a test that misses one says so and fails.
+//! Needs root, keepalived, nginx, tshark, nft, killall, ps and FRR, and for [`vm`] what its own words say; a
+//! test that misses one says so and fails.
 
 #[allow(dead_code)]
 mod net;
@@ -28,6 +29,7 @@ mod takeover;
 mod takeover_cost;
 mod text_layer;
 mod transport;
+mod vm;
 mod vmac;
 mod wire;
 

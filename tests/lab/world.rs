@@ -158,6 +158,7 @@ pub(crate) struct World {
 impl World {
     /// Nodes with running nginx and without running daemons.
     pub(crate) fn new(a: Kind, b: Kind) -> Self {
+        need(&["nginx"]);
         let mut world = Self::without_service(a, b);
         world.a.start_nginx();
         world.b.start_nginx();
@@ -171,7 +172,7 @@ impl World {
 
     /// As [`World::without_service`], in a directory that the test brings along.
     pub(crate) fn in_dir(dir: LabDir, a: Kind, b: Kind) -> Self {
-        need(&["keepalived", "nginx"]);
+        need(&["keepalived"]);
         let lan = Lan::new(dir.path()).expect("a LAN (is this root?)");
         let client = lan.machine("client", 9).expect("a client");
         let a = Node::new(&lan, "a", 1, a);

@@ -65,6 +65,11 @@ impl Lan {
         self.switch.run(|| PacketSocket::open()?.send(port, frame))?
     }
 
+    /// The switch, where the port of a machine has the machine's name.
+    pub(crate) fn switch(&self) -> &Space {
+        &self.switch
+    }
+
     /// Cuts or mends the cable of a machine at the switch: the machine loses or regains its carrier.
     pub(crate) fn cable(&self, machine: &Space, plugged: bool) -> io::Result<()> {
         self.switch.rtnl().set_up(&machine.name, plugged)
