@@ -61,10 +61,8 @@ impl Batch {
             Verb::NewRule => NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND,
             Verb::NewTable | Verb::NewChain | Verb::NewSet | Verb::NewElements => NLM_F_ACK | NLM_F_CREATE,
         };
-        // NFPROTO_IPV4, NFPROTO_IPV6.
-        let protocol = if family == Family::V4 { 2 } else { 10 };
         self.messages += 1;
-        self.frame(NFTABLES << 8 | verb as u16, flags, protocol, 0, fill);
+        self.frame(NFTABLES << 8 | verb as u16, flags, protocol(family), 0, fill);
     }
 
     /// The datagram, and the number of the first message of the next batch.
@@ -94,6 +92,20 @@ impl Batch {
         header[8..12].copy_from_slice(&self.sequence.to_ne_bytes());
         self.sequence = self.sequence.wrapping_add(1);
     }
+}
+
+/// A request for all that there is of something.
+#[cfg(test)]
+pub(super) fn dump(verb: u8, family: Family, fill: impl FnOnce(&mut Attributes<'_>)) -> Vec<u8> {
+    const NLM_F_DUMP: u16 = 0x300;
+    let mut batch = Batch { bytes: Vec::new(), sequence: 1, messages: 0, sets: 0 };
+    batch.frame(NFTABLES << 8 | u16::from(verb), NLM_F_DUMP, protocol(family), 0, fill);
+    batch.bytes
+}
+
+/// NFPROTO_IPV4, NFPROTO_IPV6.
+fn protocol(family: Family) -> u8 {
+    if family == Family::V4 { 2 } else { 10 }
 }
 
 /// The attributes of a message, or of another attribute.

@@ -7,6 +7,8 @@
 mod batch;
 mod tables;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use super::netlink::{Failure, acknowledgements};

@@ -2,21 +2,18 @@
 
 use super::*;
 
-const TABLE: &str = "table ip keepalived";
+use crate::sys::nftables::testing::{Watch, elements, tables};
+use crate::sys::nftables::{Dropped, Filter, Settings};
+use std::collections::BTreeSet;
 
-fn nft(words: &str) -> String {
-    let output = Process::new("nft").args(words.split_whitespace()).output().expect("nft is installed");
-    assert!(output.status.success(), "nft {words}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
+const TABLE: &str = "keepalived";
 
-/// The addresses whose packets are dropped, as nft shows them; `None`: there is no table.
-fn dropped() -> Option<String> {
-    let ruleset = nft("list ruleset");
-    let table = &ruleset[ruleset.find(TABLE)?..];
-    assert!(table.contains("ip daddr @vips drop") && table.contains("ip saddr @vips drop"), "{ruleset}");
-    let elements = table.split("elements = {").nth(1).and_then(|rest| rest.split('}').next());
-    Some(elements.unwrap_or_default().split_whitespace().collect())
+/// The last bytes of the addresses whose packets are dropped; `None`: there is no table.
+fn dropped() -> Option<Vec<u8>> {
+    if tables().is_empty() {
+        return None;
+    }
+    Some(elements(Family::V4, TABLE, "vips").iter().map(|address| address[3]).collect())
 }
 
 fn soon(check: impl Fn() -> bool) -> bool {
@@ -39,15 +36,19 @@ fn filtering(instances: Vec<VrrpInstance>) -> Arc<Config> {
 #[test]
 fn a_master_that_accepts_nothing_drops_packets_and_leaves_no_table() {
     in_namespace(|| {
-        nft("add table ip keepalived");
-        nft("add chain ip keepalived somebody");
+        let leftover = Settings { table: TABLE.into(), priority: 0, counters: false };
+        let leftover = Filter::open(leftover)
+            .unwrap()
+            .drop_packets(&BTreeSet::from([Dropped::Anywhere("10.99.0.77".parse().unwrap())]));
+        assert_eq!(leftover.unwrap(), Ok(()));
+        assert_eq!(dropped(), Some(vec![77]));
         let mut node = start(&filtering(vec![deaf(150, &["10.99.0.100", "10.99.0.101"])]), false);
         node.await_event(Event::Backup);
         assert_eq!(dropped(), None, "leftovers");
         node.await_event(Event::Master);
-        assert_eq!(dropped().as_deref(), Some("10.99.0.100,10.99.0.101"));
+        assert_eq!(dropped(), Some(vec![100, 101]));
         node.stop();
-        assert_eq!(nft("list ruleset"), "");
+        assert_eq!(dropped(), None);
     });
 }
 
@@ -63,16 +64,12 @@ fn a_reload_moves_an_address_between_instances_that_both_block_it_and_never_lets
         let mut node = start(&pair(&["10.99.0.100", moving], &["10.99.0.101"]), false);
         node.await_event(Event::Master);
         node.await_event(Event::Master);
-        let mut monitor = Process::new("nft");
-        let monitor = monitor.args(["monitor", "elements"]).stdout(Stdio::piped()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(200));
+        let watch = Watch::start();
         node.tell(Command::Reload(pair(&["10.99.0.100"], &["10.99.0.101", moving])));
         node.tell(Command::Reload(pair(&["10.99.0.100", "10.99.0.103"], &["10.99.0.101"])));
-        let settled = "10.99.0.100,10.99.0.101,10.99.0.103";
-        assert!(soon(|| dropped().as_deref() == Some(settled)), "{:?}", dropped());
-        let seen = told(AddressWatch(monitor));
-        let of = |address: &str| seen.lines().filter(|line| line.contains(address)).count();
-        assert_eq!((of("10.99.0.100"), of("10.99.0.101"), of(moving)), (0, 0, 1), "{seen}");
+        assert!(soon(|| dropped() == Some(vec![100, 101, 103])), "{:?}", dropped());
+        let seen: Vec<_> = watch.changes().into_iter().map(|(added, key)| (added, key[3])).collect();
+        assert_eq!(seen, [(true, 103), (false, 102)]);
         node.stop();
     });
 }
@@ -86,14 +83,14 @@ fn a_reload_that_accepts_removes_the_table_and_one_that_does_not_makes_it_again(
         node.await_event(Event::Master);
         for _ in 0..2 {
             node.tell(Command::Reload(Arc::clone(&accepting)));
-            assert!(soon(|| nft("list ruleset").is_empty()));
+            assert!(soon(|| dropped().is_none()));
             assert!(has("va", "10.99.0.100"));
             node.tell(Command::Reload(filtering(vec![deaf(150, &vips)])));
-            assert!(soon(|| dropped().as_deref() == Some("10.99.0.100")));
+            assert!(soon(|| dropped() == Some(vec![100])));
         }
         assert_eq!(node.snapshot().instances[0].stats.become_master, 1);
         node.stop();
-        assert_eq!(nft("list ruleset"), "");
+        assert_eq!(dropped(), None);
     });
 }
 
@@ -104,13 +101,13 @@ fn a_child_that_takes_the_place_of_a_killed_one_goes_on_blocking() {
         let mut node = start(&config, false);
         node.await_event(Event::Master);
         node.crash();
-        assert_eq!(dropped().as_deref(), Some("10.99.0.100"), "nobody has cleaned up");
+        assert_eq!(dropped(), Some(vec![100]), "nobody has cleaned up");
         let mut node = start(&config, true);
         node.await_event(Event::Backup);
-        assert_eq!(dropped().as_deref(), Some("10.99.0.100"));
+        assert_eq!(dropped(), Some(vec![100]));
         node.await_event(Event::Master);
         node.stop();
-        assert_eq!(nft("list ruleset"), "");
+        assert_eq!(dropped(), None);
     });
 }
 
@@ -121,8 +118,8 @@ fn an_instance_that_fails_and_is_dropped_meanwhile_blocks_nothing_in_the_end() {
         node.await_event(Event::Master);
         node.tell(Command::Fail("VI_1".into()));
         node.tell(Command::Reload(filtering(vec![deaf(150, &["10.99.0.101"])])));
-        assert!(soon(|| dropped().as_deref() == Some("10.99.0.101")), "{:?}", dropped());
+        assert!(soon(|| dropped() == Some(vec![101])), "{:?}", dropped());
         node.stop();
-        assert_eq!(nft("list ruleset"), "");
+        assert_eq!(dropped(), None);
     });
 }
