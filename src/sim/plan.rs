@@ -45,6 +45,16 @@ pub struct Plan {
     pub timers_first: bool,
     /// For everything that is decided on the way.
     pub random: Random,
+    /// Of each instance: checkers ask for them at every step.
+    times: Vec<Times>,
+}
+
+/// The longest times that count for an instance, whatever variant and priority a node has.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    interval: Duration,
+    master_down: Duration,
+    skew: Duration,
 }
 
 /// One node.
@@ -113,7 +123,8 @@ impl Plan {
             corruption: random.pick(&[0, 50]),
         };
         let calm_at = Instant::ZERO + interval * random.within(15..=40) as u32;
-        let settle = settling_time(&nodes, interval, calm);
+        let times: Vec<_> = (0..routers.len()).map(|instance| Times::of(&nodes, instance)).collect();
+        let settle = settling_time(&nodes, &times, interval, calm);
         let mut plan = Self {
             faults: Vec::new(),
             stormy,
@@ -123,6 +134,7 @@ impl Plan {
             timers_first: random.chance(500),
             random: random.fork(),
             nodes,
+            times,
         };
         plan.faults = storm(&mut random, &plan, interval);
         plan
@@ -139,23 +151,19 @@ impl Plan {
     /// The longest interval that any router of an instance advertises with.
     #[must_use]
     pub fn longest_interval(&self, instance: usize) -> Duration {
-        let configs = self.nodes.iter().flat_map(|node| &node.variants);
-        configs.map(|config| config.instances[instance].advert_int.duration()).max().unwrap_or_default()
+        self.times[instance].interval
     }
 
     /// The most that a master-down timer of an instance can take, whatever its priority.
     #[must_use]
     pub fn longest_master_down(&self, instance: usize) -> Duration {
-        longest_master_down(&self.nodes, instance)
+        self.times[instance].master_down
     }
 
     /// The most that a backup of an instance may wait after a master has said farewell.
     #[must_use]
     pub fn longest_skew(&self, instance: usize) -> Duration {
-        let configs =
-            self.nodes.iter().flat_map(|node| &node.variants).map(|config| &config.instances[instance]);
-        let interval = configs.clone().map(|config| config.advert_int).max().unwrap_or(AdvertInt::DEFAULT);
-        configs.map(|config| skew_time(config.version, Priority::new(1), interval)).max().unwrap_or_default()
+        self.times[instance].skew
     }
 
     /// The most that a frame takes once faults have stopped.
@@ -165,19 +173,27 @@ impl Plan {
     }
 }
 
-fn longest_master_down(nodes: &[NodePlan], instance: usize) -> Duration {
-    let variants = || nodes.iter().flat_map(|node| &node.variants);
-    let configs = || variants().map(|config| &config.instances[instance]);
-    let interval = configs().map(|config| config.advert_int).max().unwrap_or(AdvertInt::DEFAULT);
-    let down = |config: &Arc<VrrpInstance>| {
-        master_down_interval(config.version, Priority::new(1), interval, config.down_timer_adverts)
-    };
-    configs().map(down).max().unwrap_or_default()
+impl Times {
+    fn of(nodes: &[NodePlan], instance: usize) -> Self {
+        let variants = || nodes.iter().flat_map(|node| &node.variants);
+        let configs = || variants().map(|config| &config.instances[instance]);
+        let interval = configs().map(|config| config.advert_int).max().unwrap_or(AdvertInt::DEFAULT);
+        let lowest = Priority::new(1);
+        let down = |config: &Arc<VrrpInstance>| {
+            master_down_interval(config.version, lowest, interval, config.down_timer_adverts)
+        };
+        let skew = |config: &Arc<VrrpInstance>| skew_time(config.version, lowest, interval);
+        Self {
+            interval: interval.duration(),
+            master_down: configs().map(down).max().unwrap_or_default(),
+            skew: configs().map(skew).max().unwrap_or_default(),
+        }
+    }
 }
 
 /// Scripts must come to their verdict, delays of preemption must end, and then the election takes at
 /// most a few master-down times: one to wake, one to be preempted.
-fn settling_time(nodes: &[NodePlan], interval: Duration, calm: Weather) -> Duration {
+fn settling_time(nodes: &[NodePlan], times: &[Times], interval: Duration, calm: Weather) -> Duration {
     let configs = || nodes.iter().flat_map(|node| &node.variants);
     let scripts = configs().flat_map(|config| &config.scripts);
     let verdict = |script: &Arc<VrrpScript>| script.interval * (script.rise.max(script.fall) + 2);
@@ -191,8 +207,7 @@ fn settling_time(nodes: &[NodePlan], interval: Duration, calm: Weather) -> Durat
         Preempt::Never => Duration::ZERO,
     };
     let delays = instances.map(delay).max().unwrap_or_default();
-    let count = nodes.first().map_or(0, |node| node.config.instances.len());
-    let down = (0..count).map(|i| longest_master_down(nodes, i)).max().unwrap_or_default();
+    let down = times.iter().map(|times| times.master_down).max().unwrap_or_default();
     let kernel = nodes.iter().map(|node| node.kernel_latency).max().unwrap_or_default();
     scripts + doubts + delays + down * 3 + kernel * 10 + (calm.latency + calm.jitter) * 4 + interval
 }

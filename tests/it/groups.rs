@@ -222,6 +222,28 @@ impl Model {
     }
 }
 
+/// As many instances as there are settings, all in a group that follows a file at this weight, or each alone.
+fn config(settings: &[Setting], group: Option<i16>) -> Arc<Config> {
+    let names = &NAMES[..settings.len()];
+    let mut text = group.map_or_else(String::new, |weight| {
+        format!(
+            "track_file f {{\nfile /run/f\n}}\nvrrp_sync_group G {{\ngroup {{\n{}\n}}\n\
+             track_file {{\nf weight {weight}\n}}\ntrack_interface {{\neth1\n}}\n}}\n",
+            names.join("\n")
+        )
+    });
+    for ((name, vrid), (priority, nopreempt)) in names.iter().zip(51..).zip(settings) {
+        let nopreempt = if *nopreempt { "nopreempt\n" } else { "" };
+        text += &format!(
+            "vrrp_instance {name} {{\ninterface eth0\nversion 3\nvirtual_router_id {vrid}\n\
+             priority {priority}\n{nopreempt}virtual_ipaddress {{\n192.0.2.{vrid}\n}}\n}}\n"
+        );
+    }
+    let loaded = load(Path::new("k.conf"), &MemoryFiles::single("k.conf", text), &Anywhere);
+    assert!(loaded.diagnostics.iter().all(|d| d.id == "group-of-one"), "{:?}", loaded.diagnostics);
+    Arc::new(loaded.config)
+}
+
 /// The real thing.
 struct Real {
     now: Instant,
@@ -232,22 +254,7 @@ struct Real {
 
 impl Real {
     fn new(settings: &[Setting], weight: i16) -> Self {
-        let names = &NAMES[..settings.len()];
-        let mut text = format!(
-            "track_file f {{\nfile /run/f\n}}\nvrrp_sync_group G {{\ngroup {{\n{}\n}}\n\
-             track_file {{\nf weight {weight}\n}}\ntrack_interface {{\neth1\n}}\n}}\n",
-            names.join("\n")
-        );
-        for ((name, vrid), (priority, nopreempt)) in names.iter().zip(51..).zip(settings) {
-            let nopreempt = if *nopreempt { "nopreempt\n" } else { "" };
-            text += &format!(
-                "vrrp_instance {name} {{\ninterface eth0\nversion 3\nvirtual_router_id {vrid}\n\
-                 priority {priority}\n{nopreempt}virtual_ipaddress {{\n192.0.2.{vrid}\n}}\n}}\n"
-            );
-        }
-        let loaded = load(Path::new("k.conf"), &MemoryFiles::single("k.conf", text), &Anywhere);
-        assert!(loaded.diagnostics.iter().all(|d| d.id == "group-of-one"), "{:?}", loaded.diagnostics);
-        let config = Arc::new(loaded.config);
+        let config = config(settings, Some(weight));
         let links = ["eth0", "eth1"].map(|name| (IfName::new(name).expect("a valid name"), true));
         let mut machines = Ensemble::new(Instant::ZERO, &config, links, |_| Some(OWN.into()));
         machines.tell(Instant::ZERO, SwitchInput::File("f".to_owned(), Reading::Number(0)));
@@ -336,6 +343,27 @@ fn history() -> impl Strategy<Value = (Vec<Setting>, i16, Vec<Act>)> {
         let weight = prop::sample::select(vec![0, 1, 3, -2]);
         (prop::collection::vec(setting(), members), weight, prop::collection::vec(act(members), 0..60))
     })
+}
+
+/// Its own time has run out, and the group holds it: then a reload sets it free. With `nopreempt` it is one among
+/// others who find a master there.
+#[test]
+fn whoever_a_reload_sets_free_takes_what_is_its_own_but_not_with_nopreempt() {
+    for nopreempt in [false, true] {
+        let mut node = Real::new(&[(100, false), (100, false)], 0);
+        for _ in 0..5 {
+            node.act(&Act::Advert(0, 200, true));
+            node.act(&Act::Advert(1, 50, true));
+            node.act(&Act::Wait(1_000));
+        }
+        assert_eq!(node.states(), [State::Backup, State::Backup]);
+        node.machines.reload(node.now, &config(&[(100, false), (100, nopreempt)], None));
+        let freed = if nopreempt { State::Backup } else { State::Master };
+        assert_eq!(node.states(), [State::Backup, freed], "nopreempt: {nopreempt}");
+        // Where there is no master it has to wait for one no longer than anybody.
+        node.act(&Act::Wait(3_610));
+        assert_eq!(node.states()[1], State::Master, "nopreempt: {nopreempt}");
+    }
 }
 
 proptest! {
