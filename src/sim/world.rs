@@ -18,7 +18,7 @@ use super::queue::Queue;
 use super::random::Random;
 use super::stranger;
 use crate::config::value::{Route, Rule};
-use crate::track::{Because, ExitStatus};
+use crate::track::{Because, ExitStatus, LinkStatus};
 use crate::types::{IfName, Instant, MacAddr, State};
 use crate::vrrp::{Announce, RunId, SwitchInput, Transmit};
 use crate::wire::arp::GratuitousArp;
@@ -575,7 +575,7 @@ impl World {
 
     fn set_link(&mut self, host: Host, link: IfName, up: bool) {
         if self.nodes[host].kernel.set_link(&link, up) {
-            self.deliver_switch_input(host, SwitchInput::Link(link, up));
+            self.deliver_switch_input(host, SwitchInput::Link(link, LinkStatus::of(up)));
         }
     }
 

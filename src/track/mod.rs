@@ -5,6 +5,7 @@
 //! business.
 
 mod file;
+mod link;
 mod process;
 mod process_table;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod standing;
 mod tracker;
 
 pub use file::{FileNotice, FileTracker, Reading};
+pub use link::{LinkNotice, LinkStatus, LinkTracker};
 pub use process::{Because, ProcessNotice, ProcessTracker};
 pub use process_table::{Census, ProcessFact, ProcessImage, ProcessTable};
 pub use script::{ExitStatus, ScriptInput, ScriptNotice, ScriptRun, ScriptTracker, Signal};
@@ -38,6 +40,8 @@ pub enum Notice {
     Process(ProcessNotice),
     /// About a BFD session.
     Session(SessionNotice),
+    /// About a link.
+    Link(LinkNotice),
 }
 
 /// A BFD session has come up or gone down; `Display` gives keepalived's words.
@@ -66,6 +70,7 @@ impl fmt::Display for Notice {
             Self::File(notice) => notice.fmt(f),
             Self::Process(notice) => notice.fmt(f),
             Self::Session(notice) => notice.fmt(f),
+            Self::Link(notice) => notice.fmt(f),
         }
     }
 }

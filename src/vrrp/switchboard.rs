@@ -13,12 +13,12 @@ use super::sync_group::{Group, GroupReport, GroupSays};
 use crate::config::Config;
 use crate::config::block::{
     BfdInstance, Delivery, StaticObjects, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked,
-    VirtualLink, VrrpInstance, VrrpScript,
+    UpDownDelays, VirtualLink, VrrpInstance, VrrpScript,
 };
 use crate::config::value::{Rule, VirtualAddress, Weight};
 use crate::track::{
-    Census, Contribution, Definition, ExitStatus, Notice, Reading, ScriptInput, ScriptRun, SessionNotice,
-    Signal, Standing, Tracker, TrackerEffect, Verdict,
+    Census, Contribution, Definition, ExitStatus, LinkStatus, LinkTracker, Notice, Reading, ScriptInput,
+    ScriptRun, SessionNotice, Signal, Standing, Tracker, TrackerEffect, Verdict,
 };
 use crate::types::{IfName, Instant};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -59,8 +59,8 @@ pub enum SwitchInput {
     ScriptEnded(RunId, ExitStatus),
     /// A run could not begin.
     ScriptNotStarted(RunId),
-    /// A link is there and running (IFF_UP and IFF_RUNNING), or not.
-    Link(IfName, bool),
+    /// A link is like this now.
+    Link(IfName, LinkStatus),
     /// The `track_file` of that name says this.
     File(String, Reading),
     /// So many processes there are.
@@ -132,7 +132,8 @@ pub struct Switchboard {
     /// Runs under way, each with its script. One that has been replaced since is not here.
     runs: BTreeMap<RunId, Tracked>,
     followed: Followed,
-    links: BTreeMap<IfName, bool>,
+    links: BTreeMap<IfName, LinkTracker>,
+    delays: Vec<UpDownDelays>,
     /// Whether each BFD session is up; like keepalived we take one for down of which nothing is known yet.
     sessions: BTreeMap<String, bool>,
     instances: Vec<Listener>,
@@ -157,7 +158,8 @@ impl Switchboard {
             trackers: BTreeMap::new(),
             runs: BTreeMap::new(),
             followed: Followed::default(),
-            links: links.into_iter().collect(),
+            links: BTreeMap::new(),
+            delays: Vec::new(),
             sessions: BTreeMap::new(),
             instances: Vec::new(),
             tied: BTreeMap::new(),
@@ -168,6 +170,10 @@ impl Switchboard {
             next_run: 0,
             effects: VecDeque::new(),
         };
+        for (link, up) in links {
+            let tracker = LinkTracker::new(link.clone(), LinkStatus::of(up));
+            switchboard.links.insert(link, tracker);
+        }
         switchboard.set_trackers(now, config);
         switchboard.set_instances(config);
         switchboard
@@ -234,10 +240,15 @@ impl Switchboard {
             SwitchInput::ScriptStarted(run, pid) => self.tell_script(now, run, ScriptInput::Started { pid }),
             SwitchInput::ScriptEnded(run, status) => self.tell_script(now, run, ScriptInput::Ended(status)),
             SwitchInput::ScriptNotStarted(run) => self.tell_script(now, run, ScriptInput::NotStarted),
-            SwitchInput::Link(link, up) => {
-                if self.links.insert(link.clone(), up) != Some(up) {
-                    self.touch(&Tracked::Interface(link));
-                }
+            SwitchInput::Link(link, status) => {
+                let delays = self.delays.iter().find(|delays| delays.interface == link);
+                let tracker = self.links.entry(link.clone()).or_insert_with(|| {
+                    let mut tracker = LinkTracker::new(link.clone(), LinkStatus::Absent);
+                    tracker.set_delays(delays);
+                    tracker
+                });
+                let notice = tracker.handle(now, status);
+                self.on_link(link, notice);
             }
             SwitchInput::File(name, reading) => self.with(&Tracked::File(name), |tracker| {
                 if let Tracker::File(tracker) = tracker {
@@ -280,6 +291,12 @@ impl Switchboard {
         for tracked in due {
             self.with(&tracked, |tracker| tracker.handle_timeout(now));
         }
+        let due = self.links.iter().filter(|(_, link)| link.poll_timeout().is_some_and(|at| at <= now));
+        let due: Vec<IfName> = due.map(|(name, _)| name.clone()).collect();
+        for link in due {
+            let notice = self.links.get_mut(&link).and_then(|tracker| tracker.handle_timeout(now));
+            self.on_link(link, notice);
+        }
         self.handle_group_timeouts(now);
         self.review();
     }
@@ -288,12 +305,25 @@ impl Switchboard {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let groups = self.groups.iter().filter_map(Group::poll_timeout);
-        self.trackers.values().filter_map(Tracker::poll_timeout).chain(groups).min()
+        let links = self.links.values().filter_map(LinkTracker::poll_timeout);
+        self.trackers.values().filter_map(Tracker::poll_timeout).chain(links).chain(groups).min()
     }
 
     /// The next thing to do.
     pub fn poll_effect(&mut self) -> Option<SwitchEffect> {
         self.effects.pop_front()
+    }
+
+    /// What there is to tell of a link interests nobody who does not use it.
+    fn on_link(&mut self, link: IfName, notice: Option<Notice>) {
+        let Some(notice) = notice else { return };
+        let carries_an_instance = self.instances.iter().any(|known| known.config.interface == link);
+        let tracked = Tracked::Interface(link);
+        let is_used = carries_an_instance || self.dependents.contains_key(&tracked);
+        if is_used {
+            self.effects.push_back(SwitchEffect::Notice(notice));
+        }
+        self.touch(&tracked);
     }
 
     fn on_session(&mut self, name: String, up: bool) {
@@ -386,6 +416,10 @@ impl Switchboard {
             processes: config.track_processes.clone(),
             sessions: config.bfd_instances.clone(),
         };
+        self.delays = delays(config);
+        for (name, link) in &mut self.links {
+            link.set_delays(self.delays.iter().find(|delays| delays.interface == *name));
+        }
         let known = std::mem::take(&mut self.sessions);
         let heard = config.bfd_instances.iter().filter(|session| session.tells_vrrp);
         self.sessions = heard
@@ -466,7 +500,7 @@ impl Switchboard {
     /// What is known of a thing; `None` of one that does not exist.
     fn standing(&self, tracked: &Tracked) -> Option<Standing> {
         if let Tracked::Interface(link) = tracked {
-            let up = self.links.get(link).copied().unwrap_or(false);
+            let up = self.links.get(link).is_some_and(LinkTracker::is_up);
             return Some(Standing::Verdict(if up { Verdict::Good } else { Verdict::Bad }));
         }
         if let Tracked::Session(name) = tracked {
@@ -501,6 +535,17 @@ fn own_dependencies<'a>(
     let routing = routes.chain(rules).filter(|link| **link != config.interface);
     let routing = routing.map(move |link| (Tracked::Interface(link.clone()), fault));
     own.chain(named).chain(elsewhere).chain(routing)
+}
+
+/// The delays of links that have some. What is made on top of a link goes up and down with it.
+fn delays(config: &Config) -> Vec<UpDownDelays> {
+    let mut delays = config.up_down_delays.clone();
+    for made in config.instances.iter().flat_map(|instance| instance.virtual_links()) {
+        if let Some(base) = config.up_down_delays.iter().find(|known| known.interface == made.base) {
+            delays.push(UpDownDelays { interface: made.name.clone(), ..*base });
+        }
+    }
+    delays
 }
 
 /// The links of static objects, by the names of the instances that a track group ties to them.

@@ -15,7 +15,7 @@ use vrrpd::config::load;
 use vrrpd::config::source::MemoryFiles;
 use vrrpd::sim::check::advert_priority;
 use vrrpd::sim::{Ensemble, Outcome};
-use vrrpd::track::Reading;
+use vrrpd::track::{LinkStatus, Reading};
 use vrrpd::types::{AdvertInt, IfName, Instant, Priority, State, Version, master_down_interval, skew_time};
 use vrrpd::vrrp::{Carrier, Datagram, Effect, Input, SwitchInput};
 use vrrpd::wire::vrrp::{Advert, AdvertAuth};
@@ -287,7 +287,7 @@ impl Real {
             }
             Act::Link(up) => {
                 let link = IfName::new("eth1").expect("a valid name");
-                self.machines.tell(self.now, SwitchInput::Link(link, up));
+                self.machines.tell(self.now, SwitchInput::Link(link, LinkStatus::of(up)));
             }
         }
     }

@@ -5,9 +5,13 @@
 mod mutants;
 
 use std::num::NonZero;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use vrrpd::config::block::UpDownDelays;
 use vrrpd::sim::check::{self, Violation};
-use vrrpd::sim::{Border, Faithful, Keep, Plan, World};
+use vrrpd::sim::{Border, Clock, Faithful, Fault, Keep, Names, Plan, Weather, World};
+use vrrpd::types::Instant;
 
 const NODES: usize = 3;
 const SEEDS: u64 = 1_000;
@@ -92,5 +96,51 @@ fn two_nodes_and_five_keep_the_rules_too() {
                 World::new(Plan::new(seed, nodes), Box::new(Faithful), check::all(), Keep::default());
             world.run().unwrap_or_else(|violation| panic!("{nodes} nodes, seed {seed}: {violation}"));
         }
+    }
+}
+
+/// Runs a seed in good weather, pulls the cable of each node in turn for four fifths of what an instance can
+/// be without adverts before it misses them, and tells whether that has moved anybody.
+fn flapping_moves_somebody(seed: u64, delayed: bool) -> bool {
+    let mut plan = Plan::new(seed, NODES);
+    let lan = Names::default().lan;
+    let instances = plan.nodes.iter().flat_map(|node| &node.config.instances);
+    let patience = instances.map(|it| it.advert_int.duration() * u32::from(it.down_timer_adverts - 1)).min();
+    let patience = patience.expect("a plan has instances");
+    for node in &mut plan.nodes {
+        let mut config = (*node.config).clone();
+        if delayed {
+            config.up_down_delays =
+                vec![UpDownDelays { interface: lan.clone(), down: patience, up: patience }];
+        }
+        node.config = Arc::new(config);
+        node.clock = Clock::new(Instant::ZERO, 0);
+    }
+    // An advert that comes late, be it by the clock of a node alone, could be the one that is missed.
+    plan.stormy = Weather::default();
+    (plan.calm_at, plan.faults) = (Instant::ZERO + Duration::from_hours(24), vec![]);
+    let begin = Instant::ZERO + plan.settle * 2;
+    let pulled = |host: usize| begin + patience * (4 * host as u32 + 1);
+    for host in 0..NODES {
+        plan.faults.push((pulled(host), Fault::Link(host, lan.clone(), false)));
+        plan.faults.push((pulled(host) + patience * 4 / 5, Fault::Link(host, lan.clone(), true)));
+    }
+    let instances = plan.nodes[0].config.instances.len();
+    let mut world = World::new(plan, Box::new(Faithful), Vec::new(), Keep::default());
+    let mut states_at = |at| {
+        world.run_until(at).expect("nobody checks");
+        let nodes = world.nodes().iter();
+        nodes.flat_map(|node| (0..instances).map(|instance| node.state(instance))).collect::<Vec<_>>()
+    };
+    let before = states_at(begin);
+    (0..NODES as u32 * 40).any(|step| states_at(begin + patience / 10 * step) != before)
+}
+
+#[test]
+fn with_delays_a_cable_that_is_back_in_time_moves_nobody() {
+    let without = (0..100).filter(|&seed| flapping_moves_somebody(seed, false)).count();
+    assert!(without > 50, "it moves somebody in {without} of 100 seeds without delays");
+    for seed in 0..100 {
+        assert!(!flapping_moves_somebody(seed, true), "seed {seed}");
     }
 }

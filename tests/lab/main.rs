@@ -15,6 +15,7 @@ mod config;
 mod election;
 mod failover;
 mod firewall;
+mod flapping;
 mod globals;
 mod lifecycle;
 mod nginx;

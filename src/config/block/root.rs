@@ -68,7 +68,7 @@ keywords! {
     "vrrp_instance" Block(&VRRP_INSTANCE) "NAME {…}" "one name, used once" "" => vrrp_instance, "our part of one virtual router";
     "garp_group" Block(&GARP_GROUP) "{…}" "" "" => garp_group, "gaps between gratuitous ARPs and unsolicited neighbour advertisements on some interfaces";
     "linkbeat_interfaces" Entries "{ INTERFACE [MII|ETHTOOL|IOCTL] }" "" "none" => |d, n, cx| linkbeat_interfaces(&mut d.linkbeat, n, cx), "interfaces that are asked for their carrier", Differs("the kernel tells, which is sooner");
-    "interface_up_down_delays" Entries "{ INTERFACE SECS [SECS] }" "0 to 255" "none" => |d, n, cx| up_down_delays(&mut d.up_down_delays, n, cx), "how long an interface must be down or up before it counts", NotYet("it counts at once");
+    "interface_up_down_delays" Entries "{ INTERFACE SECS [SECS] }" "0 to 255" "none" => |d, n, cx| up_down_delays(&mut d.up_down_delays, n, cx), "how long an interface must be down or up before it counts", Differs("a master that sends faster than is configured here does not shorten them");
 }
 
 /// What keepalived's parent reads, before everything else and wherever it stands.

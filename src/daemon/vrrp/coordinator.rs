@@ -20,6 +20,7 @@ use crate::status::Snapshot;
 use crate::sys::clock;
 use crate::sys::netlink::{Change, Event, PresentAddress};
 use crate::sys::vrrp_socket::{Endpoint, Protocol};
+use crate::track::LinkStatus;
 use crate::types::{IfName, Instant};
 use crate::vrrp::InstanceStatus;
 use crate::vrrp::{Input, KernelChange, SwitchInput, Switchboard, same_router};
@@ -440,8 +441,9 @@ impl Coordinator {
             self.loans.renew(name);
         }
         for name in &changed {
-            let up = self.shared.links.borrow().get(name).is_some_and(|link| link.up);
-            self.shared.coupling.handle(SwitchInput::Link(name.clone(), up));
+            let status = self.shared.links.borrow().get(name).map(|link| LinkStatus::of(link.up));
+            let status = status.unwrap_or(LinkStatus::Absent);
+            self.shared.coupling.handle(SwitchInput::Link(name.clone(), status));
         }
         self.shared.carry_out_coupling();
         self.virtual_links.review();
@@ -506,11 +508,6 @@ impl Coordinator {
             Event::LinkAdded(link) if used(&link.name) => tracing::debug!("Interface {} added", link.name),
             Event::LinkRemoved(link) if used(&link.name) => {
                 tracing::debug!("Interface {} deleted", link.name)
-            }
-            Event::LinkChanged(link)
-                if used(&link.name) && links.get(&link.name).is_some_and(|known| known.up != link.up) =>
-            {
-                tracing::info!("Netlink reports {} {}", link.name, if link.up { "up" } else { "down" });
             }
             Event::AddressRemoved(address) => {
                 if let Some(name) = links.name(address.link)

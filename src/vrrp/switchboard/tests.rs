@@ -1,7 +1,7 @@
 //! The switchboard, told and asked.
 
 use super::*;
-use crate::config::block::{TrackEntry, TrackGroup};
+use crate::config::block::{MacOrigin, TrackEntry, TrackGroup, VirtualLinkKind};
 use crate::config::value::{Route, ScriptCommand, VirtualAddress};
 use crate::track::Because;
 use crate::types::IpNet;
@@ -85,9 +85,9 @@ fn one_verdict_reaches_each_instance_at_its_own_weight() {
 #[test]
 fn a_dead_link_is_a_fault_or_a_weight() {
     let mut board = board(&config(script("chk")));
-    board.handle(ms(0), SwitchInput::Link(link("lan1"), false));
+    board.handle(ms(0), SwitchInput::Link(link("lan1"), LinkStatus::Down));
     assert_eq!(told(&drain(&mut board)), [("B", -30, 0, 0)]);
-    board.handle(ms(0), SwitchInput::Link(link("eth0"), false));
+    board.handle(ms(0), SwitchInput::Link(link("eth0"), LinkStatus::Down));
     assert_eq!(told(&drain(&mut board)), [("A", 0, 1, 1), ("B", -30, 1, 0)]);
 }
 
@@ -239,7 +239,7 @@ fn a_track_group_ties_its_instances_to_the_links_of_static_objects() {
     let mut board = Switchboard::new(ms(0), &config, all);
     run(&mut board, ms(0), 0);
     let pull = |board: &mut Switchboard, name| {
-        board.handle(ms(1), SwitchInput::Link(link(name), false));
+        board.handle(ms(1), SwitchInput::Link(link(name), LinkStatus::Down));
         told(&drain(board)).into_iter().map(|it| (it.0.to_owned(), it.2)).collect::<Vec<_>>()
     };
     assert_eq!(pull(&mut board, "lan2"), [("A".to_owned(), 1)]);
@@ -278,4 +278,30 @@ fn a_reload_that_changes_a_script_ends_its_run_and_ignores_its_exit() {
     assert!(drain(&mut board).contains(&SwitchEffect::SignalScript(old, Signal::Kill)));
     board.handle(ms(1_200), SwitchInput::ScriptEnded(old, ExitStatus::Signalled(9)));
     assert_eq!((drain(&mut board), board.scripts()[0].verdict), (vec![], Verdict::Good));
+}
+
+#[test]
+fn a_link_with_delays_counts_when_they_are_over_and_so_does_what_is_made_on_it() {
+    let delays =
+        UpDownDelays { interface: link("eth0"), down: Duration::from_secs(1), up: Duration::from_secs(2) };
+    let mut config = config(script("chk"));
+    let mac = crate::types::MacAddr([0, 0, 0x5e, 0, 1, 1]);
+    let made = VirtualLink {
+        name: link("vrrp.1"),
+        base: link("eth0"),
+        kind: VirtualLinkKind::Vmac { mac, origin: MacOrigin::Standard },
+        group: None,
+        netlink_notify: false,
+    };
+    let vmac = VrrpInstance { name: "V".into(), virtual_link: Some(made), ..sample() };
+    (config.up_down_delays, config.scripts, config.instances) = (vec![delays], vec![], vec![Arc::new(vmac)]);
+    let mut board = Switchboard::new(ms(0), &config, [(link("eth0"), true), (link("vrrp.1"), true)]);
+    board.handle(ms(0), SwitchInput::Link(link("eth0"), LinkStatus::Down));
+    board.handle(ms(0), SwitchInput::Link(link("vrrp.1"), LinkStatus::Down));
+    assert_eq!((told(&drain(&mut board)), board.poll_timeout()), (vec![], Some(ms(1_000))));
+    board.handle_timeout(ms(1_000));
+    assert_eq!(told(&drain(&mut board)), [("V", 0, 2, 0)]);
+    board.handle(ms(1_500), SwitchInput::Link(link("eth0"), LinkStatus::Up));
+    board.handle(ms(1_500), SwitchInput::Link(link("vrrp.1"), LinkStatus::Absent));
+    assert_eq!((told(&drain(&mut board)), board.poll_timeout()), (vec![], Some(ms(3_500))));
 }
