@@ -18,6 +18,7 @@ mod firewall;
 mod flapping;
 mod globals;
 mod lifecycle;
+mod matrix;
 mod nginx;
 mod oracle;
 mod process;

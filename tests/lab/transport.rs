@@ -1,15 +1,11 @@
-//! The ways an advert can travel: unicast, another group, behind an authentication header, VRRPv3 over IPv4 and
-//! IPv6.
+//! The ways an advert can travel: unicast, another group, VRRPv3 over IPv4 and IPv6. `matrix` has every mix.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use crate::net::capture::Frame;
-use crate::net::frame::Advert;
 use crate::pairings;
-use crate::wire::dissect;
 use crate::world::{Node, SLACK, World, fill, need, tool, within};
 
 const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 100));
@@ -70,56 +66,6 @@ fn unicast(world: &mut World) {
         adverts.iter().all(|a| a.to == world.a.ip() || a.to == world.b.ip()),
         "only unicast: {adverts:?}"
     );
-}
-
-const AH: &str = "
-vrrp_instance VI_1 {
-    state BACKUP
-    interface eth0
-    virtual_router_id 51
-    priority PRIORITY
-    advert_int 1
-    DELIVERY
-    authentication {
-        auth_type AH
-        auth_pass s3cr3t
-    }
-    virtual_ipaddress {
-        10.99.0.100/24
-    }
-}
-";
-
-/// Every advert has an IPsec authentication header, and each master goes on from the other's numbers.
-fn ah(world: &mut World) {
-    behind_ah(world, ["", ""]);
-}
-
-/// The same between peers.
-fn ah_unicast(world: &mut World) {
-    behind_ah(world, ["unicast_peer {\n 10.99.0.2\n }", "unicast_peer {\n 10.99.0.1\n }"]);
-}
-
-fn behind_ah(world: &mut World, [to_b, to_a]: [&str; 2]) {
-    let config_a = fill(AH, &[("PRIORITY", "200"), ("DELIVERY", to_b)]);
-    let config_b = fill(AH, &[("PRIORITY", "150"), ("DELIVERY", to_a)]);
-    let begin = SystemTime::now();
-    there_and_back(world, VIP, &config_a, &config_b, &["-D"]);
-    let frames = world.lan.capture.frames(begin);
-    let adverts: Vec<_> = frames.iter().filter(|frame| Advert::parse(frame).is_some()).collect();
-    assert!(adverts.iter().all(|frame| frame.bytes[23] == 51), "an advert without a header");
-    let number = |frame: &&Frame| u32::from_be_bytes(frame.bytes[42..46].try_into().expect("four bytes"));
-    // A unicast advert is one frame here: there is one peer.
-    let numbers: Vec<u32> = adverts.iter().map(number).collect();
-    assert!(numbers.is_sorted_by(|a, b| a < b), "numbers that were there before: {numbers:?}");
-    for node in [&mut world.a, &mut world.b] {
-        let log = node.daemon().log();
-        let complaint = log.lines().find(|line| line.contains("IPSEC") || line.contains("AH"));
-        assert_eq!(complaint, None, "on {}:\n{log}", node.space.name);
-    }
-    let pcap = world.a.space.dir.join("ah.pcap");
-    world.lan.capture.write_pcap(&pcap, |frame| Advert::parse(frame).is_some()).expect("a pcap file");
-    dissect(&pcap);
 }
 
 const GROUP: &str = "
@@ -251,4 +197,4 @@ fn there_and_back(world: &mut World, vip: IpAddr, config_a: &str, config_b: &str
     assert_eq!(world.masters(51, begin), [world.a.ip(), world.b.ip(), world.a.ip()]);
 }
 
-pairings!(ah, ah_unicast, unicast, labels_in_another_group, v3_ipv4, v3_ipv6);
+pairings!(unicast, labels_in_another_group, v3_ipv4, v3_ipv6);
