@@ -11,7 +11,7 @@ use crate::types::{Family, IfName, Instant};
 use crate::vrrp::Announce;
 use crate::wire::arp::GratuitousArp;
 use crate::wire::ndisc::UnsolicitedAdvert;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
@@ -22,6 +22,10 @@ use tokio::sync::Notify;
 
 /// Frames sent before everybody else gets a turn: about a tenth of a millisecond.
 const BATCH: usize = 64;
+
+/// In this time no more than a [`BATCH`] leaves before everybody else gets a turn, whoever announces: of a thousand
+/// instances that become master at once the last would otherwise send its advert when all others have announced.
+const BATCH_TIME: Duration = Duration::from_millis(10);
 
 /// The least time between two frames on a link.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -45,7 +49,28 @@ struct Shared {
     deadlines: Deadlines,
     pace: RefCell<Pace>,
     lanes: RefCell<BTreeMap<(Road, Family), Lane>>,
+    allowance: Cell<Allowance>,
     more: Notify,
+}
+
+/// Frames that may still leave at once.
+#[derive(Clone, Copy, Debug, Default)]
+struct Allowance {
+    since: Instant,
+    used: usize,
+}
+
+impl Allowance {
+    fn left(self, now: Instant) -> usize {
+        if now.since(self.since) < BATCH_TIME { BATCH.saturating_sub(self.used) } else { BATCH }
+    }
+
+    fn after(self, now: Instant, frames: usize) -> Self {
+        match now.since(self.since) < BATCH_TIME {
+            true => Self { used: self.used + frames, ..self },
+            false => Self { since: now, used: frames },
+        }
+    }
 }
 
 /// What has a pace of its own.
@@ -95,6 +120,7 @@ impl Announcer {
             deadlines,
             pace: RefCell::new(pace),
             lanes: RefCell::default(),
+            allowance: Cell::default(),
             more: Notify::new(),
         })))
     }
@@ -117,7 +143,10 @@ impl Announcer {
             }
         }
         // The first frames leave before this returns: a client is waiting for them.
-        if self.0.send_due(clock::now()).is_some() {
+        let (now, allowance) = (clock::now(), self.0.allowance.get());
+        let (sent, next) = self.0.send_due(now, allowance.left(now));
+        self.0.allowance.set(allowance.after(now, sent));
+        if next.is_some() {
             self.0.more.notify_one();
         }
     }
@@ -132,7 +161,7 @@ impl Announcer {
     /// Sends what waits, in its time; never ends.
     pub(super) async fn run(self) -> Infallible {
         loop {
-            match self.0.send_due(clock::now()) {
+            match self.0.send_due(clock::now(), BATCH).1 {
                 Some(next) if next <= clock::now() => tokio::task::yield_now().await,
                 next => {
                     tokio::select! {
@@ -146,10 +175,10 @@ impl Announcer {
 }
 
 impl Shared {
-    /// Sends at most [`BATCH`] frames that may leave; when the next may, if any wait.
-    fn send_due(&self, now: Instant) -> Option<Instant> {
+    /// Sends so many frames at most that may leave; how many, and when the next may, if any wait.
+    fn send_due(&self, now: Instant, most: usize) -> (usize, Option<Instant>) {
         let mut lanes = self.lanes.borrow_mut();
-        let mut left = BATCH;
+        let mut left = most;
         for ((road, family), lane) in lanes.iter_mut() {
             let gap = self.pace.borrow().gap(road, *family);
             while left > 0 && lane.free_at <= now {
@@ -162,7 +191,8 @@ impl Shared {
             }
         }
         lanes.retain(|_, lane| !lane.waiting.is_empty() || lane.free_at > now);
-        lanes.values().filter(|lane| !lane.waiting.is_empty()).map(|lane| lane.free_at).min()
+        let next = lanes.values().filter(|lane| !lane.waiting.is_empty()).map(|lane| lane.free_at).min();
+        (most - left, next)
     }
 
     fn send(&self, name: &IfName, address: IpAddr) {
@@ -190,6 +220,15 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_batch_is_all_that_leaves_at_once_in_its_time() {
+        let at = |millis| Instant::ZERO + Duration::from_secs(9) + Duration::from_millis(millis);
+        let fresh = Allowance::default();
+        assert_eq!(fresh.left(at(0)), BATCH);
+        let used = fresh.after(at(0), BATCH - 4).after(at(9), 4);
+        assert_eq!((used.left(at(9)), used.left(at(10))), (0, BATCH));
+    }
 
     #[test]
     fn links_of_a_group_share_its_gaps_and_the_others_have_the_global_ones() {
