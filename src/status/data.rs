@@ -63,7 +63,16 @@ fn run_state(status: &InstanceStatus, snapshot: &Snapshot, stamp: &dyn Fn(Instan
             .virtual_link
             .as_ref()
             .is_some_and(|link| snapshot.virtual_links.contains(&link.name)),
-        next_extra_garp: status.next_extra_garp.map(stamp),
+        next_extra_garp: status.next_extra_garp.map(|at| with_fraction_last(&stamp(at))),
+    }
+}
+
+/// keepalived writes this one moment as `… (Thu Nov 26 01:39:59 2026.280351)`.
+fn with_fraction_last(stamp: &str) -> String {
+    let parts = stamp.rsplit_once('.').and_then(|(head, tail)| Some((head, tail.split_once(' ')?)));
+    match parts {
+        Some((head, (fraction, year))) => format!("{head} {}.{fraction})", year.trim_end_matches(')')),
+        None => stamp.to_owned(),
     }
 }
 
@@ -82,6 +91,13 @@ fn script_run_state(status: &ScriptStatus) -> ScriptRunState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// oracle: `keepalived.data` of keepalived 2.2.7 with `garp_extra_if`.
+    #[test]
+    fn the_next_extra_garp_has_its_fraction_last() {
+        let stamp = "1795657199.280351 (Thu Nov 26 01:39:59.280351 2026)";
+        assert_eq!(with_fraction_last(stamp), "1795657199.280351 (Thu Nov 26 01:39:59 2026.280351)");
+    }
 
     #[test]
     fn the_running_state_stands_among_the_configuration() {

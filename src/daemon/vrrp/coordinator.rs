@@ -446,7 +446,7 @@ impl Coordinator {
             self.shared.coupling.handle(SwitchInput::Link(name.clone(), status));
         }
         self.shared.carry_out_coupling();
-        self.virtual_links.review();
+        self.virtual_links.review_near(&changed);
         self.reassert(&came_up, new_address);
         // What went with a link is missed once there is one again.
         bereft.extend(self.shared.ledger.borrow().wanting_any(|(link, _)| came_up.contains(link)));

@@ -3,6 +3,8 @@
 use crate::sys::netlink::{Event, LinkState, PresentAddress};
 use crate::types::{IfIndex, IfName, IpNet};
 use crate::vrrp::LinkAddress;
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 /// The links of this network namespace.
 #[derive(Debug, Default)]
@@ -59,6 +61,14 @@ impl Links {
     /// The link of that name, if there is one now.
     pub(super) fn get(&self, name: &IfName) -> Option<&LinkState> {
         self.named(name).map(|link| &link.state)
+    }
+
+    /// A number that is not that of any interface group here.
+    pub(super) fn free_group(&self) -> NonZeroU32 {
+        let taken: BTreeSet<u32> = self.links.iter().map(|link| link.state.group).collect();
+        let mut free =
+            (1..=u32::MAX).rev().filter(|group| !taken.contains(group)).filter_map(NonZeroU32::new);
+        free.next().unwrap_or(NonZeroU32::MAX)
     }
 
     /// The link on top of which another is, or that link itself.

@@ -1,6 +1,7 @@
 //! Settings of the kernel that are lent from the machine, and given back.
 
 use crate::config::Config;
+use crate::sys::netlink::Setting;
 use crate::sys::sysctl;
 use crate::types::{Family, IfName};
 use crate::vrrp::{LoanSetting, loans};
@@ -60,7 +61,7 @@ impl Loans {
         }
         let link = &place.0;
         let before = sysctl::get(Family::V4, link, key);
-        match before.and_then(|before| sysctl::set(Family::V4, link, key, value).map(|()| before)) {
+        match before.and_then(|before| sysctl::set(&Setting::ipv4(link, key, value)).map(|()| before)) {
             Ok(before) => drop(self.lent.insert(place, Lent { before, ours: value.to_owned() })),
             Err(error) => tracing::warn!("cannot set {key} on {link}: {error}"),
         }
@@ -112,7 +113,7 @@ fn give_back(settings: BTreeMap<Place, Lent>) {
         if key == RP_FILTER && ["all", "default"].contains(&link.as_str()) {
             tracing::info!("NOTICE: resetting sysctl net.ipv4.conf.{link}.rp_filter to {before}");
         }
-        if let Err(error) = sysctl::set(Family::V4, &link, key, &before) {
+        if let Err(error) = sysctl::set(&Setting::ipv4(&link, key, &before)) {
             tracing::debug!("cannot put {key} of {link} back to {before}: {error}");
         }
     }
@@ -153,7 +154,7 @@ mod tests {
             assert_eq!(state(), ["1", "1"]);
             loans.follow(&config(&["vb"]));
             assert_eq!(state(), [before[0].as_str(), "1"]);
-            sysctl::set(Family::V4, &link("vb"), KEY, "0").unwrap();
+            sysctl::set(&Setting::ipv4(&link("vb"), KEY, "0")).unwrap();
             loans.renew(&link("vb"));
             assert_eq!(state()[1], "1");
             drop(loans);
@@ -166,7 +167,7 @@ mod tests {
     fn a_vmac_narrows_rp_filter_and_keeps_the_base_from_answering_for_it() {
         in_namespace(|| {
             for (name, value) in [("all", "2"), ("default", "0"), ("va", "1"), ("vb", "0")] {
-                sysctl::set(Family::V4, &link(name), RP_FILTER, value).unwrap();
+                sysctl::set(&Setting::ipv4(&link(name), RP_FILTER, value)).unwrap();
             }
             let kind =
                 VirtualLinkKind::Vmac { mac: MacAddr([0, 0, 0x5e, 0, 1, 51]), origin: MacOrigin::Standard };
@@ -190,7 +191,7 @@ mod tests {
                 (["0", "2", "2", "2"].map(String::from), ["1", "1", "0"].map(String::from))
             );
             // Somebody else knows better.
-            sysctl::set(Family::V4, &link("vb"), RP_FILTER, "1").unwrap();
+            sysctl::set(&Setting::ipv4(&link("vb"), RP_FILTER, "1")).unwrap();
             loans.follow(&Config::default());
             assert_eq!(
                 (filters(), arp()),

@@ -18,8 +18,8 @@ pub(super) struct Carpenter {
     shared: Rc<Shared>,
     machine: VirtualLinks,
     done: (mpsc::UnboundedSender<Done>, mpsc::UnboundedReceiver<Done>),
-    /// Requests to the kernel thread, each about one link.
-    requests: BTreeMap<u64, IfName>,
+    /// Requests to the kernel thread, and the links that each is about.
+    requests: BTreeMap<u64, BTreeSet<IfName>>,
     requested: u64,
 }
 
@@ -72,6 +72,12 @@ impl Carpenter {
         self.carry_out();
     }
 
+    /// Looks at what may have changed with these links.
+    pub(super) fn review_near(&mut self, changed: &BTreeSet<IfName>) {
+        self.machine.review_near(clock::now(), &*self.shared, changed);
+        self.carry_out();
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.machine.poll_timeout()
     }
@@ -100,7 +106,7 @@ impl Carpenter {
     }
 
     pub(super) fn on_done(&mut self, done: &Done) {
-        let Some(name) = self.requests.remove(&done.number) else { return };
+        let Some(names) = self.requests.remove(&done.number) else { return };
         // A link without its settings is better than none.
         let serious = done.failures.iter().find(|(change, _)| !matches!(change, Change::Set(_)));
         if serious.is_none() {
@@ -108,27 +114,57 @@ impl Carpenter {
                 tracing::warn!("cannot {change}: {failure}");
             }
         }
+        if let Some((Change::RemoveGroup(_), _)) = serious {
+            for name in names {
+                self.request([name.clone()].into(), vec![Change::RemoveLink(name)]);
+            }
+            return;
+        }
         let failure = serious.map(|(_, failure)| failure.to_string());
-        self.machine.done(clock::now(), &name, failure);
-        self.review();
+        for name in &names {
+            self.machine.done(clock::now(), name, failure.clone());
+        }
+        self.review_near(&names);
     }
 
     fn carry_out(&mut self) {
+        let mut leaving = BTreeSet::new();
         while let Some(effect) = self.machine.poll_effect() {
             match effect {
+                LinkEffect::Do(name, steps) if steps == [LinkStep::Remove] => drop(leaving.insert(name)),
                 LinkEffect::Do(name, steps) => {
-                    self.requested += 1;
                     let changes = {
                         let links = self.shared.links.borrow();
                         steps.into_iter().filter_map(|step| change(&name, step, &links)).collect()
                     };
-                    self.requests.insert(self.requested, name);
-                    self.shared.kernel.apply(changes, self.requested, &self.done.0);
+                    self.request([name].into(), changes);
                 }
                 LinkEffect::Notice(notice) if notice.is_detail() => tracing::debug!("{notice}"),
                 LinkEffect::Notice(notice) => tracing::info!("{notice}"),
             }
         }
+        self.remove(leaving);
+    }
+
+    /// Many links go together, in a group that is theirs alone, or they would outlive us.
+    fn remove(&mut self, names: BTreeSet<IfName>) {
+        if names.len() <= FEW {
+            for name in names {
+                self.request([name.clone()].into(), vec![Change::RemoveLink(name)]);
+            }
+            return;
+        }
+        let group = self.shared.links.borrow().free_group();
+        let mut changes: Vec<Change> =
+            names.iter().map(|name| Change::GroupLink(name.clone(), group.get())).collect();
+        changes.push(Change::RemoveGroup(group));
+        self.request(names, changes);
+    }
+
+    fn request(&mut self, names: BTreeSet<IfName>, changes: Vec<Change>) {
+        self.requested += 1;
+        self.requests.insert(self.requested, names);
+        self.shared.kernel.apply(changes, self.requested, &self.done.0);
     }
 }
 
@@ -147,7 +183,7 @@ fn change(name: &IfName, step: LinkStep, links: &Links) -> Option<Change> {
             Change::MakeLink(NewLink { name, base, kind, vrf, group })
         }
         LinkStep::Set(LinkSetting { family, key, value }) => {
-            Change::Set(Setting { family, link: name, key, value })
+            Change::Set(Setting { family, link: name, key, value: value.to_owned() })
         }
         LinkStep::Raise => Change::RaiseLink(name),
         LinkStep::Move(vrf) => Change::MoveLink(name, vrf),
@@ -174,6 +210,9 @@ fn plain_address(link: crate::types::IfIndex, net: IpNet, deprecated: bool) -> A
         autojoin: false,
     }
 }
+
+/// So many links may go one after another.
+const FEW: usize = 4;
 
 /// RT_SCOPE_LINK.
 const LINK_SCOPE: u8 = 253;

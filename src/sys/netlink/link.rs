@@ -1,9 +1,11 @@
 //! Links on top of others: how they are asked of the kernel, and how it shows them.
 
-use crate::types::{IfIndex, IfName, MacAddr, Stacked};
+use crate::types::{Family, IfIndex, IfName, MacAddr, Stacked};
+use netlink_packet_core::{DefaultNla, Emitable};
 use netlink_packet_route::link::{
-    InfoData, InfoIpVlan, InfoKind, InfoMacVlan, InfoPortKind, InfoVrf, IpVlanFlags, IpVlanMode,
-    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
+    AfSpecInet, AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoIpVlan, InfoKind, InfoMacVlan,
+    InfoPortKind, InfoVrf, IpVlanFlags, IpVlanMode, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    MacVlanMode,
 };
 
 /// A link to be made on top of another.
@@ -77,6 +79,36 @@ pub(super) fn raising(name: &IfName) -> LinkMessage {
     message
 }
 
+/// A request to change a setting of a link that `/proc/sys` shows; `None`: netlink has no word for it. Containers
+/// may have `/proc/sys` read-only and yet manage their links.
+pub(super) fn configuring(name: &IfName, family: Family, key: &str, value: &str) -> Option<LinkMessage> {
+    /// IFLA_INET_CONF.
+    const CONF: u16 = 1;
+    let about = match family {
+        Family::V4 => {
+            // linux/ip.h: IPV4_DEVCONF_*.
+            let number: u16 = match key {
+                "rp_filter" => 8,
+                "arp_filter" => 13,
+                "arp_ignore" => 19,
+                "promote_secondaries" => 20,
+                "accept_local" => 23,
+                _ => return None,
+            };
+            let value: u32 = value.parse().ok()?;
+            let setting = DefaultNla::new(number, value.to_ne_bytes().to_vec());
+            let mut nested = vec![0; setting.buffer_len()];
+            setting.emit(&mut nested);
+            AfSpecUnspec::Inet(vec![AfSpecInet::Other(DefaultNla::new(CONF, nested))])
+        }
+        Family::V6 if (key, value) == ("addr_gen_mode", "1") => {
+            AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)])
+        }
+        Family::V6 => return None,
+    };
+    Some(named(name, [LinkAttribute::AfSpecUnspec(vec![about])]))
+}
+
 /// What a link is on top of another, and the number of that: in the namespace of the other, which may not be
 /// this one.
 pub(super) fn stacking(message: &LinkMessage) -> Option<(Stacked, Option<IfIndex>)> {
@@ -129,7 +161,7 @@ fn infos(message: &LinkMessage) -> impl Iterator<Item = &LinkInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use netlink_packet_core::{Emitable, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+    use netlink_packet_core::{NetlinkHeader, NetlinkMessage, NetlinkPayload};
     use netlink_packet_route::RouteNetlinkMessage;
 
     fn bytes(link: &NewLink) -> Vec<u8> {

@@ -185,7 +185,7 @@ fn a_macvlan_is_made_set_up_moved_and_removed() {
         let name = IfName::new("vrrp.51").unwrap();
         let kind = LinkKind::Macvlan(MacAddr([0, 0, 0x5e, 0, 1, 51]));
         let new = NewLink { name: name.clone(), base, kind, vrf: None, group: 7 };
-        let set = |family, key, value| Change::Set(Setting { family, link: name.clone(), key, value });
+        let set = |family, key, value| Change::Set(Setting { family, ..Setting::ipv4(&name, key, value) });
         let mut writer = Writer::open().unwrap();
         let changes = [
             Change::MakeLink(new.clone()),
@@ -222,6 +222,31 @@ fn a_macvlan_is_made_set_up_moved_and_removed() {
             writer.apply(&[Change::RaiseLink(name)]).unwrap()[0].clone().unwrap_err().code,
             libc::ENODEV
         );
+    });
+}
+
+/// Nothing else goes with them.
+#[test]
+fn the_links_of_a_group_go_together() {
+    in_namespace(|| {
+        let (base, _) = link("va");
+        let group = std::num::NonZeroU32::MAX;
+        let names: Vec<IfName> = (0..100).map(|n| IfName::new(&format!("vrrp.{n}")).unwrap()).collect();
+        let make = |(n, name): (usize, &IfName)| {
+            let kind = LinkKind::Macvlan(MacAddr([0, 0, 0x5e, 0, 1, n as u8]));
+            Change::MakeLink(NewLink { name: name.clone(), base, kind, vrf: None, group: 7 })
+        };
+        let mut writer = Writer::open().unwrap();
+        let made: Vec<Change> = names.iter().enumerate().map(make).collect();
+        assert!(writer.apply(&made).unwrap().iter().all(Result::is_ok));
+        let (stays, go) = names.split_first().unwrap();
+        let mut changes: Vec<Change> =
+            go.iter().map(|name| Change::GroupLink(name.clone(), group.get())).collect();
+        changes.push(Change::RemoveGroup(group));
+        assert!(writer.apply(&changes).unwrap().iter().all(Result::is_ok));
+        let left = link_names().unwrap();
+        assert!(left.contains(&stays.to_string()) && left.len() == 4, "{left:?}");
+        assert_eq!(writer.apply(&[Change::RemoveGroup(group)]).unwrap(), [Ok(())], "they are gone already");
     });
 }
 

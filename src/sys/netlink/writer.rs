@@ -3,7 +3,7 @@
 //! The kernel does its work inside `sendmsg`, in the calling thread: a thousand IPv6 addresses take
 //! it a quarter of a second. So this blocks, and belongs on a thread of its own.
 
-use super::link::{NewLink, named, raising};
+use super::link::{NewLink, configuring, named, raising};
 use super::routing::{Position, removal, show_route, show_rule};
 use super::{Address, KEEPALIVED_PROTOCOL};
 use crate::sys::sysctl;
@@ -24,6 +24,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 /// Messages in one `sendmsg`: more saves no time (measured at 50, 200 and 1000), and the
 /// acknowledgements of this many fit the receive buffer easily.
@@ -59,12 +60,17 @@ pub enum Change {
     RaiseLink(IfName),
     /// Put a link into a VRF, or into none.
     MoveLink(IfName, Option<IfIndex>),
-    /// Set the interface group of a link, which has the kernel report the link in any case.
+    /// Set the interface group of a link, which has the kernel report the link in any case; no failure if it is
+    /// gone.
     GroupLink(IfName, u32),
     /// Remove a link; no failure if it is gone.
     RemoveLink(IfName),
+    /// Remove all links of an interface group, at once: each by itself takes the kernel some 20 ms.
+    RemoveGroup(NonZeroU32),
     /// Change a setting of a link.
     Set(Setting),
+    /// The same in netlink's words.
+    Configure(Box<LinkMessage>),
 }
 
 /// A setting of a link under `/proc/sys`.
@@ -77,7 +83,7 @@ pub struct Setting {
     /// Its name: `arp_ignore`.
     pub key: &'static str,
     /// What it is to be.
-    pub value: &'static str,
+    pub value: String,
 }
 
 impl fmt::Display for Change {
@@ -108,6 +114,8 @@ impl fmt::Display for Change {
             Self::MoveLink(name, None) => write!(f, "take {name} out of a VRF"),
             Self::GroupLink(name, group) => write!(f, "put {name} into the interface group {group}"),
             Self::RemoveLink(name) => write!(f, "remove {name}"),
+            Self::RemoveGroup(group) => write!(f, "remove the links of the interface group {group}"),
+            Self::Configure(_) => f.write_str("change a setting"),
             Self::Set(Setting { link, key, value, .. }) => write!(f, "set {key} of {link} to {value}"),
         }
     }
@@ -204,9 +212,30 @@ impl Writer {
 }
 
 impl Setting {
+    /// A setting of IPv4.
+    #[must_use]
+    pub fn ipv4(link: &IfName, key: &'static str, value: &str) -> Self {
+        Self { family: Family::V4, link: link.clone(), key, value: value.to_owned() }
+    }
+
+    /// By netlink, where that has a word for it.
+    ///
+    /// # Errors
+    /// There is no such link, the kernel refuses the value, or netlink has no word for the setting.
+    pub fn apply_by_netlink(&self) -> io::Result<()> {
+        let Self { family, link, key, value } = self;
+        let unknown = || io::Error::from(io::ErrorKind::Unsupported);
+        let message = configuring(link, *family, key, value).ok_or_else(unknown)?;
+        let result = Writer::open()?.apply(&[Change::Configure(Box::new(message))])?.pop();
+        match result {
+            Some(Err(failure)) => Err(io::Error::from_raw_os_error(failure.code)),
+            _ => Ok(()),
+        }
+    }
+
     /// A kernel without IPv6 has nothing to set there.
     fn apply(&self) -> Result<(), Failure> {
-        match sysctl::set(self.family, &self.link, self.key, self.value) {
+        match sysctl::set(self) {
             Err(error) if self.family == Family::V6 && error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Failure { code: error.raw_os_error().unwrap_or(libc::EIO), text: None }),
             Ok(()) => Ok(()),
@@ -231,7 +260,11 @@ fn judge(change: &Change, result: Result<(), Failure>) -> Result<(), Failure> {
             Ok(())
         }
         (Change::RemoveRule(_), Err(failure)) if failure.code == libc::ENOENT => Ok(()),
-        (Change::RemoveLink(_), Err(failure)) if failure.code == libc::ENODEV => Ok(()),
+        (Change::GroupLink(..) | Change::RemoveLink(_) | Change::RemoveGroup(_), Err(failure))
+            if failure.code == libc::ENODEV =>
+        {
+            Ok(())
+        }
         _ => result,
     }
 }
@@ -265,6 +298,12 @@ fn request(change: &Change, sequence: u32) -> NetlinkMessage<RouteNetlinkMessage
             (0, RouteNetlinkMessage::NewLink(named(name, [LinkAttribute::Group(*group)])))
         }
         Change::RemoveLink(name) => (0, RouteNetlinkMessage::DelLink(named(name, []))),
+        Change::RemoveGroup(group) => {
+            let mut message = LinkMessage::default();
+            message.attributes.push(LinkAttribute::Group(group.get()));
+            (0, RouteNetlinkMessage::DelLink(message))
+        }
+        Change::Configure(message) => (0, RouteNetlinkMessage::NewLink((**message).clone())),
         Change::Set(_) => (0, RouteNetlinkMessage::NewLink(LinkMessage::default())),
     };
     let mut header = NetlinkHeader::default();

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::config::block::{VirtualLink, VirtualLinkKind};
 use crate::types::{IfIndex, IfName, Instant, IpNet, MacAddr, Stacked};
 use blueprint::{Blueprint, blueprints};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -270,6 +270,16 @@ impl VirtualLinks {
     /// Looks at the links as they are now.
     pub fn review(&mut self, now: Instant, links: &impl LinkTable) {
         for kept in &mut self.kept {
+            kept.review(now, links, &mut self.effects);
+        }
+    }
+
+    /// As [`Self::review`], for what may have changed with these links.
+    pub fn review_near(&mut self, now: Instant, links: &impl LinkTable, changed: &BTreeSet<IfName>) {
+        let near = |kept: &&mut Kept| {
+            [&kept.plan.of.link.name, &kept.plan.of.link.base].iter().any(|name| changed.contains(*name))
+        };
+        for kept in self.kept.iter_mut().filter(near) {
             kept.review(now, links, &mut self.effects);
         }
     }

@@ -18,11 +18,11 @@ impl VrrpInstance {
         if let Some(group) = &self.sync_group {
             field!(out, "Sync group = {group}");
         }
-        if let Some(run) = run {
-            self.dump_state(out, run);
-        }
         if self.family == Family::V6 {
             field!(out, "Using Native IPv6");
+        }
+        if let Some(run) = run {
+            self.dump_state(out, run);
         }
         self.dump_flags(out);
         field!(out, "Wantstate = {}", run.map_or(self.wanted_state, |run| run.wanted));
