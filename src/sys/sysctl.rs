@@ -51,6 +51,24 @@ pub fn set(setting: &Setting) -> io::Result<()> {
     }
 }
 
+/// Whether the kernel reports membership of link-local groups, 224.0.0.18 among them, to neighbours (IGMP).
+///
+/// # Errors
+/// The kernel has no such setting (Linux 4.3).
+pub fn reports_local_groups() -> io::Result<bool> {
+    fs::read_to_string(LOCAL_GROUPS).map(|value| !value.starts_with('0'))
+}
+
+/// Changes whether it does.
+///
+/// # Errors
+/// There is no such setting, or `/proc/sys` is read-only.
+pub fn set_reports_local_groups(reports: bool) -> io::Result<()> {
+    fs::write(LOCAL_GROUPS, if reports { "1" } else { "0" })
+}
+
+const LOCAL_GROUPS: &str = "/proc/sys/net/ipv4/igmp_link_local_mcast_reports";
+
 #[cfg(test)]
 mod tests {
     use super::*;

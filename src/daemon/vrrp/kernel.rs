@@ -46,11 +46,14 @@ pub(super) struct Done {
 }
 
 impl Kernel {
-    /// Starts the writer thread, in the network namespace of the caller.
-    pub(super) fn start() -> io::Result<Self> {
-        let writer = Writer::open()?;
+    /// Starts the writer thread, in the network namespace of the caller, with a receive buffer of at least so
+    /// many bytes.
+    pub(super) fn start(buffer: u32) -> io::Result<Self> {
+        let writer = Writer::with_buffer(buffer)?;
         let (requests, receiver) = std::sync::mpsc::channel();
-        std::thread::Builder::new().name("vrrp-writer".into()).spawn(move || write(writer, &receiver))?;
+        std::thread::Builder::new()
+            .name("vrrp-writer".into())
+            .spawn(move || write(writer, buffer, &receiver))?;
         Ok(Self { requests })
     }
 
@@ -74,7 +77,7 @@ impl Kernel {
     }
 }
 
-fn write(mut writer: Writer, requests: &std::sync::mpsc::Receiver<Request>) {
+fn write(mut writer: Writer, buffer: u32, requests: &std::sync::mpsc::Receiver<Request>) {
     if let Err(error) = sched::set_favoured() {
         tracing::debug!("no priority for the thread that changes addresses: {error}");
     }
@@ -90,7 +93,7 @@ fn write(mut writer: Writer, requests: &std::sync::mpsc::Receiver<Request>) {
             Ok(results) => results,
             Err(error) => {
                 tracing::error!("Netlink: cannot change addresses: {error}");
-                if let Ok(reopened) = Writer::open() {
+                if let Ok(reopened) = Writer::with_buffer(buffer) {
                     writer = reopened;
                 }
                 let failure = Failure { code: error.raw_os_error().unwrap_or(libc::EIO), text: None };
@@ -108,12 +111,13 @@ fn write(mut writer: Writer, requests: &std::sync::mpsc::Receiver<Request>) {
     }
 }
 
-/// Starts the monitor thread, in the network namespace of the caller.
-pub(super) fn watch() -> io::Result<mpsc::Receiver<Event>> {
+/// Starts the monitor thread, in the network namespace of the caller, with a receive buffer of at least so many
+/// bytes.
+pub(super) fn watch(buffer: u32) -> io::Result<mpsc::Receiver<Event>> {
     let (events, receiver) = mpsc::channel(WAITING_EVENTS);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("vrrp-monitor".into()).spawn(move || {
-        if let Err(error) = runtime.block_on(listen(&events)) {
+        if let Err(error) = runtime.block_on(listen(&events, buffer)) {
             tracing::error!("Netlink: the monitor failed: {error}");
         }
     })?;
@@ -121,8 +125,8 @@ pub(super) fn watch() -> io::Result<mpsc::Receiver<Event>> {
 }
 
 /// Ends when nobody listens any more.
-async fn listen(events: &mpsc::Sender<Event>) -> io::Result<()> {
-    let mut monitor = Monitor::open()?;
+async fn listen(events: &mpsc::Sender<Event>, buffer: u32) -> io::Result<()> {
+    let mut monitor = Monitor::with_buffer(buffer)?;
     loop {
         match monitor.next().await {
             Ok(event) => {

@@ -9,6 +9,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const RP_FILTER: &str = "rp_filter";
 
+/// `disable_local_igmp`: neighbours hear nothing of our membership of link-local groups, until this is dropped.
+#[derive(Debug)]
+pub(super) struct SilentIgmp {
+    reported_before: bool,
+}
+
+impl SilentIgmp {
+    /// From now on.
+    pub(super) fn lend() -> Self {
+        let before = sysctl::reports_local_groups();
+        let set = before.and_then(|before| sysctl::set_reports_local_groups(false).map(|()| before));
+        if let Err(error) = &set {
+            tracing::warn!("`disable_local_igmp` has no effect: {error}");
+        }
+        Self { reported_before: set.unwrap_or(false) }
+    }
+}
+
+impl Drop for SilentIgmp {
+    fn drop(&mut self) {
+        if self.reported_before
+            && let Err(error) = sysctl::set_reports_local_groups(true)
+        {
+            tracing::warn!("reports of link-local groups stay off: {error}");
+        }
+    }
+}
+
 /// Names a setting.
 type Place = (IfName, &'static str);
 
@@ -159,6 +187,21 @@ mod tests {
             assert_eq!(state()[1], "1");
             drop(loans);
             assert_eq!(state()[1], "0", "what it had when it was renewed");
+        });
+    }
+
+    #[test]
+    fn igmp_is_silent_for_as_long_as_it_is_lent_and_stays_so_if_it_was() {
+        in_namespace(|| {
+            let reports = || sysctl::reports_local_groups().unwrap();
+            sysctl::set_reports_local_groups(true).unwrap();
+            let lent = SilentIgmp::lend();
+            assert!(!reports());
+            let again = SilentIgmp::lend();
+            drop(again);
+            assert!(!reports());
+            drop(lent);
+            assert!(reports());
         });
     }
 

@@ -49,6 +49,7 @@ use coupling::Coupling;
 use kernel::Kernel;
 use ledger::Ledger;
 use links::Links;
+use loans::SilentIgmp;
 use routing::Routing;
 use sockets::Sockets;
 use std::cell::RefCell;
@@ -249,8 +250,11 @@ struct Protocol {
 /// Runs all instances on the calling thread until the end.
 fn run_protocol(protocol: Protocol) -> io::Result<End> {
     let Protocol { config, commands, service, trackers, respawned, keep_addresses, no_bfd } = protocol;
-    let kernel = Kernel::start()?;
-    let events = kernel::watch()?;
+    let buffers = config.global.buffers;
+    let kernel = Kernel::start(buffers.command.bytes)?;
+    let events = kernel::watch(buffers.monitor.bytes)?;
+    // Before the first group is joined.
+    let _given_back_at_the_end = config.global.disable_local_igmp.then(SilentIgmp::lend);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     LocalSet::new().block_on(&runtime, async {
         let deadlines = Deadlines::new()?;

@@ -23,7 +23,7 @@ use std::pin::Pin;
 use tokio::task::AbortHandle;
 
 /// Room for the events of thousands of changes while the process is busy.
-const RECEIVE_BUFFER: i32 = 4 << 20;
+const RECEIVE_BUFFER: u32 = 4 << 20;
 
 /// A link, as far as anybody here cares.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -119,6 +119,7 @@ pub struct Monitor {
     handle: Handle,
     messages: Messages,
     connection: AbortHandle,
+    buffer: u32,
     links: BTreeMap<IfIndex, LinkState>,
     addresses: BTreeMap<AddressKey, PresentAddress>,
     routes: BTreeSet<RouteKey>,
@@ -133,11 +134,21 @@ impl Monitor {
     /// # Errors
     /// No descriptor or no memory left.
     pub fn open() -> io::Result<Self> {
-        let (handle, messages, connection) = connect()?;
+        Self::with_buffer(0)
+    }
+
+    /// As [`Self::open`], with a receive buffer of at least so many bytes.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn with_buffer(bytes: u32) -> io::Result<Self> {
+        let buffer = bytes.max(RECEIVE_BUFFER);
+        let (handle, messages, connection) = connect(buffer)?;
         Ok(Self {
             handle,
             messages,
             connection,
+            buffer,
             links: BTreeMap::new(),
             addresses: BTreeMap::new(),
             routes: BTreeSet::new(),
@@ -152,7 +163,7 @@ impl Monitor {
     /// # Errors
     /// As [`Self::open`].
     pub fn reopen(&mut self) -> io::Result<()> {
-        let (handle, messages, connection) = connect()?;
+        let (handle, messages, connection) = connect(self.buffer)?;
         self.connection.abort();
         (self.handle, self.messages, self.connection) = (handle, messages, connection);
         self.synced = false;
@@ -321,7 +332,7 @@ impl Monitor {
     }
 }
 
-fn connect() -> io::Result<(Handle, Messages, AbortHandle)> {
+fn connect(buffer: u32) -> io::Result<(Handle, Messages, AbortHandle)> {
     let groups = [
         MulticastGroup::Link,
         MulticastGroup::Ipv4Ifaddr,
@@ -333,7 +344,7 @@ fn connect() -> io::Result<(Handle, Messages, AbortHandle)> {
     ];
     let (mut connection, handle, messages) = rtnetlink::new_multicast_connection(&groups)?;
     let socket = connection.socket_mut().socket_mut();
-    socket.set_rx_buf_sz(RECEIVE_BUFFER)?;
+    socket.set_rx_buf_sz(buffer)?;
     SockRef::from(&*socket).attach_filter(&foreign_routes_filter())?;
     // Older kernels hand out every route when ours are asked for.
     let _ = socket.set_netlink_get_strict_chk(true);

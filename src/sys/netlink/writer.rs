@@ -30,7 +30,7 @@ use std::num::NonZeroU32;
 /// acknowledgements of this many fit the receive buffer easily.
 const BATCH: usize = 200;
 
-const RECEIVE_BUFFER: usize = 1 << 20;
+const RECEIVE_BUFFER: u32 = 1 << 20;
 
 /// Notices of a change carry the number of the request that made it, and a monitor would take one
 /// with the number of its own pending dump for the answer: its numbers start at 1.
@@ -155,12 +155,20 @@ impl Writer {
     /// # Errors
     /// No descriptor or no memory left.
     pub fn open() -> io::Result<Self> {
+        Self::with_buffer(0)
+    }
+
+    /// As [`Self::open`], with a receive buffer of at least so many bytes.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn with_buffer(bytes: u32) -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
         socket.set_cap_ack(true)?;
         socket.set_ext_ack(true)?;
-        socket.set_rx_buf_sz(RECEIVE_BUFFER as libc::c_int)?;
+        socket.set_rx_buf_sz(bytes.max(RECEIVE_BUFFER))?;
         Ok(Self { socket, next_sequence: FIRST_SEQUENCE })
     }
 
@@ -399,4 +407,19 @@ fn ack_text(flags: u16, payload: &[u8]) -> Option<String> {
         .flatten()
         .find(|nla| nla.kind() == ACK_TEXT)
         .map(|nla| String::from_utf8_lossy(nla.value()).trim_end_matches('\0').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::testing::in_namespace;
+
+    #[test]
+    fn a_buffer_is_as_large_as_is_asked_and_never_too_small() {
+        in_namespace(|| {
+            // The kernel counts twice as much, for its own book-keeping.
+            let size = |bytes| Writer::with_buffer(bytes).unwrap().socket.get_rx_buf_sz().unwrap();
+            assert_eq!([size(0), size(4096), size(3 << 20)], [2 << 20, 2 << 20, 6 << 20]);
+        });
+    }
 }

@@ -96,8 +96,8 @@ keywords! {
     "bfd_cpu_affinity" Optional "CPU…" "" "all" => |d, n, cx| process::cpu_affinity(&mut d.defs.bfd_process, "bfd", n, cx), "CPUs that it may use", Differs("BFD runs in the VRRP process, and goes by `vrrp_cpu_affinity`");
     "bfd_rlimit_rttime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.bfd_process, "bfd", n, cx), "longest real-time run of it without a pause", Differs("BFD runs in the VRRP process; it can raise `vrrp_rlimit_rttime`, where that is given");
     "bfd_rlimit_rtime" Required "MICROSECONDS" "1 to 4294967295" "10000" => |d, n, cx| process::rlimit_rttime(&mut d.defs.bfd_process, "bfd", n, cx), "deprecated spelling of `bfd_rlimit_rttime`", Differs("BFD runs in the VRRP process; it can raise `vrrp_rlimit_rttime`, where that is given");
-    "default_interface" Optional "INTERFACE" "" "eth0" => default_interface, "interface of static addresses that name none", NotYet("there are no static addresses");
-    "disable_local_igmp" Flag "" "" "off" => |d, _, _| d.defs.disable_local_igmp = true, "the kernel does not report link-local groups", NotYet("the kernel reports as it likes");
+    "default_interface" Optional "INTERFACE" "" "eth0" => default_interface, "interface of static addresses that name none";
+    "disable_local_igmp" Flag "" "" "off" => |d, _, _| d.defs.disable_local_igmp = true, "the kernel does not report link-local groups";
     "vrrp_min_garp" Optional "[BOOL]" "" "off" => inherited::min_garp, "one message for each event: changes what has been left as it is so far";
     "vrrp_iptables" Optional "[NAME [NAME]]" "" "off" => firewall::iptables, "old-fashioned `nftables`";
     "vrrp_ipsets" Optional "[NAME…]" "" "" => firewall::ipsets, "sets of iptables; nftables has its own";
@@ -121,10 +121,10 @@ keywords! {
     "enable_dbus" Flag "" "" "off" => |d, _, _| d.defs.dbus.enabled = true, "run the D-Bus service", NotYet("there is no D-Bus service");
     "dbus_service_name" Optional "NAME" "" "org.keepalived.Vrrp1" => |d, n, cx| snmp::dbus_name(&mut d.defs.dbus.service_name, n, cx), "its name", NotYet("there is no D-Bus service");
     "dbus_no_interface_name" Optional "NAME" "" "none" => |d, n, cx| snmp::dbus_name(&mut d.defs.dbus.no_interface_name, n, cx), "stands for the interface of an instance that has none", NotYet("there is no D-Bus service");
-    "vrrp_netlink_cmd_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.command.set(n, cx), "receive buffer for answers of the kernel", NotYet("it has its usual size");
-    "vrrp_netlink_cmd_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.command.force, n), "beyond the system's limit", NotYet("it has its usual size");
-    "vrrp_netlink_monitor_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.monitor.set(n, cx), "receive buffer for what the kernel reports", NotYet("it has its usual size");
-    "vrrp_netlink_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.monitor.force, n), "beyond the system's limit", NotYet("it has its usual size");
+    "vrrp_netlink_cmd_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.command.set(n, cx), "receive buffer for answers of the kernel", Differs("never less than 1 MiB; it is taken when the process starts, not on a reload");
+    "vrrp_netlink_cmd_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.command.force, n), "beyond the system's limit", Differs("it always is, where that is permitted");
+    "vrrp_netlink_monitor_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.monitor.set(n, cx), "receive buffer for what the kernel reports", Differs("never less than 4 MiB; it is taken when the process starts, not on a reload");
+    "vrrp_netlink_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.monitor.force, n), "beyond the system's limit", Differs("it always is, where that is permitted");
     "process_monitor_rcv_bufs" Optional "BYTES" "0 to 4294967295" "0: the system's" => |d, n, cx| d.defs.buffers.process.set(n, cx), "receive buffer for what the kernel reports of processes";
     "process_monitor_rcv_bufs_force" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.buffers.process.force, n), "beyond the system's limit";
     "vrrp_rx_bufs_policy" Optional "MTU|ADVERT|BYTES" "0 to 4294967295" "the system's" => |d, n, cx| d.defs.buffers.set_policy(n, cx), "receive buffers for adverts: a size, or packets that must fit";
