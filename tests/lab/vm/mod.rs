@@ -25,10 +25,10 @@ use crate::net::daemon::Daemon;
 use crate::net::space::Space;
 use crate::world::{Kind, Node, World, lab_dir, need};
 
-/// What is only waited for may take this long: the processor is emulated, and the other tests share it.
+/// What is only waited for may take this long by the clock of the VM, which is slow and shared.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// What such a machine may add to a time that is measured.
+/// What that may add to a time that is measured; the kernel tells of a carrier up to a second late.
 const SLACK: Duration = Duration::from_secs(2);
 
 /// Set in the VM.

@@ -73,8 +73,21 @@ fn deleted_under_the_backup(world: &mut World) {
     assert_eq!(states(&world.b, "VI_1"), ["BACKUP", "FAULT", "BACKUP", "MASTER"], "states of b");
 }
 
+/// The VLAN is not there when the daemon starts.
+fn made_after_the_start(world: &mut World) {
+    let dynamic = format!("global_defs {{\n    dynamic_interfaces\n}}\n{CONFIG}");
+    add(&world.b);
+    start(&mut world.a, &fill(&dynamic, &[("PRIORITY", "200")]));
+    start(&mut world.b, &fill(CONFIG, &[("PRIORITY", "100")]));
+    until_master(world, &world.b, VIP);
+    add(&world.a);
+    until_master(world, &world.a, VIP);
+    assert_eq!(states(&world.a, "VI_1").last().map(String::as_str), Some("MASTER"), "states of a");
+}
+
 pairings_in_vm! {
     takeover: vrrpd_keepalived | keepalived_vrrpd | keepalived_keepalived;
     deleted_and_made_again: vrrpd_keepalived | keepalived_keepalived;
     deleted_under_the_backup: keepalived_vrrpd | keepalived_keepalived;
+    made_after_the_start: vrrpd_keepalived | keepalived_keepalived;
 }

@@ -88,8 +88,8 @@ fn moved_with_its_link(world: &mut World) {
 }
 
 pairings_in_vm! {
-    on_a_vlan: vrrpd_keepalived | keepalived_vrrpd | keepalived_keepalived;
+    on_a_vlan: vrrpd_keepalived | keepalived_keepalived;
     vlan_made_again: vrrpd_keepalived | keepalived_keepalived;
-    in_a_vrf: vrrpd_keepalived | keepalived_vrrpd | keepalived_keepalived;
+    in_a_vrf: vrrpd_keepalived | keepalived_keepalived;
     moved_with_its_link: vrrpd_keepalived | keepalived_keepalived;
 }
