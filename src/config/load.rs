@@ -99,10 +99,12 @@ pub(super) fn load_and(
     look(&nodes, false);
 
     let mut cx = Context::new(diagnostics, environment);
-    cx.diagnostics.extend(builder.diagnostics.into_vec());
+    cx.diagnostics.extend(builder.into_diagnostics().into_vec());
     let global = GlobalDraft::new(cx.customary_account());
     let mut root = RootDraft::new(global);
     root.read(&nodes, &mut cx);
+    // Of a large file the tree is most of the memory, and nobody needs it any more.
+    drop(nodes);
     let (script_account, smtp_alert) = (root.global.script_account, root.global.smtp_alert_checker());
     cx.check_interfaces();
     let mut config = resolve(root, &mut cx);
@@ -111,7 +113,7 @@ pub(super) fn load_and(
         let mut builder = Builder::of_second_reading(lines);
         let nodes = builder.build(&LvsFile);
         look(&nodes, true);
-        let cx = Context::new(builder.diagnostics, environment);
+        let cx = Context::new(builder.into_diagnostics(), environment);
         let (lvs, said) = load_lvs(&nodes, script_account, smtp_alert, cx);
         config.lvs = lvs;
         join(&mut diagnostics, said);

@@ -88,6 +88,11 @@ impl Builder {
         nodes
     }
 
+    /// What there was to say; the lines are forgotten.
+    pub(super) fn into_diagnostics(self) -> Diagnostics {
+        self.diagnostics
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(if self.by_parent { diagnostic.by_parent() } else { diagnostic });
     }
