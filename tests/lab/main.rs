@@ -12,6 +12,7 @@ mod bad_files;
 mod bfd;
 mod catalogue;
 mod config;
+mod corpus;
 mod election;
 mod failover;
 mod firewall;

@@ -6,6 +6,7 @@ mod alignment;
 mod declared;
 mod finding;
 mod sample;
+mod verdict;
 
 use super::loaded;
 use proptest::prelude::*;

@@ -1,8 +1,9 @@
 //! A file of the corpus with what keepalived says of it, and what we do.
 
-use super::finding::{Finding, Reached, Report, Side, Surface};
+use super::finding::{Reached, Report, Surface};
+use super::verdict::{Asked, Verdict};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use vrrpd::config::dump::{Runtime, dump, dump_lvs};
 use vrrpd::config::environment::Described;
 use vrrpd::config::source::MemoryFiles;
 use vrrpd::config::value::ScriptCommand;
-use vrrpd::config::{Class, Loaded, load};
+use vrrpd::config::{Loaded, load};
 use vrrpd::daemon::runner::Command;
 use vrrpd::daemon::script_security::{Approved, Refusal, Vetted, vet_by};
 use vrrpd::sys::account::Account;
@@ -62,12 +63,6 @@ fn strings(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
-/// What one daemon makes of a file under `-t`.
-struct Verdict {
-    exit: u64,
-    said: BTreeSet<(String, String)>,
-}
-
 impl Sample {
     fn read(conf: &Path) -> Option<Self> {
         let name = conf.file_stem()?.to_str()?.to_owned();
@@ -107,41 +102,15 @@ impl Sample {
         };
         let ours = our_verdict(loaded, scripts);
         let log = strings(&self.expected[mode]["log"]);
-        let theirs = Verdict {
-            exit: self.expected[mode]["exit"].as_u64().unwrap_or(0),
-            said: log.iter().map(|line| placed(line)).collect(),
-        };
+        let theirs = Verdict::new(self.expected[mode]["exit"].as_u64().unwrap_or(0), &log, CONFIG_PATH);
         let run = |process: &str| &self.expected["run"][process];
         let gone = |process: &str| run(process)["started"] == false && run(process)["exit"] == 0;
         let reached = match gone("vrrp") || gone("lvs") {
             true => Reached::Namespace,
             false => Reached::of(theirs.exit, &log),
         };
-        let finding = |surface, side, place: &str, text: String| {
-            let (file, place) = (self.name.clone(), self.shown(place));
-            Finding { surface, side, reached, file, place, text }
-        };
-        if ours.exit == theirs.exit {
-            report.agreed(verdict, 1);
-        } else {
-            let text = format!("exit code {} of keepalived, {} of ours", theirs.exit, ours.exit);
-            report.add(finding(verdict, Side::Missing, "", text));
-        }
-        report.agreed(lines, ours.said.intersection(&theirs.said).count());
-        for (side, said) in [
-            (Side::Missing, theirs.said.difference(&ours.said)),
-            (Side::Extra, ours.said.difference(&theirs.said)),
-        ] {
-            for (place, text) in said {
-                report.add(finding(lines, side, place, text.clone()));
-            }
-        }
-    }
-
-    /// A place with its line of the configuration, as far as that is the main file.
-    fn shown(&self, place: &str) -> String {
-        let line = place.parse::<usize>().ok().and_then(|n| self.text.lines().nth(n.saturating_sub(1)));
-        line.map_or_else(|| place.to_owned(), |line| format!("{place}: `{}`", line.trim()))
+        let asked = Asked { name: &self.name, text: &self.text, reached };
+        asked.compare(&theirs, &ours, [verdict, lines], report);
     }
 
     fn compare_dump(&self, surface: Surface, ours: &str, report: &mut Report) {
@@ -179,27 +148,12 @@ fn begins_lvs(line: &str) -> bool {
     line.starts_with("------<") && line != "------< Global definitions >------"
 }
 
-/// `line` or `file:line` of a classic message, empty for one without a place, and the message.
-pub(super) fn placed(text: &str) -> (String, String) {
-    let split = || {
-        let (place, message) = text.strip_prefix('(')?.split_once(") ")?;
-        let (file, line) = place.rsplit_once("Line ")?;
-        let _: usize = line.parse().ok()?;
-        let file = file.trim_end_matches([' ', ':']);
-        let place =
-            if file.is_empty() || file == CONFIG_PATH { line.to_owned() } else { format!("{file}:{line}") };
-        Some((place, message.to_owned()))
-    };
-    split().unwrap_or_else(|| (String::new(), text.to_owned()))
-}
-
 /// What `-t` makes of a file on a machine with these scripts and no others.
 fn our_verdict(loaded: &Loaded, scripts: &[String]) -> Verdict {
     let vetted = vetted(loaded.clone(), scripts);
     let exit = vetted.test_exit_code(loaded.test_exit_code());
-    let told = loaded.diagnostics.iter().chain(&vetted.problems).filter(|d| d.class != Class::Harmless);
-    let said = told.flat_map(|d| d.classic_lines(&loaded.sources)).map(|line| placed(&line)).collect();
-    Verdict { exit: u64::from(exit), said }
+    let told = loaded.diagnostics.iter().chain(&vetted.problems);
+    Verdict::new(exit.into(), told.flat_map(|d| d.keepaliveds_lines(&loaded.sources)), CONFIG_PATH)
 }
 
 fn vetted(loaded: Loaded, scripts: &[String]) -> Vetted {
