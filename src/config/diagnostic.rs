@@ -377,6 +377,13 @@ impl Diagnostics {
         more.into_iter().for_each(|diagnostic| self.push(diagnostic));
     }
 
+    /// Another of keepalived's processes says the same of the same place, and perhaps more.
+    pub(super) fn also_said(&mut self, n: usize, other: &Diagnostic) {
+        let own = &mut self.told[n].classic;
+        let more: Vec<String> = other.classic.iter().filter(|text| !own.contains(text)).cloned().collect();
+        own.extend(more);
+    }
+
     /// All of them, and that there were more.
     pub(super) fn into_vec(self) -> Vec<Diagnostic> {
         let mut all = self.told;

@@ -1,7 +1,10 @@
 //! The whole way: a path in, a [`Config`] and everything there is to say about it out.
 
-use super::block::{GlobalDraft, LVS_BLOCKS, LVS_ROOT, LvsDraft, LvsFile, ROOT, RootDraft, Service};
-use super::diagnostic::{Class, Consequence, Diagnostic};
+use super::block::{
+    BFD_BLOCK, BFD_PART, CHECKER_PART, GlobalDraft, LVS_BLOCKS, LVS_ROOT, LvsDraft, PARENT_PART, Part,
+    RootDraft, Service, VRRP_PART,
+};
+use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
 use super::environment::Environment;
 use super::reader::{Line, Reader};
 use super::resolve::resolve;
@@ -10,7 +13,7 @@ use super::source::{FileSource, SourceMap};
 use super::tree::{Builder, Node};
 use super::value::DefaultAccount;
 use super::{Config, Lvs};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -82,7 +85,9 @@ pub fn load(path: &Path, files: &dyn FileSource, environment: &dyn Environment) 
     load_and(path, files, environment, &mut |_, _| {})
 }
 
-/// The same, and shows the tree of each reading to `look`, which is told whether it is the second.
+/// The same, and shows the tree of each reading to `look`, which is told whether it is that of the checkers.
+///
+/// Each of keepalived's processes reads the whole file, and so do we in its place.
 pub(super) fn load_and(
     path: &Path,
     files: &dyn FileSource,
@@ -93,39 +98,52 @@ pub(super) fn load_and(
     reader.read_main(path);
     let Reader { sources, lines, diagnostics, .. } = reader;
 
-    let for_checkers = lines.iter().any(begins_lvs_block).then(|| lines.clone());
-    let mut builder = Builder::new(lines);
-    let nodes = builder.build(&ROOT);
-    look(&nodes, false);
-
     let mut cx = Context::new(diagnostics, environment);
-    cx.diagnostics.extend(builder.into_diagnostics().into_vec());
-    let global = GlobalDraft::new(cx.customary_account());
-    let mut root = RootDraft::new(global);
+    let mut root = RootDraft::new(GlobalDraft::new(cx.customary_account()));
+    let (globals, said) = build(Builder::of(&lines).by_parent(), &PARENT_PART);
+    look(&globals, false);
+    // Where all braces are in order for the parent, they are for those who only look for their blocks.
+    let in_disorder = said.iter().any(|d| d.class != Class::Harmless);
+    cx.diagnostics.extend(said);
+    root.read_globals(&globals, &mut cx);
+    let needs = |blocks: &[&str]| in_disorder || lines.iter().any(|line| begins(line, blocks));
+    let checkers = needs(&LVS_BLOCKS).then(|| build(Builder::of(&lines).quietly(), &CHECKER_PART));
+    let bfd = needs(&[BFD_BLOCK]).then(|| build(Builder::of(&lines).quietly(), &BFD_PART).1);
+
+    let (nodes, said) = build(Builder::new(lines), &VRRP_PART);
+    look(&nodes, false);
+    join(&mut cx.diagnostics, said);
     root.read(&nodes, &mut cx);
     // Of a large file the tree is most of the memory, and nobody needs it any more.
     drop(nodes);
     let (script_account, smtp_alert) = (root.global.script_account, root.global.smtp_alert_checker());
     cx.check_interfaces();
     let mut config = resolve(root, &mut cx);
-    let mut diagnostics = cx.diagnostics.into_vec();
-    if let Some(lines) = for_checkers {
-        let mut builder = Builder::of_second_reading(lines);
-        let nodes = builder.build(&LvsFile);
+    let mut diagnostics = cx.diagnostics;
+    if let Some((nodes, said)) = checkers {
         look(&nodes, true);
-        let cx = Context::new(builder.into_diagnostics(), environment);
-        let (lvs, said) = load_lvs(&nodes, script_account, smtp_alert, cx);
+        let mut told = Diagnostics::default();
+        told.extend(said);
+        let (lvs, said) = load_lvs(&nodes, script_account, smtp_alert, Context::new(told, environment));
         config.lvs = lvs;
-        join(&mut diagnostics, said);
+        join(&mut diagnostics, said.into_iter().map(of_checkers));
     }
+    join(&mut diagnostics, bfd.into_iter().flatten());
+    let mut diagnostics = diagnostics.into_vec();
     diagnostics.sort_by_key(|d| d.span.map(|span| (span.file, span.start)));
     Loaded { config, diagnostics, sources }
 }
 
-/// Whether a line may begin a block that is for the checkers.
-fn begins_lvs_block(line: &Line) -> bool {
+/// What one of the processes makes of the braces.
+fn build(mut builder: Builder<'_>, part: &'static Part) -> (Vec<Node>, Vec<Diagnostic>) {
+    let nodes = builder.build(part);
+    (nodes, builder.into_diagnostics().into_vec())
+}
+
+/// Whether a line may begin one of these blocks.
+fn begins(line: &Line, blocks: &[&str]) -> bool {
     match line {
-        Line::Words { words, .. } => words.first().is_some_and(|word| LVS_BLOCKS.contains(&word.as_str())),
+        Line::Words { words, .. } => words.first().is_some_and(|word| blocks.contains(&word.as_str())),
         Line::Open(_) | Line::Close(_) => false,
     }
 }
@@ -169,15 +187,27 @@ fn load_lvs(
     (Lvs { virtual_servers, groups, ssl, track_files, sessions }, cx.diagnostics.into_vec())
 }
 
-/// Adds what the second reading has to say, where the first has not said it.
-fn join(diagnostics: &mut Vec<Diagnostic>, said: Vec<Diagnostic>) {
+/// Adds what another reading has to say, where no earlier one has said it.
+fn join(diagnostics: &mut Diagnostics, said: impl IntoIterator<Item = Diagnostic>) {
     // One use of a definition is the place of all its lines: the message tells them apart.
     let place = |d: &Diagnostic| (d.id, d.span.map(|span| (span.file, span.start)), d.message.clone());
-    let known: BTreeSet<_> = diagnostics.iter().map(place).collect();
-    diagnostics.extend(said.into_iter().filter(|d| !known.contains(&place(d))).map(
-        |d| match d.consequence {
-            Consequence::StopsReading => d.consequence(Consequence::StopsCheckers),
-            _ => d,
-        },
-    ));
+    let said: Vec<Diagnostic> = said.into_iter().collect();
+    if said.is_empty() {
+        return;
+    }
+    let known: BTreeMap<_, usize> = diagnostics.iter().enumerate().map(|(n, d)| (place(d), n)).collect();
+    for diagnostic in said {
+        match known.get(&place(&diagnostic)) {
+            Some(n) => diagnostics.also_said(*n, &diagnostic),
+            None => diagnostics.push(diagnostic),
+        }
+    }
+}
+
+/// A process that stops reading stops what it does, not what others do.
+fn of_checkers(diagnostic: Diagnostic) -> Diagnostic {
+    match diagnostic.consequence {
+        Consequence::StopsReading => diagnostic.consequence(Consequence::StopsCheckers),
+        _ => diagnostic,
+    }
 }

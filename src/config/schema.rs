@@ -30,7 +30,9 @@ pub(super) enum Shape {
     NamedEntries,
     /// `KEYWORD { any number of words }`
     Words,
-    /// A block that the other reading of the file takes: left out by counting braces.
+    /// The same, once in a block.
+    List,
+    /// A block that another reading of the file takes: left out by counting braces.
     Foreign,
 }
 
@@ -209,8 +211,12 @@ impl<T> Table<T> {
         nodes: impl IntoIterator<Item = &'n Node>,
         cx: &mut Context<'_>,
     ) {
+        let is_read = |node: &&Node| !matches!(node.body, Body::Unread);
         for node in nodes {
             let Some(keyword) = self.find(node.keyword.as_str()) else { continue };
+            if !is_read(&node) && !matches!(keyword.shape, Shape::List) {
+                continue;
+            }
             if matches!(keyword.shape, Shape::Required) && node.args.is_empty() {
                 if !node.broken {
                     cx.report(missing_argument(&node.keyword, keyword.args));

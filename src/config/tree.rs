@@ -4,7 +4,6 @@
 //! the lines of its block are read as lines of the current one and its `}` ends that. The builder
 //! follows this to the letter, because the meaning of a broken file depends on it.
 
-use super::block::is_read_by_parent;
 use super::diagnostic::{Class, Diagnostic, Diagnostics};
 use super::lexer::Word;
 use super::reader::Line;
@@ -28,6 +27,16 @@ pub(super) struct Node {
     pub end: Option<Span>,
 }
 
+/// What became of a line.
+enum Step {
+    /// Nothing that counts.
+    Nothing,
+    /// A keyword.
+    Node(Node),
+    /// A keyword that ends the block around it.
+    LastOfBlock(Node),
+}
+
 /// What stands in the braces of a keyword.
 #[derive(Clone, Debug)]
 pub(super) enum Body {
@@ -43,9 +52,44 @@ pub(super) enum Body {
     Words(Vec<Word>),
 }
 
-/// Which part of a file is being built: keepalived's parent reads the globals, a child the rest.
-pub(super) struct Builder {
-    lines: std::vec::IntoIter<Line>,
+/// Where a reading has its lines from.
+enum Lines<'l> {
+    /// Others read them, too.
+    Lent(&'l [Line]),
+    /// They are forgotten as soon as they are used up.
+    Own(std::vec::IntoIter<Line>),
+}
+
+impl Lines<'_> {
+    fn first(&self) -> Option<&Line> {
+        match self {
+            Self::Lent(lines) => lines.first(),
+            Self::Own(lines) => lines.as_slice().first(),
+        }
+    }
+
+    /// Takes the first line, with its words only if they are wanted.
+    fn take(&mut self, wanted: bool) -> Option<Line> {
+        match self {
+            Self::Own(lines) => lines.next(),
+            Self::Lent(lines) => {
+                let (first, rest) = lines.split_first()?;
+                *lines = rest;
+                Some(match first {
+                    Line::Words { broken, .. } if !wanted => {
+                        Line::Words { words: Vec::new(), broken: *broken }
+                    }
+                    line => line.clone(),
+                })
+            }
+        }
+    }
+}
+
+/// One of keepalived's processes at its reading of a file. Each reads all of it, and leaves out what is for
+/// others by its braces: in a broken file they do not see the same blocks.
+pub(super) struct Builder<'l> {
+    lines: Lines<'l>,
     pub(super) diagnostics: Diagnostics,
     /// The blocks that are open, with their keywords.
     open: Vec<(&'static str, Span)>,
@@ -60,25 +104,44 @@ pub(super) struct Builder {
     /// What is not run yet is told block by block; of virtual servers there can be thousands, and they are
     /// told together.
     tells_not_yet: bool,
+    /// A keyword that was to be left out and turned out to have no block: the lines behind it are read as if
+    /// they stood where it does.
+    bare: Option<Word>,
 }
 
-impl Builder {
+impl<'l> Builder<'l> {
+    /// The last reading.
     pub(super) fn new(lines: Vec<Line>) -> Self {
+        Self::reading(Lines::Own(lines.into_iter()))
+    }
+
+    /// One of several.
+    pub(super) fn of(lines: &'l [Line]) -> Self {
+        Self::reading(Lines::Lent(lines))
+    }
+
+    /// By keepalived's parent, whose messages about the main file do not name it.
+    pub(super) fn by_parent(self) -> Self {
+        Self { by_parent: true, ..self }
+    }
+
+    /// Of blocks about which it is said elsewhere that they are not run.
+    pub(super) fn quietly(self) -> Self {
+        Self { tells_not_yet: false, ..self }
+    }
+
+    fn reading(lines: Lines<'l>) -> Self {
         Self {
-            lines: lines.into_iter(),
+            lines,
             diagnostics: Diagnostics::default(),
             open: Vec::new(),
             braces: Vec::new(),
             last_close: None,
             names: BTreeMap::new(),
-            by_parent: true,
+            by_parent: false,
             tells_not_yet: true,
+            bare: None,
         }
-    }
-
-    /// For what keepalived's checker process reads.
-    pub(super) fn of_second_reading(lines: Vec<Line>) -> Self {
-        Self { tells_not_yet: false, ..Self::new(lines) }
     }
 
     /// The whole file.
@@ -99,7 +162,11 @@ impl Builder {
 
     /// The next line, with its brace counted.
     fn next(&mut self) -> Option<Line> {
-        let line = self.lines.next()?;
+        self.take(true)
+    }
+
+    fn take(&mut self, wanted: bool) -> Option<Line> {
+        let line = self.lines.take(wanted)?;
         match line {
             Line::Open(span) => self.braces.push(span),
             Line::Close(span) => {
@@ -126,7 +193,7 @@ impl Builder {
     }
 
     fn open_follows(&self) -> bool {
-        matches!(self.lines.as_slice().first(), Some(Line::Open(_)))
+        matches!(self.lines.first(), Some(Line::Open(_)))
     }
 
     /// Lines up to the `}` of the current block, or all of them at the top level.
@@ -140,7 +207,20 @@ impl Builder {
                 }
                 Line::Close(span) => self.stray_close(span),
                 Line::Open(span) => self.unexpected_open(span),
-                Line::Words { words, broken } => nodes.extend(self.statement(words, broken, schema)),
+                Line::Words { words, broken } => {
+                    let listed = |keyword: &str| {
+                        nodes.iter().any(|n: &Node| n.keyword.as_str() == keyword && !n.words().is_empty())
+                    };
+                    match self.statement(words, broken, schema, &listed) {
+                        Step::Node(node) => nodes.push(node),
+                        Step::Nothing => {}
+                        Step::LastOfBlock(node) => {
+                            nodes.push(node);
+                            self.open.pop();
+                            return nodes;
+                        }
+                    }
+                }
             }
         }
         self.open.pop();
@@ -148,17 +228,24 @@ impl Builder {
         nodes
     }
 
-    fn statement(&mut self, words: Vec<Word>, broken: bool, schema: &'static dyn Schema) -> Option<Node> {
+    /// `listed` knows the lists that the block has already.
+    fn statement(
+        &mut self,
+        words: Vec<Word>,
+        broken: bool,
+        schema: &'static dyn Schema,
+        listed: &dyn Fn(&str) -> bool,
+    ) -> Step {
         let mut words = words.into_iter();
-        let keyword = words.next()?;
+        let Some(keyword) = words.next() else { return Step::Nothing };
         let args: Vec<Word> = words.collect();
-        if self.open.is_empty() {
-            self.by_parent = is_read_by_parent(keyword.as_str());
-        }
         let Some(shape) = schema.shape(keyword.as_str()) else {
             self.unknown(&keyword, &args, schema);
-            return None;
+            return Step::Nothing;
         };
+        if self.open.is_empty() {
+            self.bare = None;
+        }
         if let Support::NotYet(effect) = schema.support(keyword.as_str())
             && self.tells_not_yet
         {
@@ -167,8 +254,16 @@ impl Builder {
         let body = match shape {
             Shape::Flag | Shape::Optional | Shape::Required => Body::None,
             Shape::Foreign => {
-                self.skip(&keyword);
+                if !self.skip(&keyword) {
+                    self.bare = Some(keyword.clone());
+                }
                 Body::Unread
+            }
+            Shape::List if listed(keyword.as_str()) => {
+                // keepalived leaves the second list by leaving the block that it stands in.
+                let left = self.skip(&keyword);
+                let node = Node { keyword, args, body: Body::Unread, broken, end: None };
+                return if left { Step::LastOfBlock(node) } else { Step::Node(node) };
             }
             Shape::Entries => Body::Entries(self.entries(&keyword, &args)),
             Shape::NamedEntries => {
@@ -177,18 +272,23 @@ impl Builder {
                 }
                 Body::Entries(self.entries(&keyword, &[]))
             }
-            Shape::Words => Body::Words(self.entries(&keyword, &args).into_iter().flatten().collect()),
+            Shape::List | Shape::Words => {
+                Body::Words(self.entries(&keyword, &args).into_iter().flatten().collect())
+            }
             Shape::Block(sub) => {
                 if !self.admit(&keyword, &args, sub) {
-                    self.skip(&keyword);
-                    return None;
+                    if !self.skip(&keyword) {
+                        self.enter(&keyword, sub.block());
+                        self.block(sub);
+                    }
+                    return Step::Nothing;
                 }
                 self.enter(&keyword, sub.block());
                 Body::Block(self.block(sub))
             }
         };
         let end = if matches!(body, Body::None | Body::Unread) { None } else { self.last_close };
-        Some(Node { keyword, args, body, broken, end })
+        Step::Node(Node { keyword, args, body, broken, end })
     }
 
     /// A word that is no keyword of the block.
@@ -202,6 +302,12 @@ impl Builder {
             problem = problem
                 .label("this belongs at the top level: a `}` is missing above")
                 .related(*block, "this block is still open");
+        } else if let Some(bare) = self.bare.as_ref().filter(|_| self.open.is_empty()) {
+            problem = problem
+                .keepalived(format!(
+                    "has a process that leaves out `{bare}`, and reads on behind it: no `{{` follows"
+                ))
+                .related(bare.span, "no `{` follows");
         } else if self.open_follows() {
             problem = problem.keepalived(
                 "ignores the line, reads the lines of its block as lines of the block around it, and ends that at the block's `}`",
@@ -309,7 +415,7 @@ impl Builder {
     }
 
     fn next_span(&self) -> Option<Span> {
-        self.lines.as_slice().first().and_then(|line| match line {
+        self.lines.first().and_then(|line| match line {
             Line::Words { words, .. } => words.first().map(|word| word.span),
             Line::Open(span) | Line::Close(span) => Some(*span),
         })
@@ -347,20 +453,22 @@ impl Builder {
         entries
     }
 
-    /// Leaves out a block by counting braces; a keyword that turns out to have none costs its line only.
-    fn skip(&mut self, keyword: &Word) {
+    /// Leaves out a block by counting braces; one that turns out to have none
+    /// costs its line only, which is `false`.
+    fn skip(&mut self, keyword: &Word) -> bool {
         if !self.take_open(keyword) {
-            return;
+            return false;
         }
         let mut depth = 1;
         while depth > 0 {
-            match self.next() {
+            match self.take(false) {
                 Some(Line::Open(_)) => depth += 1,
                 Some(Line::Close(_)) => depth -= 1,
                 Some(Line::Words { .. }) => {}
-                None => return,
+                None => break,
             }
         }
+        true
     }
 
     fn unexpected_open(&mut self, span: Span) {
@@ -373,21 +481,16 @@ impl Builder {
 
     /// A `}` without a `{` before it.
     fn extra_close(&mut self, span: Span) {
-        if self.open.is_empty() {
-            self.by_parent = true;
-        }
-        let problem = Diagnostic::error("extra-close-brace", span, "a `}` without its `{`")
-            .classic("Extra '}' found")
-            .classic("Unknown keyword '}'");
+        let problem =
+            Diagnostic::error("extra-close-brace", span, "a `}` without its `{`").classic("Extra '}' found");
         self.report(match self.open.last() {
             Some((_, block)) => problem.label("it ends the block that is open").related(*block, "this one"),
-            None => problem.label("every block is closed already"),
+            None => problem.classic("Unknown keyword '}'").label("every block is closed already"),
         });
     }
 
     /// A `}` at the top level: an extra one, or that of a block whose keyword is unknown.
     fn stray_close(&mut self, span: Span) {
-        self.by_parent = true;
         let said =
             self.diagnostics.last().is_some_and(|d| d.id == "extra-close-brace" && d.span == Some(span));
 

@@ -8,7 +8,7 @@ use super::load::{Loaded, load_and};
 use super::reference::Block;
 use super::schema::{Schema, Shape, Support};
 use super::source::Span;
-use super::tree::Node;
+use super::tree::{Body, Node};
 use super::{Environment, FileSource};
 use std::path::Path;
 use std::rc::Rc;
@@ -42,8 +42,11 @@ pub struct Use {
 pub fn usage(path: &Path, files: &dyn FileSource, environment: &dyn Environment) -> Usage {
     let mut uses = Vec::new();
     let loaded = load_and(path, files, environment, &mut |nodes, second| {
-        // Each reading has left out the blocks of the other.
-        let own = |node: &&Node| matches!(ROOT.shape(node.keyword.as_str()), Some(Shape::Foreign)) == second;
+        // Each reading has left out the blocks of the others; some are read twice.
+        let own = |node: &&Node| {
+            let for_checkers = matches!(ROOT.shape(node.keyword.as_str()), Some(Shape::Foreign));
+            !matches!(node.body, Body::Unread) && for_checkers == second
+        };
         walk(nodes.iter().filter(own), Block::Table(&ROOT), &Rc::from([]), None, &mut uses);
     });
     uses.sort_by_key(|used: &Use| (used.span.file, used.span.start));

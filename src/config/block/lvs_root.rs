@@ -1,7 +1,7 @@
 //! The top level of a file, as keepalived's checker process reads it.
 
-use super::ROOT;
 use super::bfd_instance::{BFD_INSTANCE, BfdInstance, bfd_instance};
+use super::root::{ROOT, is_read_by_parent};
 use super::ssl::{SSL, SslSettings, ssl};
 use super::track_file::{ReadFile, TRACK_FILE, TrackFile, track_file, vrrp_track_file};
 use super::virtual_server::{VIRTUAL_SERVER, VirtualServerDraft, virtual_server};
@@ -12,6 +12,9 @@ use crate::config::value::DefaultAccount;
 
 /// Root keywords that are read here and nowhere else.
 pub(in crate::config) const LVS_BLOCKS: [&str; 3] = ["virtual_server", "virtual_server_group", "SSL"];
+
+/// The keyword that the BFD process reads, as others do.
+pub(in crate::config) const BFD_BLOCK: &str = "bfd_instance";
 
 /// What the blocks of a file have put together so far.
 pub(in crate::config) struct LvsDraft {
@@ -51,24 +54,41 @@ keywords! {
     "bfd_instance" Block(&BFD_INSTANCE) "NAME {…}" "" "" => |d, n, cx| d.bfd_instances.extend(bfd_instance(n, &d.bfd_instances, cx)), "a BFD session with a neighbour";
 }
 
-/// The top level as the checkers' reading of a file sees it: whatever else [`ROOT`] has is left out.
-pub(in crate::config) struct LvsFile;
+/// The top level as one of keepalived's processes reads it: what [`ROOT`] has for others is left out.
+pub(in crate::config) struct Part {
+    table: &'static dyn Schema,
+    owns: fn(&str) -> bool,
+}
 
-impl Schema for LvsFile {
+/// What the parent reads, before everything else and wherever it stands.
+pub(in crate::config) static PARENT_PART: Part = Part { table: &ROOT, owns: is_read_by_parent };
+/// What the VRRP process reads.
+pub(in crate::config) static VRRP_PART: Part =
+    Part { table: &ROOT, owns: |keyword| !is_read_by_parent(keyword) };
+/// What the checker process reads.
+pub(in crate::config) static CHECKER_PART: Part =
+    Part { table: &LVS_ROOT, owns: |keyword| LVS_ROOT.shape(keyword).is_some() };
+/// What the BFD process reads.
+pub(in crate::config) static BFD_PART: Part = Part { table: &ROOT, owns: |keyword| keyword == BFD_BLOCK };
+
+impl Schema for Part {
     fn block(&self) -> &'static str {
-        LVS_ROOT.block()
+        self.table.block()
     }
 
     fn naming(&self) -> Naming {
-        LVS_ROOT.naming()
+        self.table.naming()
     }
 
     fn shape(&self, keyword: &str) -> Option<Shape> {
-        LVS_ROOT.shape(keyword).or(ROOT.shape(keyword).map(|_| Shape::Foreign))
+        match (self.owns)(keyword) {
+            true => self.table.shape(keyword),
+            false => ROOT.shape(keyword).map(|_| Shape::Foreign),
+        }
     }
 
     fn support(&self, keyword: &str) -> Support {
-        LVS_ROOT.support(keyword)
+        if (self.owns)(keyword) { self.table.support(keyword) } else { Support::Same }
     }
 
     fn names(&self) -> Vec<&'static str> {
@@ -76,7 +96,7 @@ impl Schema for LvsFile {
     }
 
     fn reference(&self) -> Vec<KeywordReference> {
-        LVS_ROOT.reference()
+        self.table.reference()
     }
 }
 

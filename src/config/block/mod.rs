@@ -59,8 +59,10 @@ pub use vrrp_sync_group::SyncGroup;
 
 pub(super) use global_defs::{CUSTOMARY_TABLE, Dumper, GLOBAL_DEFS, GlobalDraft};
 pub(super) use interfaces::settle_delays;
-pub(super) use lvs_root::{LVS_BLOCKS, LVS_ROOT, LvsDraft, LvsFile};
-pub(super) use root::{ROOT, RootDraft, is_read_by_parent};
+pub(super) use lvs_root::{
+    BFD_BLOCK, BFD_PART, CHECKER_PART, LVS_BLOCKS, LVS_ROOT, LvsDraft, PARENT_PART, Part, VRRP_PART,
+};
+pub(super) use root::{ROOT, RootDraft};
 pub(super) use static_objects::StaticDraft;
 pub(super) use tracking::{TrackDraft, Trackables, Weightless, combined};
 pub(super) use virtual_server_group::Alive;

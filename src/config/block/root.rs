@@ -123,11 +123,10 @@ impl RootDraft {
         Arc::make_mut(&mut self.trackables).define(kind, thing);
     }
 
-    /// Reads a file: first what is the parent's of it, then the rest.
-    pub(in crate::config) fn read(&mut self, nodes: &[Node], cx: &mut Context<'_>) {
-        let parent_s = |node: &&Node| is_read_by_parent(node.keyword.as_str());
+    /// What the parent reads.
+    pub(in crate::config) fn read_globals(&mut self, nodes: &[Node], cx: &mut Context<'_>) {
         cx.by_parent = true;
-        ROOT.apply(self, nodes.iter().filter(parent_s), cx);
+        ROOT.apply(self, nodes, cx);
         self.global.complete(cx);
         cx.by_parent = false;
         let files = &self.global.defs.files;
@@ -136,7 +135,11 @@ impl RootDraft {
             etc: files.iproute_etc_dir.as_ref().map(PathBuf::from),
         };
         cx.interfaces_may_come = self.global.defs.dynamic_interfaces != DynamicInterfaces::Refused;
-        ROOT.apply(self, nodes.iter().filter(|node| !parent_s(node)), cx);
+    }
+
+    /// What the VRRP process reads then.
+    pub(in crate::config) fn read(&mut self, nodes: &[Node], cx: &mut Context<'_>) {
+        ROOT.apply(self, nodes, cx);
     }
 }
 

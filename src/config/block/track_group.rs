@@ -27,7 +27,7 @@ pub(in crate::config) struct TrackGroupDraft {
 keywords! {
     /// `track_group`.
     TRACK_GROUP: TrackGroupDraft, "track_group", Unique("track_group must have a name - skipping");
-    "group" Words "{ INSTANCE… }" "" "required" => group, "the instances";
+    "group" List "{ INSTANCE… }" "" "required" => group, "the instances";
 }
 
 fn group(d: &mut TrackGroupDraft, node: &Node, cx: &mut Context<'_>) {
@@ -37,7 +37,7 @@ fn group(d: &mut TrackGroupDraft, node: &Node, cx: &mut Context<'_>) {
             .classic(format!("Group list already specified for sync group {}", d.name))
             .label("this list is ignored")
             .related(first, "this one is used")
-            .keepalived("2.4 loses the whole group");
+            .keepalived("ends the whole block at the end of this list: what follows in it is read at the top level; 2.4 loses the whole group");
         cx.report(problem);
         return;
     }

@@ -48,7 +48,7 @@ pub(in crate::config) struct GroupDraft {
 keywords! {
     /// `vrrp_sync_group`.
     VRRP_SYNC_GROUP: GroupDraft, "vrrp_sync_group", Unique("vrrp_sync_group must have a name - skipping"), with &[GroupDraft::TRACKERS];
-    "group" Words "{ INSTANCE… }" "" "required" => group, "its instances";
+    "group" List "{ INSTANCE… }" "" "required" => group, "its instances";
     "notify_master" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.master), "run when all instances have become master";
     "notify_backup" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.backup), "run when the instances have become backup";
     "notify_fault" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.fault), "run when an instance has a fault";
@@ -89,7 +89,7 @@ fn group(d: &mut GroupDraft, node: &Node, cx: &mut Context<'_>) {
                 .classic(format!("Group list already specified for sync group {name}"))
                 .label("this list is ignored")
                 .help("one `group` takes any number of names")
-                .keepalived("ends the whole block at the end of this list: 2.2 loses what follows in it, 2.4 the whole group; vrrpd does not copy that");
+                .keepalived("ends the whole block at the end of this list: what follows in it is read at the top level; 2.4 loses the whole group");
         return cx.report(problem);
     }
     d.members = node.words().to_vec();
