@@ -179,10 +179,13 @@ impl Diagnostic {
         self
     }
 
-    /// keepalived says it at the end of the block, and names that line.
+    /// keepalived says it at the end of the block, and names that line; at the end of the file it names none.
     #[must_use]
     pub fn said_at(mut self, span: Option<Span>) -> Self {
         self.classic_span = span;
+        if span.is_none() {
+            self.speaker = Speaker::Completion;
+        }
         self
     }
 

@@ -62,10 +62,10 @@ fn print(lines: &[Line], passwords: Passwords) -> String {
                 text.push('{');
                 depth += 1;
             }
-            Line::Words { words, broken } => {
+            Line::Words { words, lost } => {
                 indent(&mut text, depth);
                 print_words(&mut text, words, passwords);
-                if *broken {
+                if lost.is_some() {
                     // What stood behind the lonely quote is lost, but not that there was one.
                     text.push_str(" \"");
                 } else if lines.next_if(|next| matches!(next, Line::Open(_))).is_some() {

@@ -19,8 +19,8 @@ pub(super) enum Line {
     Words {
         /// The words.
         words: Vec<Word>,
-        /// Words behind a lonely `"` were lost: that an argument is missing has been said.
-        broken: bool,
+        /// What a lonely `"` and all behind it was: no words, as has been said.
+        lost: Option<Box<str>>,
     },
     /// `{`
     Open(Span),
@@ -288,7 +288,7 @@ impl<'a> Reader<'a> {
                 Token::Close(span, end) => (Line::Close(span), end),
             };
             if !words.is_empty() {
-                self.push(Line::Words { words: std::mem::take(&mut words), broken: false });
+                self.push(Line::Words { words: std::mem::take(&mut words), lost: None });
             }
             self.push(brace);
             let behind = text.as_str()[end..].trim_start_matches(is_blank);
@@ -302,7 +302,9 @@ impl<'a> Reader<'a> {
             self.diagnostics.push(unterminated(span, text.as_str(), true));
         }
         if !words.is_empty() {
-            self.push(Line::Words { words, broken: lexed.unterminated.is_some() });
+            let lost = lexed.unterminated.and_then(|_| text.as_str().rfind('"'));
+            let lost = lost.map(|quote| text.as_str()[quote..].trim_end_matches(is_blank).into());
+            self.push(Line::Words { words, lost });
         }
     }
 }

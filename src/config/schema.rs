@@ -218,10 +218,13 @@ impl<T> Table<T> {
                 continue;
             }
             if matches!(keyword.shape, Shape::Required) && node.args.is_empty() {
-                if !node.broken {
+                // Of a command keepalived sees the whole line, lonely quotes and all.
+                let first = keyword.args.trim_start_matches('"');
+                let takes_command = first.starts_with("SCRIPT") || first.starts_with("COMMAND");
+                if node.lost.is_none() || !takes_command {
                     cx.report(missing_argument(&node.keyword, keyword.args));
+                    continue;
                 }
-                continue;
             }
             cx.expected = keyword.args;
             (keyword.set)(draft, node, cx);
@@ -299,9 +302,6 @@ impl<'a> Context<'a> {
     }
     /// A keyword without the value that it needs, where keepalived reads on.
     pub(super) fn missing_value(&mut self, node: &Node, classic: &str) {
-        if node.broken {
-            return;
-        }
         let message = format!("`{}` needs a value", node.keyword);
         let problem = Diagnostic::error("missing-value", node.keyword.span, message);
         let problem = problem.classic(classic).label("this line is ignored");

@@ -4,7 +4,7 @@
 //! the lines of its block are read as lines of the current one and its `}` ends that. The builder
 //! follows this to the letter, because the meaning of a broken file depends on it.
 
-use super::diagnostic::{Class, Diagnostic, Diagnostics};
+use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
 use super::lexer::Word;
 use super::reader::Line;
 use super::schema::{NameRules, Naming, Schema, Shape, Support, missing_argument, not_yet, unknown_here};
@@ -21,8 +21,8 @@ pub(super) struct Node {
     pub args: Vec<Word>,
     /// What stands in its braces.
     pub body: Body,
-    /// Arguments were lost to a lonely quote.
-    pub broken: bool,
+    /// A lonely quote and what is behind it: no arguments.
+    pub lost: Option<Box<str>>,
     /// The `}` of its block.
     pub end: Option<Span>,
 }
@@ -76,9 +76,7 @@ impl Lines<'_> {
                 let (first, rest) = lines.split_first()?;
                 *lines = rest;
                 Some(match first {
-                    Line::Words { broken, .. } if !wanted => {
-                        Line::Words { words: Vec::new(), broken: *broken }
-                    }
+                    Line::Words { .. } if !wanted => Line::Words { words: Vec::new(), lost: None },
                     line => line.clone(),
                 })
             }
@@ -207,11 +205,11 @@ impl<'l> Builder<'l> {
                 }
                 Line::Close(span) => self.stray_close(span),
                 Line::Open(span) => self.unexpected_open(span),
-                Line::Words { words, broken } => {
+                Line::Words { words, lost } => {
                     let listed = |keyword: &str| {
                         nodes.iter().any(|n: &Node| n.keyword.as_str() == keyword && !n.words().is_empty())
                     };
-                    match self.statement(words, broken, schema, &listed) {
+                    match self.statement(words, lost, schema, &listed) {
                         Step::Node(node) => nodes.push(node),
                         Step::Nothing => {}
                         Step::LastOfBlock(node) => {
@@ -232,7 +230,7 @@ impl<'l> Builder<'l> {
     fn statement(
         &mut self,
         words: Vec<Word>,
-        broken: bool,
+        lost: Option<Box<str>>,
         schema: &'static dyn Schema,
         listed: &dyn Fn(&str) -> bool,
     ) -> Step {
@@ -262,13 +260,15 @@ impl<'l> Builder<'l> {
             Shape::List if listed(keyword.as_str()) => {
                 // keepalived leaves the second list by leaving the block that it stands in.
                 let left = self.skip(&keyword);
-                let node = Node { keyword, args, body: Body::Unread, broken, end: None };
+                let node = Node { keyword, args, body: Body::Unread, lost, end: None };
                 return if left { Step::LastOfBlock(node) } else { Step::Node(node) };
             }
             Shape::Entries => Body::Entries(self.entries(&keyword, &args)),
             Shape::NamedEntries => {
-                if args.is_empty() {
-                    self.report(missing_argument(&keyword, "NAME {"));
+                match args.as_slice() {
+                    [] => self.report(missing_argument(&keyword, "NAME {")),
+                    [_] => {}
+                    [_, extra, ..] => self.report(extra_name(&keyword, extra)),
                 }
                 Body::Entries(self.entries(&keyword, &[]))
             }
@@ -288,7 +288,7 @@ impl<'l> Builder<'l> {
             }
         };
         let end = if matches!(body, Body::None | Body::Unread) { None } else { self.last_close };
-        Step::Node(Node { keyword, args, body, broken, end })
+        Step::Node(Node { keyword, args, body, lost, end })
     }
 
     /// A word that is no keyword of the block.
@@ -521,6 +521,15 @@ impl<'l> Builder<'l> {
         }
         self.diagnostics.push(problem);
     }
+}
+
+/// Where keepalived wants to complain of a word, and has lost the keyword that it would name.
+fn extra_name(keyword: &Word, extra: &Word) -> Diagnostic {
+    Diagnostic::error("block-name", extra.span, format!("`{keyword}` takes exactly one name"))
+        .classic("*** Configuration line starting `***MISSING ***` is missing a parameter at word position 1")
+        .label("this word means nothing")
+        .consequence(Consequence::StopsReading)
+        .keepalived("stops here with status 2, and takes a running daemon down on reload")
 }
 
 /// Nobody reads a list of ten thousand braces.

@@ -32,7 +32,7 @@ pub const PLACEHOLDERS: &[Placeholder] = &[
     word("DIRECTORY", "a directory"),
     word("FILE", "the name of a `track_file`"),
     word("FIRST", "the first number of a range"),
-    word("GROUP", "a group of the system, by name or number"),
+    word("GROUP", "the name of a group of the system"),
     word("HEX", "hexadecimal digits"),
     word("HOST", "a host name or an address"),
     word("ID", "the number of a key, 1 to 255"),
@@ -71,7 +71,7 @@ pub const PLACEHOLDERS: &[Placeholder] = &[
     word("TIME", "a number with a unit, `ms` or `s`, or without one"),
     word("TOS", "a type of service, by name or number"),
     word("TYPE", "one of the words in the range"),
-    word("USER", "a user of the system, by name or number"),
+    word("USER", "the name of a user of the system"),
     word("VERSION", "a version"),
 ];
 

@@ -24,34 +24,21 @@ impl Account {
     }
 }
 
-/// Looks a user up by name, or by number when the name is one; the group is the user's own.
+/// Looks a user up; a number is a name like any other.
 ///
 /// # Errors
-/// When the user database cannot be read. A user that it does not hold is `Ok(None)`.
+/// The database cannot be read.
 pub fn user(name: &str) -> io::Result<Option<Account>> {
-    let found = match User::from_name(name)? {
-        Some(user) => Some(user),
-        None => match name.parse() {
-            Ok(uid) => User::from_uid(Uid::from_raw(uid))?,
-            Err(_) => None,
-        },
-    };
+    let found = User::from_name(name)?;
     Ok(found.map(|user| Account { uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
 }
 
-/// Looks a group up by name, or by number when the name is one.
+/// Looks a group up; a number is a name like any other.
 ///
 /// # Errors
-/// When the group database cannot be read.
+/// The database cannot be read.
 pub fn group(name: &str) -> io::Result<Option<u32>> {
-    let found = match Group::from_name(name)? {
-        Some(group) => Some(group),
-        None => match name.parse() {
-            Ok(gid) => Group::from_gid(Gid::from_raw(gid))?,
-            Err(_) => None,
-        },
-    };
-    Ok(found.map(|group| group.gid.as_raw()))
+    Ok(Group::from_name(name)?.map(|group| group.gid.as_raw()))
 }
 
 /// The name of a user for messages: `www-data`, or `uid 33` when the database does not know it.
@@ -77,9 +64,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn root_is_known_by_name_and_by_number() {
+    fn root_is_known_by_name_and_not_by_number() {
         assert_eq!(user("root").unwrap(), Some(Account::ROOT));
-        assert_eq!(user("0").unwrap(), Some(Account::ROOT));
+        assert_eq!(user("0").unwrap(), None);
         assert_eq!(group("root").unwrap(), Some(0));
         assert_eq!(user_label(0), "root");
     }

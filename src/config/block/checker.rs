@@ -162,7 +162,10 @@ pub(in crate::config) struct CheckerDraft<K> {
     timing: Inherited,
     log_all_failures: Option<bool>,
     server: ServerAddress,
+    /// `connect_ip`
     ip: Option<IpAddr>,
+    /// The last `connect_ip` was of another family than `bindto`.
+    nowhere: bool,
     port: Option<u16>,
     bind_ip: Option<IpAddr>,
     bind_port: u16,
@@ -211,6 +214,7 @@ impl<K: 'static> CheckerDraft<K> {
             log_all_failures: None,
             server,
             ip: None,
+            nowhere: false,
             port: None,
             bind_ip: None,
             bind_port: 0,
@@ -291,19 +295,21 @@ impl<K: 'static> CheckerDraft<K> {
         let Some(ip) = address(node, cx) else { return };
         match self.bind_ip {
             Some(other) if family_of(other) != family_of(ip) => {
-                self.ip = None;
+                (self.ip, self.nowhere) = (None, true);
                 families_differ(node, cx, "bindto");
             }
-            _ => self.ip = Some(ip),
+            _ => (self.ip, self.nowhere) = (Some(ip), false),
         }
     }
 
     fn bindto(&mut self, node: &Node, cx: &mut Context<'_>) {
         let Some(ip) = address(node, cx) else { return };
-        match self.ip {
-            Some(other) if family_of(other) != family_of(ip) => families_differ(node, cx, "connect_ip"),
-            _ => self.bind_ip = Some(ip),
+        let destination = self.ip.unwrap_or(self.server.ip);
+        if !self.nowhere && family_of(destination) != family_of(ip) {
+            self.bind_ip = None;
+            return families_differ(node, cx, "connect_ip");
         }
+        self.bind_ip = Some(ip);
     }
 
     fn bind_if(&mut self, node: &Node, cx: &mut Context<'_>) {

@@ -94,13 +94,14 @@ impl Context<'_> {
     ) -> Option<i64> {
         let (value, has_junk) = leading_integer(word.as_str());
         let (min, max) = (*range.start(), *range.end());
-        if has_junk {
+        let below_nothing = min >= 0 && word.as_str().trim_start().starts_with('-');
+        if has_junk && !below_nothing {
             let classic = otherwise.classic.clone();
             return self.junk(word, value.unwrap_or(0), &range, (junk, Some(classic)), otherwise);
         }
         match value.filter(|value| range.contains(value)) {
-            Some(value) => Some(value),
-            None => {
+            Some(value) if !below_nothing => Some(value),
+            _ => {
                 let message = format!("`{word}` is not from {min} to {max}");
                 let int = i64::from(i32::MIN)..=i64::from(i32::MAX);
                 let signed_32 = min < 0 && max <= *int.end();
@@ -108,8 +109,9 @@ impl Context<'_> {
                     Some(value) if signed_32 && !int.contains(&value) => {
                         format!("number '{word}' outside integer range")
                     }
-                    _ if min >= 0 && word.as_str().trim_start().starts_with('-') => {
-                        format!("negative number '{word}'")
+                    _ if below_nothing => format!("negative number '{word}'"),
+                    value if min >= 0 && value.is_none_or(|value| value > i64::from(u32::MAX)) => {
+                        format!("number '{word}' outside unsigned integer range")
                     }
                     _ => format!("number '{word}' outside range [{min}, {max}]"),
                 };

@@ -136,6 +136,10 @@ fn shell_words(node: &Node) -> Result<Vec<Word>, (String, CommandError)> {
             _ => text.push(c),
         }
     }
+    if let Some(lost) = &node.lost {
+        let line = format!("{} {line}{}{lost}", node.keyword, if line.is_empty() { "" } else { " " });
+        return Err((line, CommandError::Unterminated(quote.unwrap_or('"'))));
+    }
     if let Some(open) = quote {
         return Err((format!("{} {line}", node.keyword), CommandError::Unterminated(open)));
     }
@@ -245,20 +249,17 @@ impl Context<'_> {
         user: &Word,
         group: Option<&Word>,
     ) -> Result<Option<Account>, NoAccount> {
-        let numeric = |word: &Word| word.as_str().parse::<u32>().ok();
-        let account = match (self.environment.user(user.as_str()), numeric(user)) {
-            (Fact::Known(account), _) => Some(account),
-            (_, Some(uid)) => Some(Account { uid, gid: uid }),
-            (Fact::Unchecked, None) => None,
-            (Fact::Absent, None) => return Err(NoAccount { what: "user", name: user.to_string() }),
+        let account = match self.environment.user(user.as_str()) {
+            Fact::Known(account) => Some(account),
+            Fact::Unchecked => None,
+            Fact::Absent => return Err(NoAccount { what: "user", name: user.to_string() }),
         };
         let Some(group) = group else { return Ok(account) };
         let name = group.as_str().strip_prefix(':').unwrap_or(group.as_str());
-        let gid = match (self.environment.group(name), name.parse().ok()) {
-            (Fact::Known(gid), _) => Some(gid),
-            (_, Some(gid)) => Some(gid),
-            (Fact::Unchecked, None) => None,
-            (Fact::Absent, None) => return Err(NoAccount { what: "group", name: name.to_owned() }),
+        let gid = match self.environment.group(name) {
+            Fact::Known(gid) => Some(gid),
+            Fact::Unchecked => None,
+            Fact::Absent => return Err(NoAccount { what: "group", name: name.to_owned() }),
         };
         Ok(account.zip(gid).map(|(account, gid)| Account { gid, ..account }))
     }

@@ -52,10 +52,12 @@ fn a_group_has_the_instances_that_exist_and_each_knows_it() {
 }
 
 #[test]
-fn a_second_list_is_ignored_and_what_follows_it_counts() {
+fn a_second_list_ends_the_group() {
     let file = loaded(group("group {\n W\n }\n sync_group_tracking_weight", ""));
-    assert!(said(&file).contains(&"5:duplicate-value".to_owned()), "{:?}", said(&file));
-    assert!(file.config.sync_groups[0].tracking_weight);
+    for said_of in ["5:duplicate-value", "8:unknown-keyword"] {
+        assert!(said(&file).contains(&said_of.to_owned()), "{:?}", said(&file));
+    }
+    assert!(!file.config.sync_groups[0].tracking_weight);
     assert_eq!(file.config.sync_groups[0].members, ["V", "W"]);
 }
 

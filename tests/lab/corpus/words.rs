@@ -89,7 +89,7 @@ fn values(placeholder: &str) -> (&'static [&'static str], &'static [&'static str
         "MARK" | "MASK" => (&["1", "0x10"], &["x", "-1", "4294967296", "5x"]),
         "PORT" => (&["80", "443", "1"], &["0", "65536", "x", "http", "80x", "-1"]),
         "TOS" | "SCOPE" | "REALM" | "PROTOCOL" | "TABLE" | "TYPE" | "VERSION" => {
-            (&["4", "1", "2"], &["x", "256", "-1", "0", "4294967296", "global", "main", "0x10", "tcp"])
+            (&["4", "1", "2"], &["x", "256", "-1", "0", "global", "main", "0x10", "tcp"])
         }
         "TIME" => (&["5", "300ms", "2s"], &["x", "5x", "0", "-1", "1.5", "1000000s"]),
         "ID" => (&["1", "255", "7"], &["0", "256", "x"]),
@@ -153,6 +153,8 @@ pub(super) struct Arguments<'c> {
 impl Arguments<'_> {
     /// `pattern` with words for its placeholders.
     pub(super) fn write(&mut self, pattern: &str) -> String {
+        // A command with its arguments is one word.
+        let pattern = if pattern.contains('"') { "COMMAND" } else { pattern };
         let ways = split(pattern, " | ");
         if ways.len() > 1 {
             let way = ways[self.chance.below(ways.len())];

@@ -71,6 +71,9 @@ fn refuse(d: &mut BfdDraft, cx: &mut Context<'_>, span: Span, message: String, c
 
 fn name(d: &mut CheckerDraft<BfdDraft>, node: &Node, cx: &mut Context<'_>) {
     let d = &mut d.kind;
+    if d.explained {
+        return;
+    }
     let [word] = node.args.as_slice() else {
         let text = "BFD_CHECK - No or too many names specified - skipping checker";
         return refuse(d, cx, node.span(), "`name` takes one name".to_owned(), text);

@@ -7,7 +7,7 @@ use crate::config::lexer::Word;
 use crate::config::schema::Context;
 use crate::config::tree::Node;
 use crate::config::value::{Junk, Otherwise};
-use crate::types::Version;
+use crate::types::{Family, Version};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -116,7 +116,7 @@ pub(super) fn vrrp_mcast_group4(d: &mut GlobalDraft, node: &Node, cx: &mut Conte
     let word = node.arg();
     match word.as_str().parse::<Ipv4Addr>() {
         Ok(group) if group.is_multicast() => d.defs.vrrp_mcast_group4 = group,
-        parsed => no_group(cx, word, "vrrp_mcast_group4", parsed.is_ok()),
+        _ => no_group(cx, word, "vrrp_mcast_group4", Family::V4),
     }
 }
 
@@ -133,14 +133,15 @@ pub(super) fn vrrp_mcast_group6(d: &mut GlobalDraft, node: &Node, cx: &mut Conte
                 cx.report(problem);
             }
         }
-        parsed => no_group(cx, word, "vrrp_mcast_group6", parsed.is_ok()),
+        _ => no_group(cx, word, "vrrp_mcast_group6", Family::V6),
     }
 }
 
-fn no_group(cx: &mut Context<'_>, word: &Word, keyword: &str, is_address: bool) {
-    let text = match is_address {
-        true => format!("{keyword} [{word}] is not multicast. Skipping"),
-        false => format!("Can't parse {keyword} [{word}]. Skipping"),
+fn no_group(cx: &mut Context<'_>, word: &Word, keyword: &str, family: Family) {
+    let text = match word.as_str().parse().map(Family::of) {
+        Ok(found) if found == family => format!("{keyword} [{word}] is not multicast. Skipping"),
+        Ok(_) => format!("{keyword} [{word}] is not {family}. Skipping"),
+        Err(_) => format!("Can't parse {keyword} [{word}]. Skipping"),
     };
     let problem = Diagnostic::error("bad-address", word.span, format!("`{word}` is not a multicast address"));
     cx.report(problem.classic(text).label("this line is ignored"));

@@ -159,16 +159,18 @@ pub(super) fn sync_daemon(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>
     };
     let mut daemon =
         SyncDaemon { interface, instance: None, id: None, maxlen: None, port: None, ttl: None, group: None };
-    let mut words = node.args[1..].iter();
-    while let Some(word) = words.next() {
+    let mut words = (2..).zip(&node.args[1..]);
+    while let Some((position, word)) = words.next() {
         match word.as_str() {
-            "id" | "maxlen" | "port" | "ttl" | "group" => daemon.option(word, words.next(), cx),
+            "id" | "maxlen" | "port" | "ttl" | "group" => {
+                daemon.option(word, words.next().map(|(_, value)| value), cx);
+            }
             "inst" => match words.next() {
-                Some(name) => daemon.follow(name, cx),
+                Some((_, name)) => daemon.follow(name, cx),
                 None => cx.report(missing_argument(word, "NAME")),
             },
-            _ if daemon.instance.is_none() => daemon.follow(word, cx),
-            _ if daemon.id.is_none() && word.as_str().parse::<u8>().is_ok() => {
+            _ if position == 2 => daemon.follow(word, cx),
+            _ if position == 3 => {
                 daemon.id = word.as_str().parse().ok();
                 let problem =
                     Diagnostic::error("deprecated", word.span, "a bare number is an old-fashioned id")

@@ -34,7 +34,11 @@ impl VirtualServerDraft {
         smtp_alert: Option<bool>,
         cx: &mut Context<'_>,
     ) -> Option<VirtualServer> {
-        if self.real_servers.is_empty() {
+        let is_known = match &self.service {
+            Service::Group { name, .. } => groups.iter().any(|group| group.name == *name),
+            Service::Address(_) | Service::Fwmark(_) => true,
+        };
+        if self.real_servers.is_empty() && is_known {
             let text = format!("Virtual server {} has no real servers - ignoring", self.label());
             let message = "a virtual server without real servers";
             cx.report(

@@ -16,8 +16,13 @@ const COMPATIBILITY: &str = include_str!("../../../../docs/COMPATIBILITY.md");
 const DECLARED: &[Declared] = &[
     Declared {
         id: "password-masked",
-        documented: "| passwords in dumps | shown | eight stars, as in 2.4 |",
-        covers: |f| is_dump(f) && f.text.trim_start().starts_with("Password"),
+        documented: "| passwords in dumps and messages | shown | eight stars, as in 2.4 |",
+        covers: |f| {
+            let dumped = is_dump(f) && f.text.trim_start().starts_with("Password");
+            let quoted =
+                ["Unterminated quote", "Unmatched quote"].iter().any(|start| f.text.starts_with(start));
+            dumped || (is_said(f) && quoted && (f.text.contains("auth_pass") || f.text.contains("********")))
+        },
     },
     Declared {
         id: "no-libnftnl",
@@ -100,6 +105,30 @@ const DECLARED: &[Declared] = &[
             let state = ["num failed checkers", "alive", "RS set", "quorum_state_up"];
             ["pq098-check-align-old", "pq128-params"].contains(&f.file.as_str())
                 && state.iter().any(|label| f.text.trim_start().starts_with(label))
+        },
+    },
+    Declared {
+        id: "decimals-of-scripts",
+        documented: "| `interval` and `timeout` of a script with decimals | 2.2: 1 s | taken, as in 2.4 |",
+        covers: |f| {
+            let of_script = ["`interval ", "`timeout "].iter().any(|keyword| f.place.contains(keyword));
+            is_said(f) && f.side == Side::Missing && of_script && f.text.contains('.')
+        },
+    },
+    Declared {
+        id: "interface-of-a-list-by-its-name",
+        documented: "| `garp_group already specified for` in messages about `interfaces` |",
+        covers: |f| {
+            is_said(f) && f.place.ends_with("`}`") && f.text.starts_with("garp_group already specified for")
+        },
+    },
+    Declared {
+        id: "family-of-a-session",
+        documented: "| a session whose `source_ip` is of another family | names the source twice |",
+        covers: |f| {
+            is_said(f)
+                && f.text.starts_with("Configuration error: BFD instance")
+                && f.text.contains("are not of the same family")
         },
     },
     Declared {

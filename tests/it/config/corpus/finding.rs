@@ -73,7 +73,7 @@ impl Reached {
         let said = |words: &str| log.iter().any(|line| line.contains(words));
         match exit {
             128.. => Self::Crash,
-            _ if said("is missing a parameter after keyword") => Self::Line,
+            _ if said("*** Configuration line starting `") => Self::Line,
             _ if UNFIT.iter().any(|words| said(words)) => Self::Completion,
             _ => Self::End,
         }
