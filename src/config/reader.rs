@@ -19,7 +19,7 @@ pub(super) enum Line {
     Words {
         /// The words.
         words: Vec<Word>,
-        /// What a lonely `"` and all behind it was: no words, as has been said.
+        /// The line with a lonely `"` in it: what is behind that is no words, as has been said.
         lost: Option<Box<str>>,
     },
     /// `{`
@@ -302,8 +302,7 @@ impl<'a> Reader<'a> {
             self.diagnostics.push(unterminated(span, text.as_str(), true));
         }
         if !words.is_empty() {
-            let lost = lexed.unterminated.and_then(|_| text.as_str().rfind('"'));
-            let lost = lost.map(|quote| text.as_str()[quote..].trim_end_matches(is_blank).into());
+            let lost = lexed.unterminated.map(|_| text.as_str().trim_matches(is_blank).into());
             self.push(Line::Words { words, lost });
         }
     }

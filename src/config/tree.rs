@@ -21,7 +21,7 @@ pub(super) struct Node {
     pub args: Vec<Word>,
     /// What stands in its braces.
     pub body: Body,
-    /// A lonely quote and what is behind it: no arguments.
+    /// The line, when arguments were lost to a lonely quote in it.
     pub lost: Option<Box<str>>,
     /// The `}` of its block.
     pub end: Option<Span>,
@@ -267,8 +267,18 @@ impl<'l> Builder<'l> {
             Shape::NamedEntries => {
                 match args.as_slice() {
                     [] => self.report(missing_argument(&keyword, "NAME {")),
+                    [_, extra, ..] => {
+                        let message = format!("`{keyword}` takes exactly one name");
+                        let problem = Diagnostic::error("block-name", extra.span, message);
+                        self.report(nameless(problem.label("this word means nothing")));
+                    }
+                    [_] if !self.open_follows() => {
+                        let message = format!("`{keyword}` needs a `{{`");
+                        let problem = Diagnostic::error("missing-open-brace", keyword.span, message);
+                        let problem = problem.label("lines up to the next `}` are read as its entries");
+                        self.report(nameless(problem.said_at(self.next_span())));
+                    }
                     [_] => {}
-                    [_, extra, ..] => self.report(extra_name(&keyword, extra)),
                 }
                 Body::Entries(self.entries(&keyword, &[]))
             }
@@ -523,11 +533,10 @@ impl<'l> Builder<'l> {
     }
 }
 
-/// Where keepalived wants to complain of a word, and has lost the keyword that it would name.
-fn extra_name(keyword: &Word, extra: &Word) -> Diagnostic {
-    Diagnostic::error("block-name", extra.span, format!("`{keyword}` takes exactly one name"))
+/// Where keepalived wants to complain, and has lost the keyword that it would name.
+fn nameless(problem: Diagnostic) -> Diagnostic {
+    problem
         .classic("*** Configuration line starting `***MISSING ***` is missing a parameter at word position 1")
-        .label("this word means nothing")
         .consequence(Consequence::StopsReading)
         .keepalived("stops here with status 2, and takes a running daemon down on reload")
 }

@@ -281,6 +281,8 @@ pub type Judge<'a> = dyn FnMut(&ScriptCommand, bool) -> Result<Approved, Refusal
 #[must_use]
 pub fn vet_by(loaded: Loaded, judge: &mut Judge<'_>) -> Vetted {
     let (reads_vrrp, reads_lvs) = (loaded.vrrp_is_complete(), loaded.lvs_is_complete());
+    // An instance that cannot run has been left out, but it is one.
+    let has_instances = !loaded.config.instances.is_empty() || loaded.is_fatal();
     let mut config = loaded.config;
     let strict = config.global.enable_script_security;
     let mut vetting = Vetting { judge, strict, problems: Vec::new(), any: false, weak: false };
@@ -291,7 +293,7 @@ pub fn vet_by(loaded: Loaded, judge: &mut Judge<'_>) -> Vetted {
         vetting.lvs(&mut config.lvs, &mut config.global);
         vetting.conclude("check scripts");
     }
-    if reads_vrrp && !config.instances.is_empty() {
+    if reads_vrrp && has_instances {
         vetting.vrrp(&mut config);
         vetting.conclude("scripts");
     }

@@ -36,6 +36,8 @@ pub(in crate::config) struct FileDraft {
     name: Word,
     path: Option<String>,
     weight: Weight,
+    /// `weight` said something that counts: there is no second one.
+    weighed: bool,
     init: Option<InitFile>,
 }
 
@@ -57,7 +59,7 @@ pub(in crate::config) struct ReadFile {
 pub(in crate::config) fn track_file(node: &Node, cx: &mut Context<'_>) -> Option<ReadFile> {
     let name = node.args.first()?;
     let weight = Weight { value: 1, reverse: false };
-    let mut draft = FileDraft { name: name.clone(), path: None, weight, init: None };
+    let mut draft = FileDraft { name: name.clone(), path: None, weight, weighed: false, init: None };
     TRACK_FILE.apply(&mut draft, node.children(), cx);
     if draft.path.is_none() {
         let problem = Diagnostic::error("missing-value", name.span, "a `track_file` needs a `file`")
@@ -66,7 +68,7 @@ pub(in crate::config) fn track_file(node: &Node, cx: &mut Context<'_>) -> Option
             .label("nothing can follow it");
         cx.report(problem);
     }
-    let FileDraft { name, path, weight, init } = draft;
+    let FileDraft { name, path, weight, init, .. } = draft;
     let trackable = Trackable { name: name.clone(), weight, usable: path.is_some() };
     let file = path.map(|path| TrackFile { name: name.text, path, weight, init });
     Some(ReadFile { file, trackable })
@@ -100,7 +102,7 @@ fn weight(d: &mut FileDraft, node: &Node, cx: &mut Context<'_>) {
     let Some(word) = node.args.first() else {
         return cx.missing_value(node, &format!("No weight specified for track file {name} - ignoring"));
     };
-    if d.weight.value != 1 {
+    if d.weighed {
         let text = format!("Weight already set for track file {name} - ignoring {word}");
         let problem = Diagnostic::error("duplicate-value", word.span, "there is a `weight` already");
         return cx.report(problem.classic(text).label("this line is ignored"));
@@ -109,6 +111,8 @@ fn weight(d: &mut FileDraft, node: &Node, cx: &mut Context<'_>) {
         format!("Weight ({word}) for track_file {name} must be between [-254..254] inclusive. Ignoring...");
     let value = cx.integer(word, -254..=254, Junk::Tolerated, Otherwise::replaced(text, "1 is used"));
     d.weight.value = value.and_then(|value| i16::try_from(value).ok()).unwrap_or(1);
+    // A weight of 1 is none to keepalived, and under `-t` one that is no number is 1.
+    d.weighed = d.weight.value != 1 && word.as_str().trim_start().parse::<i16>().is_ok();
     match node.args.get(1) {
         None => {}
         Some(option) if option.text == "reverse" => d.weight.reverse = true,

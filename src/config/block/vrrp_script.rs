@@ -59,7 +59,7 @@ pub(in crate::config) struct ScriptDraft {
 keywords! {
     /// `vrrp_script`.
     VRRP_SCRIPT: ScriptDraft, "vrrp_script", Required;
-    "script" Required "\"COMMAND [ARGUMENT…]\"" "" "required" => script, "what to run; arguments stand inside the quotes", Differs("a file without `#!` is run by sh; keepalived counts it as successful and does not run it");
+    "script" Optional "\"COMMAND [ARGUMENT…]\"" "" "required" => script, "what to run; arguments stand inside the quotes", Differs("a file without `#!` is run by sh; keepalived counts it as successful and does not run it");
     "interval" Required "SECS" "0.001 to 4294" "1" => interval, "time between two starts", Differs("decimals count, as in keepalived 2.4; 2.2 takes such a line for 1 s");
     "timeout" Required "SECS" "0.001 to 4294" "`interval`" => timeout, "run time after which it counts as failed", Differs("decimals count, as in keepalived 2.4; 2.2 takes such a line for 1 s");
     "weight" Required "N [reverse]" "-253 to 253" "0" => weight, "default for trackers; 0 means FAULT while it fails";
@@ -159,6 +159,10 @@ impl ScriptDraft {
 }
 
 fn script(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
+    if node.args.is_empty() && node.lost.is_none() {
+        d.command = None;
+        return;
+    }
     d.command = Some(cx.lone_command(node, "the script is not run"));
 }
 

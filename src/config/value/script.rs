@@ -137,8 +137,7 @@ fn shell_words(node: &Node) -> Result<Vec<Word>, (String, CommandError)> {
         }
     }
     if let Some(lost) = &node.lost {
-        let line = format!("{} {line}{}{lost}", node.keyword, if line.is_empty() { "" } else { " " });
-        return Err((line, CommandError::Unterminated(quote.unwrap_or('"'))));
+        return Err((lost.to_string(), CommandError::Unterminated(quote.unwrap_or('"'))));
     }
     if let Some(open) = quote {
         return Err((format!("{} {line}", node.keyword), CommandError::Unterminated(open)));

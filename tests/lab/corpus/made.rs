@@ -353,6 +353,8 @@ impl Writer<'_> {
                 let options = self.options("virtual_rules", &[]);
                 format!("from 10.0.0.{} {options} table 5", self.chance.below(9))
             }
+            // keepalived ends when the only interface of a list has a group already.
+            "interfaces" => "eth1 lo".to_owned(),
             "virtual_server_group" => self.arguments("10.0.0.1-5 PORT | 10.0.0.9 PORT | fwmark N", ""),
             "track_script" => self.arguments("s0|s1|s9 [weight N [reverse]]", "-254 to 254"),
             _ => self.arguments(

@@ -194,7 +194,7 @@ impl Arguments<'_> {
             return self.value(item);
         }
         if self.chance.permille(self.faults) {
-            self.chance.of(&["x", "", "\"\"", "5"]).to_owned()
+            self.chance.of(&["x", "", "5"]).to_owned()
         } else {
             item.to_owned()
         }

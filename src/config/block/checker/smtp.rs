@@ -38,6 +38,8 @@ keywords! {
 
 pub(in crate::config) fn smtp_check(server: &mut RealServerDraft, node: &Node, cx: &mut Context<'_>) {
     let mut draft = CheckerDraft::new(server.address, SmtpDraft::default());
+    // Where it goes is settled at the end of its block.
+    draft.nowhere = true;
     SMTP_CHECK.apply(&mut draft, node.children(), cx);
     let helo_name = draft.kind.helo_name.clone().unwrap_or_else(|| CUSTOMARY_HELO.to_owned());
     let method = Method::Smtp(SmtpCheck { helo_name });
@@ -71,6 +73,7 @@ fn host(d: &mut CheckerDraft<SmtpDraft>, node: &Node, cx: &mut Context<'_>) {
         .keepalived("puts what a `host` says into the checker around it, and checks with a timeout of 0");
     cx.report(problem);
     let mut draft = CheckerDraft::new(d.server, ());
+    draft.nowhere = true;
     SMTP_HOST.apply(&mut draft, node.children(), cx);
     d.kind.hosts.push(draft);
 }

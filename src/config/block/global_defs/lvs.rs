@@ -245,7 +245,8 @@ impl SyncDaemon {
     }
 
     fn join(&mut self, word: &Word, cx: &mut Context<'_>) {
-        let text = match word.as_str().parse::<IpAddr>() {
+        let address = word.as_str().split_once('/').map_or(word.as_str(), |(address, _)| address);
+        let text = match address.parse::<IpAddr>() {
             Ok(group) if group.is_multicast() => {
                 self.group = Some(group);
                 return;

@@ -112,7 +112,7 @@ const DECLARED: &[Declared] = &[
         documented: "| `interval` and `timeout` of a script with decimals | 2.2: 1 s | taken, as in 2.4 |",
         covers: |f| {
             let of_script = ["`interval ", "`timeout "].iter().any(|keyword| f.place.contains(keyword));
-            is_said(f) && f.side == Side::Missing && of_script && f.text.contains('.')
+            is_said(f) && of_script && (f.text.contains('.') || f.text.contains("outside range [0, 4294]"))
         },
     },
     Declared {
@@ -134,7 +134,28 @@ const DECLARED: &[Declared] = &[
     Declared {
         id: "named-instead-of-null",
         documented: "`(null)` in dumps and messages",
-        covers: |f| is_said(f) && f.text.contains(" quorum_") && f.text.contains("already specified"),
+        covers: |f| {
+            let quorum_script = f.text.contains(" quorum_") && f.text.contains("already specified");
+            is_said(f) && (quorum_script || f.text.starts_with("Invalid real server ip address/port"))
+        },
+    },
+    Declared {
+        id: "last-byte-of-a-payload",
+        documented: "| a `payload` or `require_reply` that ends in the byte ff | refused | taken |",
+        covers: |f| {
+            let ends_so = f.place.trim_end_matches(['`', '"']).to_ascii_lowercase().ends_with("ff");
+            is_said(f)
+                && f.side == Side::Missing
+                && f.text.starts_with("Invalid hex string for UDP_CHECK")
+                && ends_so
+        },
+    },
+    Declared {
+        id: "hysteresis-of-no-quorum",
+        documented: "| `hysteresis` of a virtual server without any weight | 4294967295 | 0 |",
+        covers: |f| {
+            is_said(f) && f.text.ends_with("hysteresis 0 >= quorum 0; setting hysteresis to 4294967295")
+        },
     },
 ];
 
