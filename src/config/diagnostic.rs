@@ -196,6 +196,11 @@ impl Diagnostic {
         self
     }
 
+    /// Whether keepalived's parent says it, before any other process reads the file.
+    pub(super) fn is_by_parent(&self) -> bool {
+        self.speaker == Speaker::Parent
+    }
+
     /// keepalived says it when the whole file is read, and names no line.
     #[must_use]
     pub fn at_completion(mut self) -> Self {

@@ -11,7 +11,7 @@ use super::resolve::resolve;
 use super::schema::Context;
 use super::source::{FileSource, SourceMap};
 use super::tree::{Builder, Node};
-use super::value::DefaultAccount;
+use super::value::{DefaultAccount, ScriptCommand};
 use super::{Config, Lvs};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,6 +26,8 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// The text that the diagnostics point into: the very bytes that were read.
     pub sources: SourceMap,
+    /// Commands of blocks that do not run: keepalived looks at them all the same.
+    pub left_out: Vec<ScriptCommand>,
 }
 
 impl Loaded {
@@ -68,8 +70,11 @@ impl Loaded {
     /// The same of its checker process.
     #[must_use]
     pub fn lvs_is_complete(&self) -> bool {
-        let stops = |d: &Diagnostic| {
-            d.consequence >= Consequence::StopsReading || d.consequence == Consequence::StopsCheckers
+        // The checkers read before the VRRP process does.
+        let stops = |d: &Diagnostic| match d.consequence {
+            Consequence::GoesOn | Consequence::Refused => false,
+            Consequence::StopsReading => d.is_by_parent(),
+            Consequence::StopsCheckers | Consequence::NothingToRun => true,
         };
         !self.diagnostics.iter().any(stops)
     }
@@ -119,7 +124,7 @@ pub(super) fn load_and(
     let (script_account, smtp_alert) = (root.global.script_account, root.global.smtp_alert_checker());
     cx.check_interfaces();
     let mut config = resolve(root, &mut cx);
-    let mut diagnostics = cx.diagnostics;
+    let (mut diagnostics, left_out) = (cx.diagnostics, cx.left_out);
     if let Some((nodes, said)) = checkers {
         look(&nodes, true);
         let mut told = Diagnostics::default();
@@ -131,7 +136,7 @@ pub(super) fn load_and(
     join(&mut diagnostics, bfd.into_iter().flatten());
     let mut diagnostics = diagnostics.into_vec();
     diagnostics.sort_by_key(|d| d.span.map(|span| (span.file, span.start)));
-    Loaded { config, diagnostics, sources }
+    Loaded { config, diagnostics, sources, left_out }
 }
 
 /// What one of the processes makes of the braces.

@@ -52,6 +52,8 @@ pub(super) struct Reader<'a> {
     blocks: usize,
     /// The outermost open block is `global_defs`.
     in_globals: bool,
+    /// The line of the file that is being read, when a quote is left open in it and that has not been said.
+    open_quote: Option<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -67,6 +69,7 @@ impl<'a> Reader<'a> {
             checks: if environment.all_includes_must_be_there() { Demands::ALL } else { Demands::default() },
             blocks: 0,
             in_globals: false,
+            open_quote: None,
         }
     }
 
@@ -117,8 +120,7 @@ impl<'a> Reader<'a> {
             }
             line.go_on(backslash);
         }
-        let code = if stripped.open_quote { line.as_str().to_owned() } else { String::new() };
-        let before = self.diagnostics.len();
+        self.open_quote = stripped.open_quote.then(|| text.trim_start_matches(is_blank).to_owned());
         if self.expander.in_definition() {
             match text.is_empty() {
                 true => self.expander.end(),
@@ -128,9 +130,8 @@ impl<'a> Reader<'a> {
         } else {
             self.line(line);
         }
-        let said = self.diagnostics[before..].iter().any(|d| d.id == "unterminated-quote");
-        if stripped.open_quote && !said {
-            self.diagnostics.push(unterminated(whole, &code, false).by_parent());
+        if let Some(code) = self.open_quote.take() {
+            self.diagnostics.push(unterminated(whole, &code, None).by_parent());
         }
     }
 
@@ -178,6 +179,7 @@ impl<'a> Reader<'a> {
         if !self.deeper(repetition.span()) {
             return;
         }
+        let open_quote = self.open_quote.take();
         for n in 0..repetition.count() {
             let (expander, mut place) = self.place();
             if !expander.goes_on(repetition.span(), &mut place) {
@@ -186,6 +188,7 @@ impl<'a> Reader<'a> {
             let line = expander.round(repetition, n, &mut place);
             self.one_of_many(line);
         }
+        self.open_quote = open_quote;
         self.depth -= 1;
     }
 
@@ -299,7 +302,9 @@ impl<'a> Reader<'a> {
             }
         }
         if let Some(span) = lexed.unterminated {
-            self.diagnostics.push(unterminated(span, text.as_str(), true));
+            let whole = self.open_quote.take();
+            let piece = text.as_str().trim_matches(is_blank);
+            self.diagnostics.push(unterminated(span, whole.as_deref().unwrap_or(piece), Some(piece)));
         }
         if !words.is_empty() {
             let lost = lexed.unterminated.map(|_| text.as_str().trim_matches(is_blank).into());
@@ -342,17 +347,17 @@ fn too_long(span: Span, bytes: usize) -> Diagnostic {
 }
 
 /// In a line that is kept for later, keepalived counts its quotes only.
-fn unterminated(span: Span, code: &str, cut: bool) -> Diagnostic {
+fn unterminated(span: Span, code: &str, piece: Option<&str>) -> Diagnostic {
     let shown = lexer::shown(code);
     let mut problem = Diagnostic::error("unterminated-quote", span, "a double quote is never closed").help(
         "quotes close on the line where they open; there is no way to write a double quote inside them",
     );
     problem = problem.classic(format!("Unterminated quote '{shown}'"));
-    match cut {
-        true => {
-            problem.classic(format!("Unmatched quote: '{shown}'")).label("ignored up to the end of the line")
-        }
-        false => problem.label("kept as it is: it counts again where this is used"),
+    match piece {
+        Some(piece) => problem
+            .classic(format!("Unmatched quote: '{}'", lexer::shown(piece)))
+            .label("ignored up to the end of the line"),
+        None => problem.label("kept as it is: it counts again where this is used"),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod buffer;
 mod groups;
+mod left_out;
 mod strict;
 mod virtual_link;
 
@@ -30,6 +31,7 @@ use virtual_link::{Links, Site};
 
 /// Completes what the blocks have put together.
 pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
+    let commands = left_out::Commands::of(&root);
     let mut global = root.global.defs;
     let groups = Groups::form(root.groups, &root.instances, cx);
     let mut links = Links::new(&root.instances);
@@ -80,6 +82,7 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     settle_sync_daemon(&mut global, &instances);
     let statics = root.statics.complete(&instances, cx);
     let bfd_instances = root.bfd_instances.into_iter().map(Arc::new).collect();
+    cx.left_out = commands.beside(&instances, &sync_groups);
     Config {
         global,
         scripts,

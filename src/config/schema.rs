@@ -10,7 +10,7 @@ use super::lexer::Word;
 use super::reference::KeywordReference;
 use super::source::Span;
 use super::tree::{Body, Node};
-use super::value::Preferences;
+use super::value::{Preferences, ScriptCommand};
 use crate::types::IfName;
 
 /// How a keyword is written.
@@ -250,6 +250,10 @@ pub(super) struct Context<'a> {
     pub(super) name_directories: NameDirectories,
     /// The preferences of rules that name none.
     pub(super) preferences: Preferences,
+    /// Commands of blocks that are left out.
+    pub(super) left_out: Vec<ScriptCommand>,
+    /// That there is no customary user for scripts has been said.
+    pub(super) told_of_customary_user: std::cell::Cell<bool>,
 }
 
 /// The id of the problem that sums up those about single interfaces.
@@ -266,6 +270,8 @@ impl<'a> Context<'a> {
             missing_interface: None,
             name_directories: NameDirectories::default(),
             preferences: Preferences::default(),
+            left_out: Vec::new(),
+            told_of_customary_user: std::cell::Cell::new(false),
         }
     }
 

@@ -283,7 +283,7 @@ pub fn vet_by(loaded: Loaded, judge: &mut Judge<'_>) -> Vetted {
     let (reads_vrrp, reads_lvs) = (loaded.vrrp_is_complete(), loaded.lvs_is_complete());
     // An instance that cannot run has been left out, but it is one.
     let has_instances = !loaded.config.instances.is_empty() || loaded.is_fatal();
-    let mut config = loaded.config;
+    let (mut config, left_out) = (loaded.config, loaded.left_out);
     let strict = config.global.enable_script_security;
     let mut vetting = Vetting { judge, strict, problems: Vec::new(), any: false, weak: false };
     vetting.slot(&mut config.global.life.startup);
@@ -295,6 +295,7 @@ pub fn vet_by(loaded: Loaded, judge: &mut Judge<'_>) -> Vetted {
     }
     if reads_vrrp && has_instances {
         vetting.vrrp(&mut config);
+        left_out.into_iter().for_each(|command| vetting.slot(&mut Some(command)));
         vetting.conclude("scripts");
     }
     Vetted { problems: vetting.problems, config }
@@ -348,9 +349,7 @@ impl Vetting<'_, '_> {
     }
 
     fn notify(&mut self, scripts: &mut NotifyScripts) {
-        let NotifyScripts { master, backup, fault, stop, deleted, any, master_rx_lower_pri } = scripts;
-        let slots = [backup, master, fault, stop, deleted, any, master_rx_lower_pri];
-        slots.into_iter().for_each(|slot| self.slot(slot));
+        scripts.slots().into_iter().for_each(|slot| self.slot(slot));
     }
 
     fn lvs(&mut self, lvs: &mut Lvs, global: &mut GlobalDefs) {

@@ -122,9 +122,12 @@ keywords! {
 /// Looks at `ADDRESS [PORT]` before the block is read.
 fn check_header(_: &Word, args: &[Word]) -> Option<Diagnostic> {
     let problem = read_server(args.first()?, args.get(1)).err()?;
+    Some(bad_service_address(*problem, bad_header(args)))
+}
+
+fn bad_header(args: &[Word]) -> String {
     let shown: Vec<&str> = args.iter().take(2).map(Word::as_str).collect();
-    let text = format!("Invalid real server ip address/port {} - skipping", shown.join("/"));
-    Some(bad_service_address(*problem, text))
+    format!("Invalid real server ip address/port {} - skipping", shown.join("/"))
 }
 
 /// Reads a real server; `None` when it is left out, as reported.
@@ -135,7 +138,7 @@ pub(in crate::config) fn real_server(
 ) -> Option<RealServerDraft> {
     let (address, problem) = read_server(node.args.first()?, node.args.get(1)).ok()?;
     if let Some(problem) = problem {
-        cx.report(problem);
+        cx.report(problem.classic(bad_header(&node.args)));
     }
     let mut draft = RealServerDraft {
         address,

@@ -207,6 +207,9 @@ fn weight(d: &mut ProcessDraft, node: &Node, cx: &mut Context<'_>) {
     let value = cx.integer(word, -254..=254, Junk::Tolerated, Otherwise::ignored(text));
     let Some(value) = value.and_then(|value| i16::try_from(value).ok()) else { return };
     d.weight.value = value;
+    if word.as_str().trim_start().parse::<i16>().is_err() {
+        return;
+    }
     match node.args.get(1) {
         None => {}
         Some(option) if option.text == "reverse" => d.weight.reverse = true,

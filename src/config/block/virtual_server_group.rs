@@ -122,7 +122,7 @@ impl VirtualServerGroup {
             Ok(read) => read,
             Err(problem) => return cx.report(problem.label("this entry is ignored")),
         };
-        problem.into_iter().for_each(|problem| cx.report(problem));
+        problem.into_iter().for_each(|problem| cx.report(problem.classic(text.clone())));
         let (first, last) = match read_range(address, &text) {
             Ok(range) => range,
             Err(problem) => return cx.report(problem.label("this entry is ignored")),

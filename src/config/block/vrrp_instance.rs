@@ -235,6 +235,27 @@ pub struct NotifyScripts {
     pub master_rx_lower_pri: Option<ScriptCommand>,
 }
 
+impl NotifyScripts {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Each of them, in the order in which keepalived looks at them.
+    pub fn slots(&mut self) -> [&mut Option<ScriptCommand>; 7] {
+        let Self { master, backup, fault, stop, deleted, any, master_rx_lower_pri } = self;
+        [backup, master, fault, stop, deleted, any, master_rx_lower_pri]
+    }
+
+    /// The same, for good.
+    #[must_use]
+    pub fn into_slots(self) -> [Option<ScriptCommand>; 7] {
+        let Self { master, backup, fault, stop, deleted, any, master_rx_lower_pri } = self;
+        [backup, master, fault, stop, deleted, any, master_rx_lower_pri]
+    }
+}
+
 impl VrrpInstance {
     /// The links that we make for it.
     pub fn virtual_links(&self) -> impl Iterator<Item = &VirtualLink> {

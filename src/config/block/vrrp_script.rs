@@ -11,7 +11,8 @@ use crate::config::schema::{Context, keywords};
 use crate::config::source::Span;
 use crate::config::tree::Node;
 use crate::config::value::{
-    CUSTOMARY_USER, DefaultAccount, Junk, Otherwise, ScriptCommand, Weight, unknown_weight_option,
+    CUSTOMARY_USER, DefaultAccount, Junk, Otherwise, ScriptCommand, Weight, no_customary_user,
+    unknown_weight_option,
 };
 use std::time::Duration;
 
@@ -127,8 +128,11 @@ impl ScriptDraft {
         let problem =
             Diagnostic::error("script-removed", name.span, format!("there is nobody to run script `{name}`"));
         let problem = if self.secure_default {
+            let problem = match cx.told_of_customary_user.replace(true) {
+                true => problem,
+                false => problem.classic(no_customary_user()),
+            };
             problem
-                .classic(format!("Unable to set default user {CUSTOMARY_USER} for script"))
                 .label(format!(
                     "not run: with `enable_script_security` there must be a user `{CUSTOMARY_USER}`"
                 ))
@@ -160,7 +164,7 @@ impl ScriptDraft {
 
 fn script(d: &mut ScriptDraft, node: &Node, cx: &mut Context<'_>) {
     if node.args.is_empty() && node.lost.is_none() {
-        d.command = None;
+        // keepalived leaves it at the one before.
         return;
     }
     d.command = Some(cx.lone_command(node, "the script is not run"));

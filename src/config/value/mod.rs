@@ -32,7 +32,7 @@ pub(super) use interface::MUST_BE_THERE;
 pub(super) use number::{Junk, Otherwise, leading_number};
 pub(super) use route::{NEXTHOP_OPTIONS, ROUTE_OPTIONS};
 pub(super) use rule::{Preferences, RULE_OPTIONS};
-pub(super) use script::{CUSTOMARY_USER, DefaultAccount, unescape};
+pub(super) use script::{CUSTOMARY_USER, DefaultAccount, no_customary_user, unescape};
 pub(super) use server_address::{bare_address, family_of, read_address, read_port, read_server};
 pub(super) use unsigned::{ANY_TIME, Read, SOME_TIME, TIMEOUT, read_unsigned};
 pub(super) use virtual_address::AddressDraft;

@@ -92,9 +92,22 @@ impl Context<'_> {
         junk: Junk,
         otherwise: Otherwise,
     ) -> Option<i64> {
+        let signed = *range.start() < 0;
+        self.integer_of(signed, word, range, junk, otherwise)
+    }
+
+    /// The same; `signed`: keepalived reads an `int`, even where less than nothing is refused.
+    pub(in crate::config) fn integer_of(
+        &mut self,
+        signed: bool,
+        word: &Word,
+        range: RangeInclusive<i64>,
+        junk: Junk,
+        otherwise: Otherwise,
+    ) -> Option<i64> {
         let (value, has_junk) = leading_integer(word.as_str());
         let (min, max) = (*range.start(), *range.end());
-        let below_nothing = min >= 0 && word.as_str().trim_start().starts_with('-');
+        let below_nothing = !signed && word.as_str().trim_start().starts_with('-');
         if has_junk && !below_nothing {
             let classic = otherwise.classic.clone();
             return self.junk(word, value.unwrap_or(0), &range, (junk, Some(classic)), otherwise);
@@ -104,13 +117,13 @@ impl Context<'_> {
             _ => {
                 let message = format!("`{word}` is not from {min} to {max}");
                 let int = i64::from(i32::MIN)..=i64::from(i32::MAX);
-                let signed_32 = min < 0 && max <= *int.end();
+                let signed_32 = signed && max <= *int.end();
                 let classic = match value {
-                    Some(value) if signed_32 && !int.contains(&value) => {
+                    value if signed_32 && value.is_none_or(|value| !int.contains(&value)) => {
                         format!("number '{word}' outside integer range")
                     }
                     _ if below_nothing => format!("negative number '{word}'"),
-                    value if min >= 0 && value.is_none_or(|value| value > i64::from(u32::MAX)) => {
+                    value if !signed && value.is_none_or(|value| value > i64::from(u32::MAX)) => {
                         format!("number '{word}' outside unsigned integer range")
                     }
                     _ => format!("number '{word}' outside range [{min}, {max}]"),

@@ -223,6 +223,11 @@ pub(in crate::config) enum DefaultAccount {
 pub(in crate::config) const CUSTOMARY_USER: &str = "keepalived_script";
 const ROOT: Account = Account { uid: 0, gid: 0 };
 
+/// What keepalived says, once, when it needs that account.
+pub(in crate::config) fn no_customary_user() -> String {
+    format!("Unable to set default user {CUSTOMARY_USER} for script")
+}
+
 impl Context<'_> {
     /// The default account of a configuration without `script_user`.
     pub(in crate::config) fn customary_account(&self) -> DefaultAccount {
@@ -333,7 +338,13 @@ impl Context<'_> {
             (None, DefaultAccount::Usable(account)) => Ok(account),
             (None, DefaultAccount::Unusable) => {
                 let classic = format!("Failed to set default user for {keyword} script {word} - ignoring");
-                Err((word.span, "there is no user to run scripts".to_owned(), classic))
+                let message = "there is no user to run scripts";
+                if !self.told_of_customary_user.replace(true) {
+                    // This much of it keepalived counts as an error.
+                    let problem = Diagnostic::error("no-such-user", word.span, message);
+                    return Err(problem.classic(no_customary_user()).label("nothing is run").into());
+                }
+                Err((word.span, message.to_owned(), classic))
             }
         };
         match account {

@@ -309,6 +309,8 @@ impl Writer<'_> {
     fn plain(&mut self, row: &KeywordReference) {
         let mut arguments = match row.name {
             "net_namespace" => return,
+            // `off` turns these on in 2.2.
+            "vrrp_strict" | "skip_check_adv_addr" | "vrrp_skip_check_adv_addr" => String::new(),
             "virtual_router_id" => (51 + self.chance.below(3)).to_string(),
             _ => self.arguments(row.args, row.range),
         };

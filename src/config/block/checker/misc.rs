@@ -45,6 +45,9 @@ keywords! {
 pub(in crate::config) fn misc_check(server: &mut RealServerDraft, node: &Node, cx: &mut Context<'_>) {
     let mut draft = CheckerDraft::new(server.address, MiscDraft::default());
     MISC_CHECK.apply(&mut draft, node.children(), cx);
+    if matches!(draft.kind.account, Some(Err(()))) {
+        return;
+    }
     let Some((path, Some(argv))) = draft.kind.path.clone() else {
         let text = "No script path has been specified for MISC_CHECKER - skipping";
         return dropped(cx, node.end(), "a `MISC_CHECK` needs a `misc_path`", text);
@@ -52,8 +55,7 @@ pub(in crate::config) fn misc_check(server: &mut RealServerDraft, node: &Node, c
     let shown = ScriptCommand { argv, uid: None, gid: None };
     let account = match (draft.kind.account, server.script_account) {
         (Some(Ok(account)), _) | (None, DefaultAccount::Usable(account)) => account,
-        (Some(Err(())), _) => return,
-        (None, DefaultAccount::Unusable) => {
+        (Some(Err(())), _) | (None, DefaultAccount::Unusable) => {
             let text = format!("Unable to set default user for misc script {shown} - removing");
             let message = format!("there is nobody to run `{path}`");
             return dropped(cx, node.end(), message, text);
@@ -64,11 +66,24 @@ pub(in crate::config) fn misc_check(server: &mut RealServerDraft, node: &Node, c
     server.checkers.push(draft.finish(None, Method::Misc(check)));
 }
 
+impl CheckerDraft<MiscDraft> {
+    /// Once its user is nobody, keepalived does not look at what else is its own.
+    fn is_dropped(&self) -> bool {
+        matches!(self.kind.account, Some(Err(())))
+    }
+}
+
 fn misc_path(d: &mut CheckerDraft<MiscDraft>, node: &Node, cx: &mut Context<'_>) {
+    if d.is_dropped() {
+        return;
+    }
     d.kind.path = Some((node.arg().clone(), cx.lone_command(node, "the check is not made")));
 }
 
 fn misc_timeout(d: &mut CheckerDraft<MiscDraft>, node: &Node, cx: &mut Context<'_>) {
+    if d.is_dropped() {
+        return;
+    }
     let otherwise = Otherwise::ignored(format!("Invalid misc_timeout value '{}'", node.arg()));
     if let Some(secs) = cx.unsigned(node.arg(), 0..=4294, Junk::Tolerated, otherwise) {
         d.kind.timeout = Duration::from_secs(u64::from(secs));
@@ -76,6 +91,9 @@ fn misc_timeout(d: &mut CheckerDraft<MiscDraft>, node: &Node, cx: &mut Context<'
 }
 
 fn user(d: &mut CheckerDraft<MiscDraft>, node: &Node, cx: &mut Context<'_>) {
+    if d.is_dropped() {
+        return;
+    }
     let command = match &d.kind.path {
         Some((_, Some(argv))) => ScriptCommand { argv: argv.clone(), uid: None, gid: None }.to_string(),
         _ => String::new(),

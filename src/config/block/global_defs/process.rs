@@ -163,7 +163,7 @@ pub(super) fn cpu_affinity(slot: &mut ProcessDefs, process: &str, node: &Node, c
         let shown = crate::config::value::leading_number(word).unwrap_or(0);
         let text = format!("Invalid cpu_id:{shown} specified for {process} process");
         let otherwise = Otherwise::replaced(text, "all CPUs are used");
-        let Some(cpu) = cx.integer(word, 0..=last, Junk::Refused, otherwise) else {
+        let Some(cpu) = cx.integer_of(true, word, 0..=last, Junk::Refused, otherwise) else {
             cpus.clear();
             break;
         };

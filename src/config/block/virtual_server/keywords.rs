@@ -101,7 +101,7 @@ keywords! {
     "weight" Required "N" "1 to 2147483647" "1" => weight, "weight of real servers that give none";
     "sorry_server" Required "ADDRESS [PORT]" "" "none; the port of the service" => sorry_server, "serves while the quorum is missing";
     "sorry_server_inhibit" Flag "" "after `sorry_server`" "off" => sorry_server_inhibit, "it stays in the table with weight 0 while it is not needed";
-    "sorry_server_lvs_method" Required "NAT|DR|TUN [type ipip|gue|gre] [port N] [nocsum|csum|remcsum]" "after `sorry_server`" "`lvs_method`" => sorry_server_lvs_method, "how packets reach it";
+    "sorry_server_lvs_method" Optional "NAT|DR|TUN [type ipip|gue|gre] [port N] [nocsum|csum|remcsum]" "after `sorry_server`" "`lvs_method`" => sorry_server_lvs_method, "how packets reach it";
     "real_server" Block(&REAL_SERVER) "ADDRESS [PORT] {…}" "" "" => add_real_server, "a machine that serves";
 }
 
@@ -145,8 +145,8 @@ fn read_header(args: &[Word]) -> Result<(Service, Option<Diagnostic>), Box<Diagn
             let shown = if rest.is_empty() { format!("address {shown}") } else { shown };
             let text = format!("Invalid virtual server IP {shown} - skipping");
             let read = read_server(address, rest.first());
-            let (address, problem) = read.map_err(|problem| bad_service_address(*problem, text))?;
-            Ok((Service::Address(address), problem))
+            let (address, problem) = read.map_err(|problem| bad_service_address(*problem, text.clone()))?;
+            Ok((Service::Address(address), problem.map(|problem| problem.classic(text))))
         }
         [] => Ok((Service::Fwmark(0), None)),
     }
@@ -504,7 +504,8 @@ fn weight(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
 fn sorry_server(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
     match read_server(node.arg(), node.args.get(1)) {
         Ok((address, problem)) => {
-            problem.into_iter().for_each(|problem| cx.report(problem));
+            let text = format!("Invalid sorry server IP address {} - skipping", node.arg());
+            problem.into_iter().for_each(|problem| cx.report(problem.classic(text.clone())));
             d.sorry_server =
                 Some(SorryDraft { address, forwarding: d.forwarding, inhibit: false, span: node.span() });
         }
@@ -533,6 +534,9 @@ fn sorry_server_inhibit(d: &mut VirtualServerDraft, node: &Node, cx: &mut Contex
 
 fn sorry_server_lvs_method(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
     match &mut d.sorry_server {
+        Some(_) if node.args.is_empty() => {
+            cx.report(crate::config::schema::missing_argument(&node.keyword, "NAT|DR|TUN"))
+        }
         Some(sorry) => sorry.forwarding = cx.forwarding(node, "sorry").or(sorry.forwarding),
         None => without_sorry_server(node, cx, "sorry_server forwarding used without sorry_server"),
     }

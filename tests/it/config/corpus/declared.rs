@@ -21,7 +21,10 @@ const DECLARED: &[Declared] = &[
             let dumped = is_dump(f) && f.text.trim_start().starts_with("Password");
             let quoted =
                 ["Unterminated quote", "Unmatched quote"].iter().any(|start| f.text.starts_with(start));
-            dumped || (is_said(f) && quoted && (f.text.contains("auth_pass") || f.text.contains("********")))
+            dumped
+                || (is_said(f)
+                    && quoted
+                    && ["auth_pass", "password", "********"].iter().any(|word| f.text.contains(word)))
         },
     },
     Declared {
@@ -135,8 +138,10 @@ const DECLARED: &[Declared] = &[
         id: "named-instead-of-null",
         documented: "`(null)` in dumps and messages",
         covers: |f| {
-            let quorum_script = f.text.contains(" quorum_") && f.text.contains("already specified");
-            is_said(f) && (quorum_script || f.text.starts_with("Invalid real server ip address/port"))
+            let script = [" quorum_", " notify_up", " notify_down"].iter().any(|word| f.text.contains(word));
+            is_said(f)
+                && ((script && f.text.contains("already specified"))
+                    || f.text.starts_with("Invalid real server ip address/port"))
         },
     },
     Declared {
