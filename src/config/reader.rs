@@ -348,11 +348,14 @@ fn too_long(span: Span, bytes: usize) -> Diagnostic {
 
 /// In a line that is kept for later, keepalived counts its quotes only.
 fn unterminated(span: Span, code: &str, piece: Option<&str>) -> Diagnostic {
-    let shown = lexer::shown(code);
     let mut problem = Diagnostic::error("unterminated-quote", span, "a double quote is never closed").help(
         "quotes close on the line where they open; there is no way to write a double quote inside them",
     );
-    problem = problem.classic(format!("Unterminated quote '{shown}'"));
+    // The parent sees the line as it is, its children without the blanks at the end.
+    for code in [Some(code), Some(code.trim_end_matches(is_blank)).filter(|trimmed| *trimmed != code)] {
+        let Some(code) = code else { continue };
+        problem = problem.classic(format!("Unterminated quote '{}'", lexer::shown(code)));
+    }
     match piece {
         Some(piece) => problem
             .classic(format!("Unmatched quote: '{}'", lexer::shown(piece)))

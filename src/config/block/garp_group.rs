@@ -20,12 +20,16 @@ pub struct GarpGroup {
     pub gna_interval: Option<Duration>,
     /// `interface`, `interfaces`; none is in two groups.
     pub interfaces: Vec<IfName>,
+    /// `interfaces` names them.
+    pub is_list: bool,
 }
 
 /// A group while it is read.
 pub(in crate::config) struct GarpGroupDraft {
     group: GarpGroup,
+    /// Groups with `interfaces` above; 0 when this one has none.
     number: usize,
+    above: usize,
     /// Interfaces of other groups.
     taken: Vec<IfName>,
 }
@@ -56,6 +60,9 @@ fn gap(node: &Node, cx: &mut Context<'_>) -> Option<Duration> {
 
 fn interfaces(d: &mut GarpGroupDraft, node: &Node, cx: &mut Context<'_>) {
     let words = node.words();
+    if !words.is_empty() {
+        d.number = d.above + 1;
+    }
     if words.is_empty() {
         let problem = Diagnostic::warning("empty-block", node.keyword.span, "no interface is named")
             .said_at(node.end)
@@ -71,7 +78,12 @@ fn interfaces(d: &mut GarpGroupDraft, node: &Node, cx: &mut Context<'_>) {
 impl GarpGroupDraft {
     pub(in crate::config) fn new(others: &[GarpGroup]) -> Self {
         let taken = others.iter().flat_map(|group| group.interfaces.iter().cloned()).collect();
-        Self { group: GarpGroup::default(), number: others.len(), taken }
+        Self {
+            group: GarpGroup::default(),
+            number: 0,
+            above: others.iter().filter(|group| group.is_list).count(),
+            taken,
+        }
     }
 
     /// `said_at` is where keepalived's reader stands.
@@ -95,7 +107,7 @@ impl GarpGroupDraft {
 
     /// A group without any gap is none.
     pub(in crate::config) fn complete(self, node: &Node, cx: &mut Context<'_>) -> Option<GarpGroup> {
-        let group = self.group;
+        let group = GarpGroup { is_list: self.number > 0, ..self.group };
         if group.garp_interval.is_some() || group.gna_interval.is_some() {
             return Some(group);
         }

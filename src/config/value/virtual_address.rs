@@ -330,20 +330,20 @@ impl<'l> LineReader<'l, '_, '_> {
 
     fn scope(&mut self, option: &Word) -> Result<(), Dropped> {
         let value = self.value(option)?;
-        if self.draft.address.net.family() == Family::V6 {
-            let problem =
-                Diagnostic::warning("address-option", option.span, "an IPv6 address has no scope to set")
-                    .classic(format!(
-                        "Cannot specify scope for IPv6 addresses ({}) - ignoring scope",
-                        self.line
-                    ))
-                    .label("ignored");
-            self.report(problem);
-            return Ok(());
-        }
         let named = SCOPES.iter().find(|(name, _)| *name == value.as_str()).map(|(_, number)| *number);
         let nowhere = (value.as_str() == "nowhere").then_some(SCOPE_NOWHERE);
         match named.or(nowhere).or_else(|| value.as_str().parse().ok()) {
+            Some(0) if self.draft.address.net.family() == Family::V6 => {}
+            Some(_) if self.draft.address.net.family() == Family::V6 => {
+                let problem =
+                    Diagnostic::warning("address-option", option.span, "an IPv6 address has no scope to set")
+                        .classic(format!(
+                            "Cannot specify scope for IPv6 addresses ({}) - ignoring scope",
+                            self.line
+                        ))
+                        .label("ignored");
+                self.report(problem);
+            }
             Some(scope) => self.draft.address.scope = scope,
             None => {
                 let problem =

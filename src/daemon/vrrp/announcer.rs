@@ -238,6 +238,7 @@ mod tests {
             garp_interval: Some(Duration::from_millis(100)),
             gna_interval: None,
             interfaces: vec![name("eth0"), name("eth1")],
+            ..GarpGroup::default()
         };
         let pace = Pace { groups: vec![group], garp, gna };
         assert_eq!(pace.road(&name("eth0")), pace.road(&name("eth1")));

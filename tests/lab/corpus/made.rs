@@ -328,7 +328,7 @@ impl Writer<'_> {
             2 => format!("{arguments} x"),
             3 => format!("{arguments} {{"),
             4 => format!("\"{arguments}"),
-            5 => format!("\"{arguments}\""),
+            5 if !arguments.contains('"') => format!("\"{arguments}\""),
             6 => arguments.rsplit_once(' ').map_or("", |(rest, _)| rest).to_owned(),
             _ => format!("{arguments} {arguments}"),
         }

@@ -73,7 +73,6 @@ fn host(d: &mut CheckerDraft<SmtpDraft>, node: &Node, cx: &mut Context<'_>) {
         .keepalived("puts what a `host` says into the checker around it, and checks with a timeout of 0");
     cx.report(problem);
     let mut draft = CheckerDraft::new(d.server, ());
-    draft.nowhere = true;
     SMTP_HOST.apply(&mut draft, node.children(), cx);
     d.kind.hosts.push(draft);
 }

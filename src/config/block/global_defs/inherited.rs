@@ -246,7 +246,7 @@ pub(super) fn skip_check_adv_addr(d: &mut GlobalDraft, node: &Node, cx: &mut Con
 
 pub(super) fn version(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     let otherwise = Otherwise::ignored("VRRP Error: Version must be either 2 or 3");
-    match cx.integer(node.arg(), 2..=3, Junk::Tolerated, otherwise) {
+    match cx.integer_of(true, node.arg(), 2..=3, Junk::Tolerated, otherwise) {
         Some(2) => d.defs.vrrp_version = Version::V2,
         Some(_) => d.defs.vrrp_version = Version::V3,
         None => {}

@@ -150,7 +150,7 @@ keywords! {
     "iproute_etc_dir" Optional "DIRECTORY" "one word" "/etc/iproute2" => |d, n, cx| files::path(&mut d.defs.files.iproute_etc_dir, n, cx), "those of this machine";
     "script_user" Optional "USER [GROUP]" "" "keepalived_script if it exists, else root" => script_user, "account of scripts that name none";
     "include_check" Optional "[[+|-]read|match|wildcard_match|brace_match…]" "" "none" => |_, _, _| (), "kinds of failure that are fatal in every `include` from here to the end of the file";
-    "random_seed" Optional "SEED" "" "the time of day" => random_seed, "no effect: keepalived too seeds `${_RANDOM}` before it reads the file";
+    "random_seed" Required "SEED" "" "the time of day" => random_seed, "no effect: keepalived too seeds `${_RANDOM}` before it reads the file";
     "enable_script_security" Flag "" "" "off" => |d, _, _| d.defs.enable_script_security = true, "refuse scripts of root that others can change";
 }
 

@@ -409,7 +409,7 @@ fn advert_int(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
 fn version(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     let word = node.arg();
     let text = format!("({}): Version must be either 2 or 3", d.name);
-    let version = match cx.integer(word, 2..=3, Junk::Tolerated, Otherwise::ignored(text)) {
+    let version = match cx.integer_of(true, word, 2..=3, Junk::Tolerated, Otherwise::ignored(text)) {
         Some(2) => Version::V2,
         Some(_) => Version::V3,
         None => return,

@@ -122,7 +122,7 @@ const DECLARED: &[Declared] = &[
         id: "interface-of-a-list-by-its-name",
         documented: "| `garp_group already specified for` in messages about `interfaces` |",
         covers: |f| {
-            is_said(f) && f.place.ends_with("`}`") && f.text.starts_with("garp_group already specified for")
+            is_said(f) && f.place.contains("`}") && f.text.starts_with("garp_group already specified for")
         },
     },
     Declared {
