@@ -65,20 +65,20 @@ struct Examined {
 
 impl Examined {
     fn of(options: &Options, bad_facility: bool) -> Self {
-        let loaded = match configuration::load_where_it_runs(options) {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                let (problem, sources) = (error.diagnostic(), SourceMap::default());
-                let code = problem.class.exit_code();
-                return Self { problems: vec![problem], sources, starts: false, code };
-            }
+        let (loaded, elsewhere) = match configuration::load_where_it_runs(options) {
+            Ok(loaded) => (loaded, None),
+            // The file can be looked at from here, too.
+            Err(error) => (configuration::load(options), Some(error.diagnostic())),
         };
         let mut code = loaded.test_exit_code();
+        if let Some(problem) = &elsewhere {
+            code = worse(code, problem.class);
+        }
         if options.all_config {
             code = worse(code, missing_files(&loaded));
         }
-        let (starts, sources) = (!loaded.is_fatal(), loaded.sources.clone());
-        let mut problems = loaded.diagnostics.clone();
+        let (starts, sources) = (!loaded.is_fatal() && elsewhere.is_none(), loaded.sources.clone());
+        let mut problems: Vec<_> = elsewhere.into_iter().chain(loaded.diagnostics.iter().cloned()).collect();
         let vetted = script_security::vet(loaded);
         code = vetted.test_exit_code(code);
         if bad_facility {
@@ -105,6 +105,9 @@ impl Examined {
         for problem in &self.problems {
             for line in problem.keepaliveds_lines(&self.sources) {
                 text += &format!("{line}\n");
+            }
+            if problem.is_echo() {
+                continue;
             }
             // keepalived says the same of each round of a repetition; an excerpt of each helps nobody.
             if let Some(times) = times.remove(&identity(problem)) {

@@ -128,6 +128,7 @@ pub struct Diagnostic {
     /// Where keepalived's reader stood when it said so, if not at `span`.
     classic_span: Option<Span>,
     speaker: Speaker,
+    echo: bool,
 }
 
 impl Diagnostic {
@@ -147,6 +148,7 @@ impl Diagnostic {
             classic: Vec::new(),
             classic_span: None,
             speaker: Speaker::Child,
+            echo: false,
         }
     }
 
@@ -194,6 +196,19 @@ impl Diagnostic {
     pub fn by_parent(mut self) -> Self {
         self.speaker = Speaker::Parent;
         self
+    }
+
+    /// One of keepalived's processes says it because of something that is told already.
+    #[must_use]
+    pub(super) fn echo(mut self) -> Self {
+        self.echo = true;
+        self
+    }
+
+    /// Whether it follows from what is told already: people need not read it, who mends that mends this.
+    #[must_use]
+    pub fn is_echo(&self) -> bool {
+        self.echo
     }
 
     /// Whether keepalived's parent says it, before any other process reads the file.

@@ -10,7 +10,7 @@ use super::reader::{Line, Reader};
 use super::resolve::resolve;
 use super::schema::Context;
 use super::source::{FileSource, SourceMap};
-use super::tree::{Builder, Node};
+use super::tree::{Builder, MISSING_CLOSE_BRACE, Node};
 use super::value::{DefaultAccount, ScriptCommand};
 use super::{Config, Lvs};
 use std::collections::BTreeMap;
@@ -105,7 +105,9 @@ pub(super) fn load_and(
 
     let mut cx = Context::new(diagnostics, environment);
     let mut root = RootDraft::new(GlobalDraft::new(cx.customary_account()));
-    let (globals, said) = build(Builder::of(&lines).by_parent(), &PARENT_PART);
+    let (globals, mut said) = build(Builder::of(&lines).by_parent(), &PARENT_PART);
+    // Whoever reads the blocks sees better which one is open.
+    said.retain(|d| d.id != MISSING_CLOSE_BRACE);
     look(&globals, false);
     // Where all braces are in order for the parent, they are for those who only look for their blocks.
     let in_disorder = said.iter().any(|d| d.class != Class::Harmless);
@@ -124,12 +126,15 @@ pub(super) fn load_and(
     let (script_account, smtp_alert) = (root.global.script_account, root.global.smtp_alert_checker());
     cx.check_interfaces();
     let mut config = resolve(root, &mut cx);
+    let told_of_user = cx.told_of_customary_user;
     let (mut diagnostics, left_out) = (cx.diagnostics, cx.left_out);
     if let Some((nodes, said)) = checkers {
         look(&nodes, true);
         let mut told = Diagnostics::default();
         told.extend(said);
-        let (lvs, said) = load_lvs(&nodes, script_account, smtp_alert, Context::new(told, environment));
+        let cx = Context::new(told, environment);
+        cx.told_of_customary_user.set(told_of_user.get());
+        let (lvs, said) = load_lvs(&nodes, script_account, smtp_alert, cx);
         config.lvs = lvs;
         join(&mut diagnostics, said.into_iter().map(of_checkers));
     }
@@ -195,7 +200,10 @@ fn load_lvs(
 /// Adds what another reading has to say, where no earlier one has said it.
 fn join(diagnostics: &mut Diagnostics, said: impl IntoIterator<Item = Diagnostic>) {
     // One use of a definition is the place of all its lines: the message tells them apart.
-    let place = |d: &Diagnostic| (d.id, d.span.map(|span| (span.file, span.start)), d.message.clone());
+    let place = |d: &Diagnostic| {
+        let span = d.span.filter(|_| d.id != MISSING_CLOSE_BRACE);
+        (d.id, span.map(|span| (span.file, span.start)), d.message.clone())
+    };
     let said: Vec<Diagnostic> = said.into_iter().collect();
     if said.is_empty() {
         return;

@@ -4,6 +4,7 @@
 //! the lines of its block are read as lines of the current one and its `}` ends that. The builder
 //! follows this to the letter, because the meaning of a broken file depends on it.
 
+use super::block::ROOT;
 use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
 use super::lexer::Word;
 use super::reader::Line;
@@ -155,6 +156,8 @@ impl<'l> Builder<'l> {
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
+        let follows = self.open.is_empty() && self.bare.is_some();
+        let diagnostic = if follows { diagnostic.echo() } else { diagnostic };
         self.diagnostics.push(if self.by_parent { diagnostic.by_parent() } else { diagnostic });
     }
 
@@ -252,7 +255,11 @@ impl<'l> Builder<'l> {
         let body = match shape {
             Shape::Flag | Shape::Optional | Shape::Required => Body::None,
             Shape::Foreign => {
-                if !self.skip(&keyword) {
+                let takes_block = !matches!(
+                    ROOT.shape(keyword.as_str()),
+                    Some(Shape::Flag | Shape::Optional | Shape::Required)
+                );
+                if !self.skip(&keyword) && takes_block {
                     self.bare = Some(keyword.clone());
                 }
                 Body::Unread
@@ -521,7 +528,7 @@ impl<'l> Builder<'l> {
             1 => "a `{` is never closed".to_owned(),
             _ => format!("{count} blocks are never closed"),
         };
-        let mut problem = Diagnostic::error("missing-close-brace", innermost, message)
+        let mut problem = Diagnostic::error(MISSING_CLOSE_BRACE, innermost, message)
             .classic(format!("There are {count} missing '}}'s or extra '{{'s"))
             .label("the `}` of this block is missing")
             .keepalived("closes every open block at the end of the file and runs what it has")
@@ -540,6 +547,9 @@ fn nameless(problem: Diagnostic) -> Diagnostic {
         .consequence(Consequence::StopsReading)
         .keepalived("stops here with status 2, and takes a running daemon down on reload")
 }
+
+/// The id of what a reading says of blocks that are never closed.
+pub(super) const MISSING_CLOSE_BRACE: &str = "missing-close-brace";
 
 /// Nobody reads a list of ten thousand braces.
 const MOST_RELATED: usize = 8;

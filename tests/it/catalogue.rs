@@ -48,7 +48,8 @@ fn rendered(loaded: &Loaded, id: &str) -> String {
         loaded.diagnostics.iter().filter(|problem| problem.id == id || problem.id != "not-yet-supported");
     let show = |problem: &Diagnostic| {
         let lines = problem.keepaliveds_lines(&loaded.sources).into_iter();
-        let lines = lines.chain([problem.render(&loaded.sources, false)]);
+        let excerpt = (!problem.is_echo()).then(|| problem.render(&loaded.sources, false));
+        let lines = lines.chain(excerpt);
         lines.map(|line| line + "\n").collect::<String>()
     };
     problems.map(show).collect::<Vec<_>>().join("\n")

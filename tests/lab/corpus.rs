@@ -31,6 +31,8 @@ use verdict::{Asked, Verdict};
 
 /// The seeds that are tried every time.
 const SEEDS: Range<u64> = 190..340;
+/// Where keepalived would end without a word.
+const NO_NAMESPACE: &str = "Unable to set network namespace";
 /// Of the published files every so many are tried every time; `VRRPD_FILES` tries all.
 const OF_OPEN: usize = 12;
 
@@ -111,8 +113,11 @@ impl Files {
             let exit = read(&dir.join("exit")).trim().parse().expect("an exit code");
             let theirs = Verdict::new(exit, &log, &main);
             let ours = ours(&dir.join("ours"), &main);
-            Asked { name, text: &text, reached: Reached::of(exit, &log) }
-                .compare(&theirs, &ours, surfaces, report);
+            let reached = match ours.said.iter().any(|(_, text)| text.starts_with(NO_NAMESPACE)) {
+                true => Reached::Namespace,
+                false => Reached::of(exit, &log),
+            };
+            Asked { name, text: &text, reached }.compare(&theirs, &ours, surfaces, report);
         }
     }
 }

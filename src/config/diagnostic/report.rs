@@ -131,7 +131,7 @@ impl<'d> Entry<'d> {
 #[must_use]
 pub fn github<'d>(diagnostics: impl IntoIterator<Item = &'d Diagnostic>, sources: &SourceMap) -> String {
     let mut text = String::new();
-    for diagnostic in diagnostics {
+    for diagnostic in diagnostics.into_iter().filter(|diagnostic| !diagnostic.is_echo()) {
         let kind = match diagnostic.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",

@@ -235,6 +235,8 @@ fn script_user(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
         Ok(account) => d.script_account = DefaultAccount::Usable(account),
         Err(reason) => {
             d.script_account = DefaultAccount::Unusable;
+            // There is nobody else to be looked for.
+            cx.told_of_customary_user.set(true);
             let problem = Diagnostic::error("no-such-user", node.span(), reason.to_string())
                 .classic("Error setting global script uid/gid")
                 .label("scripts without a user of their own are not run")

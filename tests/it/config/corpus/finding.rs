@@ -91,6 +91,8 @@ pub(crate) struct Finding {
     /// Line of the configuration with its text, or section of the dump.
     pub(crate) place: String,
     pub(crate) text: String,
+    /// Of a verdict: the declared difference of lines from which it follows.
+    pub(crate) follows_from: Option<&'static str>,
 }
 
 impl Finding {
@@ -165,7 +167,7 @@ impl Report {
     /// A difference, declared or not.
     pub(crate) fn add(&mut self, finding: Finding) {
         let tally = self.tallies.entry(finding.surface).or_default();
-        match super::declared::excuse(&finding) {
+        match finding.follows_from.or_else(|| super::declared::excuse(&finding)) {
             Some(id) => {
                 tally.declared += 1;
                 *self.declared.entry(id).or_default() += 1;
@@ -239,7 +241,8 @@ pub(crate) fn compare_texts(file: &str, surface: Surface, theirs: &[&str], ours:
         let place = lines[..=n].iter().rev().find_map(|line| section(line)).unwrap_or_default();
         let (file, text) = (file.to_owned(), lines[n].to_owned());
         let reached = Reached::End;
-        report.add(Finding { surface, side, reached, file, place: place.to_owned(), text });
+        let place = place.to_owned();
+        report.add(Finding { surface, side, reached, file, place, text, follows_from: None });
     }
 }
 

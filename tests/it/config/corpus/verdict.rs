@@ -1,5 +1,6 @@
 //! What a daemon makes of a file under `-t`, and where two of them differ.
 
+use super::declared::excuse;
 use super::finding::{Finding, Reached, Report, Side, Surface};
 use std::collections::BTreeSet;
 
@@ -48,23 +49,24 @@ impl Asked<'_> {
     ) {
         let finding = |surface, side, place: &str, text: String| {
             let (file, place) = (self.name.to_owned(), self.shown(place));
-            Finding { surface, side, reached: self.reached, file, place, text }
+            Finding { surface, side, reached: self.reached, file, place, text, follows_from: None }
         };
+        report.agreed(lines, ours.said.intersection(&theirs.said).count());
+        let missing = theirs.said.difference(&ours.said).map(|said| (Side::Missing, said));
+        let extra = ours.said.difference(&theirs.said).map(|said| (Side::Extra, said));
+        let differing =
+            missing.chain(extra).map(|(side, (place, text))| finding(lines, side, place, text.clone()));
+        let differing: Vec<Finding> = differing.collect();
         if ours.exit == theirs.exit {
             report.agreed(verdict, 1);
         } else {
             let text = format!("exit code {} of keepalived, {} of ours", theirs.exit, ours.exit);
-            report.add(finding(verdict, Side::Missing, "", text));
+            // What is declared of lines explains the verdict, where nothing else differs.
+            let reasons: Option<Vec<&'static str>> = differing.iter().map(excuse).collect();
+            let follows_from = reasons.and_then(|reasons| reasons.first().copied());
+            report.add(Finding { follows_from, ..finding(verdict, Side::Missing, "", text) });
         }
-        report.agreed(lines, ours.said.intersection(&theirs.said).count());
-        for (side, said) in [
-            (Side::Missing, theirs.said.difference(&ours.said)),
-            (Side::Extra, ours.said.difference(&theirs.said)),
-        ] {
-            for (place, text) in said {
-                report.add(finding(lines, side, place, text.clone()));
-            }
-        }
+        differing.into_iter().for_each(|finding| report.add(finding));
     }
 
     /// A place with its line of the configuration, as far as that is the main file.
