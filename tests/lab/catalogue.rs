@@ -22,7 +22,6 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("exposed-key-file", NEW),
     ("line-too-long", "2.2 splits the line"),
     ("missing-interfaces", "it stops there; we tell what else is wrong"),
-    ("missing-open-brace", "its checkers read the block's lines as their own"),
     ("no-active-key", NEW),
     ("nul-byte", "2.2 cuts the line"),
     ("owner-only", NEW),
