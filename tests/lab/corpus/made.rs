@@ -35,7 +35,7 @@ impl Language {
     /// For every block a file that has each of its keywords on a line of its own, with those lines.
     pub(super) fn probes(&self) -> Vec<(String, Vec<(usize, Place)>)> {
         let tables = self.blocks.iter().filter(|block| !ENTRY_OPTIONS.contains(&block.name));
-        tables.map(|block| probe(block)).collect()
+        tables.map(probe).collect()
     }
 
     fn inner(&self, path: &[&str], keyword: &str) -> Option<&BlockReference> {
