@@ -63,10 +63,11 @@ impl Blocked {
             return Vec::new();
         }
         let all = config.vips.iter().chain(&config.excluded_vips);
+        let own = config.virtual_link.as_ref().map_or(&config.interface, |link| &link.name);
         all.map(|vip| Self {
-            link: vip.dev.clone(),
+            link: vip.link().clone(),
             address: vip.net.address,
-            follows_name: !config.track_primary && (vip.dev == config.interface || vip.no_track),
+            follows_name: !config.track_primary && (vip.link() == own || vip.no_track),
         })
         .collect()
     }

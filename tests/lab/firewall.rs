@@ -213,6 +213,11 @@ fn addresses_that_follow_the_name_of_their_link_are_keepalived_s() {
 }
 
 #[test]
+fn what_vmacs_report_of_groups_takes_keepalived_s_way() {
+    same_ruleset("global_defs {\n nftables_counters\n}\n", "use_vmac");
+}
+
+#[test]
 fn vrrp_iptables_is_nftables_as_in_keepalived() {
     same_ruleset("global_defs {\n vrrp_iptables IN OUT\n}\n", "");
 }

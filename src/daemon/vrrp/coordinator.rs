@@ -148,6 +148,7 @@ impl Coordinator {
         drop(self.shared.use_tables(Tables::of(&self.config, self.respawned)));
         self.statics.change(&self.config.statics);
         let mut early = self.await_virtual_links(true).await;
+        self.shared.redirect_reports(&self.config);
         if early.is_none() {
             early = self.await_trackers().await;
         }
@@ -447,6 +448,9 @@ impl Coordinator {
         }
         self.shared.carry_out_coupling();
         self.virtual_links.review_near(&changed);
+        if !changed.is_empty() {
+            self.shared.redirect_reports(&self.config);
+        }
         self.reassert(&came_up, new_address);
         // What went with a link is missed once there is one again.
         bereft.extend(self.shared.ledger.borrow().wanting_any(|(link, _)| came_up.contains(link)));
@@ -603,6 +607,7 @@ impl Coordinator {
         }
         // Nobody has to wait for what is no longer wanted.
         drop(self.settle());
+        self.shared.redirect_reports(&self.config);
         self.virtual_links.let_go();
         if superfluous {
             drop(self.shared.use_tables(tables));

@@ -8,11 +8,12 @@ use super::Shared;
 use super::kernel::Done;
 use super::ledger::{InstanceId, Placed};
 use crate::config::Config;
+use crate::config::block::{VirtualLink, VrrpInstance};
 use crate::sys::netlink::Failure;
 use crate::sys::nftables::{Dropped, Filter, Settings};
 use crate::types::{IfIndex, IfName};
 use crate::vrrp::{Blocked, KernelChange};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use tokio::sync::mpsc;
@@ -32,6 +33,8 @@ pub(super) enum Order {
     Use(Tables),
     /// Drop packets, and no longer.
     Change(Change),
+    /// From now on these links do not report themselves.
+    Reports(BTreeSet<Dropped>),
 }
 
 /// The tables that a configuration wants.
@@ -54,7 +57,10 @@ impl Tables {
     /// are ours, or those of a child whose place this one takes.
     pub(super) fn of(config: &Config, keep: bool) -> Self {
         let defs = &config.global.firewall;
-        let needed = config.instances.iter().any(|instance| !Blocked::by(instance).is_empty());
+        let needed = config
+            .instances
+            .iter()
+            .any(|instance| !Blocked::by(instance).is_empty() || vmac(instance).is_some());
         let settings = defs.table.clone().map(|table| Settings {
             table,
             priority: defs.priority.unwrap_or(-1),
@@ -76,7 +82,30 @@ pub(super) struct Change {
     lift: Vec<Blocked>,
 }
 
+/// The link of an instance that must not report groups itself.
+fn vmac(instance: &VrrpInstance) -> Option<&VirtualLink> {
+    instance.virtual_link.as_ref().filter(|link| link.is_vmac())
+}
+
 impl Shared {
+    /// Has the VMACs that there are now report through the links below them.
+    pub(super) fn redirect_reports(&self, config: &Config) {
+        let links = self.links.borrow();
+        let mut reports = BTreeSet::new();
+        for instance in &config.instances {
+            let Some(vmac) = vmac(instance) else { continue };
+            let Some((link, base)) = links.get(&vmac.name).zip(links.get(&vmac.base)) else { continue };
+            let other = instance.excluded_vips.iter().map(|vip| vip.net.family());
+            for family in other.chain([instance.family]) {
+                reports.insert(Dropped::Reports { family, link: link.index, base: base.index });
+            }
+        }
+        if *self.reports.borrow() != reports {
+            self.reports.replace(reports.clone());
+            self.kernel.filter(Order::Reports(reports), 0, &mpsc::unbounded_channel().0);
+        }
+    }
+
     /// Makes the packet filter use these tables; told when that is done.
     pub(super) fn use_tables(&self, tables: Tables) -> mpsc::UnboundedReceiver<Done> {
         let (done, is_done) = mpsc::unbounded_channel();
@@ -109,13 +138,20 @@ pub(super) struct Firewall {
     filter: Option<Filter>,
     tables: Tables,
     blocked: BTreeMap<(IfName, IpAddr), Dropped>,
+    reports: BTreeSet<Dropped>,
     /// The kernel has refused, and that has been said.
     failing: bool,
 }
 
 impl Default for Firewall {
     fn default() -> Self {
-        Self { filter: None, tables: Tables::NONE, blocked: BTreeMap::new(), failing: false }
+        Self {
+            filter: None,
+            tables: Tables::NONE,
+            blocked: BTreeMap::new(),
+            reports: BTreeSet::new(),
+            failing: false,
+        }
     }
 }
 
@@ -127,6 +163,10 @@ impl Firewall {
             match order {
                 Order::Use(tables) if tables.needed => self.use_tables(tables),
                 Order::Use(_) => {}
+                Order::Reports(reports) => {
+                    self.reports.clone_from(reports);
+                    changed = true;
+                }
                 Order::Change(change) => {
                     self.block(change);
                     changed |= !change.block.is_empty();
@@ -144,6 +184,7 @@ impl Firewall {
         for order in orders {
             match order {
                 Order::Use(tables) if tables.needed => {}
+                Order::Reports(_) => {}
                 Order::Use(tables) => self.use_tables(tables),
                 Order::Change(change) => {
                     self.block(change);
@@ -197,6 +238,7 @@ impl Firewall {
 
     fn remove_tables(&mut self) {
         self.blocked.clear();
+        self.reports.clear();
         // Nothing that is asked for fails: there may never have been a table.
         if let Some(Err(reason)) = self.filter.as_mut().map(|filter| settled(filter.remove_tables())) {
             tracing::debug!("nftables: cannot remove old tables: {reason}");
@@ -204,11 +246,15 @@ impl Firewall {
     }
 
     fn commit(&mut self) {
-        let dropped = self.blocked.values().cloned().collect();
-        let result = match &mut self.filter {
-            Some(filter) => settled(filter.drop_packets(&dropped)),
-            None => Err("the kernel has no netfilter".to_owned()),
-        };
+        let mut result = self.drop_packets();
+        if let Err(reason) = &result
+            && !self.reports.is_empty()
+        {
+            // A kernel may be unable to copy packets, and still drop them.
+            tracing::warn!("nftables: VMACs report their groups themselves: {reason}");
+            self.reports.clear();
+            result = self.drop_packets();
+        }
         match result {
             Ok(()) => self.failing = false,
             Err(_) if self.failing => {}
@@ -218,6 +264,15 @@ impl Firewall {
                     "nftables: cannot drop packets to virtual addresses: {reason}; they are accepted"
                 );
             }
+        }
+    }
+
+    fn drop_packets(&mut self) -> Result<(), String> {
+        let dropped: BTreeSet<_> = self.blocked.values().chain(&self.reports).cloned().collect();
+        match &mut self.filter {
+            Some(filter) => settled(filter.drop_packets(&dropped)),
+            None if dropped.is_empty() => Ok(()),
+            None => Err("the kernel has no netfilter".to_owned()),
         }
     }
 }

@@ -38,6 +38,7 @@ use crate::config::value::VirtualAddress;
 use crate::daemon::child::{ChildContext, exit_code};
 use crate::status::Snapshot;
 use crate::sys::deadlines::Deadlines;
+use crate::sys::nftables::Dropped;
 use crate::sys::{process, sched};
 use crate::track::Signal;
 use crate::types::{Priority, State};
@@ -53,6 +54,7 @@ use loans::SilentIgmp;
 use routing::Routing;
 use sockets::Sockets;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -113,6 +115,8 @@ struct Shared {
     links: Rc<RefCell<Links>>,
     ledger: RefCell<Ledger<VirtualAddress>>,
     blocked: RefCell<Ledger<Blocked>>,
+    /// Links that the packet filter keeps from reporting groups themselves.
+    reports: RefCell<BTreeSet<Dropped>>,
     routing: RefCell<Routing>,
     sockets: Sockets,
     announcer: Announcer,
@@ -265,7 +269,7 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
         let announcing = tokio::task::spawn_local(announcer.clone().run());
         let sockets = Sockets::default();
         sockets.tell_strangers(config.global.log_unknown_vrids);
-        let (ledger, blocked) = (RefCell::default(), RefCell::default());
+        let (ledger, blocked, reports) = (RefCell::default(), RefCell::default(), RefCell::default());
         let routing = RefCell::default();
         let coupling = Coupling::default();
         let (bfd, verdicts) = Bfd::start(deadlines.clone(), !no_bfd);
@@ -274,6 +278,7 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
             links,
             ledger,
             blocked,
+            reports,
             routing,
             sockets,
             announcer,

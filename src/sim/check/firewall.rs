@@ -19,7 +19,7 @@ impl Checker for Firewall {
                 let blocked = Blocked::by(config);
                 let variants = node.plan.variants.iter().map(|config| &config.instances[instance]);
                 for vip in variants.flat_map(|config| config.vips.iter().chain(&config.excluded_vips)) {
-                    let (link, address) = (&vip.dev, vip.net.address);
+                    let (link, address) = (vip.link(), vip.net.address);
                     let refused = blocked.iter().any(|one| one.link == *link && one.address == address);
                     let (has, drops) = (node.kernel.has(link, address), node.kernel.drops(link, address));
                     if drops != (has && refused) {

@@ -168,6 +168,9 @@ pub(super) enum Meta {
     OutIndex = 5,
     InName = 6,
     OutName = 7,
+    Protocol = 16,
+    /// What kind of link it leaves through, in 16 bytes.
+    OutKind = 27,
 }
 
 /// What becomes of a packet.
@@ -212,19 +215,36 @@ impl Attributes<'_> {
         });
     }
 
-    pub(super) fn compare(&mut self, value: &[u8]) {
+    pub(super) fn compare(&mut self, register: u32, value: &[u8]) {
         const EQUAL: u32 = 0;
         self.expression("cmp", |data| {
-            data.number(1, 1);
+            data.number(1, register);
             data.number(2, EQUAL);
             data.nest(3, |nested| nested.bytes(DATA_VALUE, value));
         });
     }
 
-    pub(super) fn look_up(&mut self, set: &str) {
+    pub(super) fn look_up(&mut self, set: &str, register: u32) {
         self.expression("lookup", |data| {
             data.text(1, set);
-            data.number(2, 1);
+            data.number(2, register);
+        });
+    }
+
+    /// Puts the value of a map into the place of its key.
+    pub(super) fn look_up_value(&mut self, map: &str, register: u32) {
+        self.expression("lookup", |data| {
+            data.text(1, map);
+            data.number(2, register);
+            data.number(3, register);
+        });
+    }
+
+    /// Sends a copy to the address in one register through the link in another.
+    pub(super) fn duplicate(&mut self, address: u32, link: u32) {
+        self.expression("dup", |data| {
+            data.number(1, address);
+            data.number(2, link);
         });
     }
 

@@ -35,7 +35,8 @@ pub struct Settings {
     pub counters: bool,
 }
 
-/// An address whose packets are dropped: those to it when they come in, those from it when they go out.
+/// What is dropped. For an address these are the packets to it when they come in, and those from it when they
+/// go out.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Dropped {
     /// On whatever link.
@@ -44,6 +45,16 @@ pub enum Dropped {
     OnIndex(Ipv6Addr, IfIndex),
     /// A link-local address, on whatever link has this name at the time.
     OnName(Ipv6Addr, IfName),
+    /// What a macvlan reports of groups (IGMP, MLD): the link below reports it instead. Of IPv6 its router
+    /// solicitations, too.
+    Reports {
+        /// Of which groups.
+        family: Family,
+        /// The macvlan.
+        link: IfIndex,
+        /// The link below.
+        base: IfIndex,
+    },
 }
 
 impl Dropped {
@@ -51,6 +62,7 @@ impl Dropped {
         match self {
             Self::Anywhere(address) => Family::of(*address),
             Self::OnIndex(..) | Self::OnName(..) => Family::V6,
+            Self::Reports { family, .. } => *family,
         }
     }
 }
@@ -92,7 +104,7 @@ impl Filter {
         &self.settings
     }
 
-    /// Makes the tables drop the packets of exactly these addresses. Tables of that name that an earlier
+    /// Makes the tables drop exactly this. Tables of that name that an earlier
     /// process has left are replaced in the same moment, and those that somebody has removed are made again. A
     /// table stays when nothing is dropped any more.
     ///

@@ -3,7 +3,7 @@
 use super::batch::{Attributes, Base, Batch, Meta, Verb, Verdict};
 use super::{Dropped, Settings};
 use crate::types::Family;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Elements in one message, whose list has less than 64 KiB.
@@ -19,16 +19,39 @@ const LINK_NAME_LENGTH: usize = 16;
 
 const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
+const ROUTER_SOLICITATION: u8 = 133;
+const GROUP_REPORT: u8 = 143;
 const ICMPV6: u8 = 58;
+const IGMP: u8 = 2;
 
 const VIPS: &str = "vips";
 const ON_INDEX: &str = "vips_link_local";
 const ON_NAME: &str = "vips_link_local_name";
+const REPORTERS: &str = "vmac_map";
+const SOLICITORS: &str = "vmac_set";
 const DISCOVERY: &str = "neighbor-discovery";
+
+/// What nft needs to know to show numbers: that keys, and in a map values, are in the order of this machine
+/// (libnftnl: NFTNL_UDATA_SET_KEYBYTEORDER, NFTNL_UDATA_SET_DATABYTEORDER).
+fn in_host_order(is_map: bool) -> Vec<u8> {
+    const HOST: u32 = 1;
+    let kinds: &[u8] = if is_map { &[0, 1] } else { &[0] };
+    let order = |kind: &u8| [&[*kind, 4], HOST.to_ne_bytes().as_slice()].concat();
+    kinds.iter().flat_map(order).collect()
+}
+
+/// Key, and in a map value.
+type Element = (Vec<u8>, Option<Vec<u8>>);
+
+// NFT_SET_CONSTANT, NFT_SET_MAP.
+const CONSTANT: u32 = 2;
+const MAP: u32 = 8;
 
 /// What a table has beside elements; it only ever grows.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Shape {
+    addresses: bool,
+    reports: bool,
     on_index: bool,
     on_name: bool,
 }
@@ -36,7 +59,10 @@ pub(super) struct Shape {
 impl Shape {
     /// What these need.
     pub(super) fn of(dropped: &BTreeSet<Dropped>) -> Self {
+        let is_report = |one: &Dropped| matches!(one, Dropped::Reports { .. });
         Self {
+            addresses: !dropped.iter().all(is_report),
+            reports: dropped.iter().any(is_report),
             on_index: dropped.iter().any(|one| matches!(one, Dropped::OnIndex(..))),
             on_name: dropped.iter().any(|one| matches!(one, Dropped::OnName(..))),
         }
@@ -44,7 +70,12 @@ impl Shape {
 
     /// Both.
     pub(super) fn with(self, other: Self) -> Self {
-        Self { on_index: self.on_index || other.on_index, on_name: self.on_name || other.on_name }
+        Self {
+            addresses: self.addresses || other.addresses,
+            reports: self.reports || other.reports,
+            on_index: self.on_index || other.on_index,
+            on_name: self.on_name || other.on_name,
+        }
     }
 }
 
@@ -129,13 +160,57 @@ impl Table<'_> {
     fn make(&mut self, shape: Shape) {
         let table = self.settings.table.as_str();
         self.batch.message(Verb::NewTable, self.family, |message| message.text(1, table));
-        [Way::Out, Way::In].into_iter().for_each(|way| self.base_chain(way));
+        self.base_chain(Way::Out);
+        if shape.reports {
+            self.redirect_reports();
+        }
+        if !shape.addresses {
+            return;
+        }
+        self.base_chain(Way::In);
         match self.family {
             Family::V4 => {
-                self.set(VIPS, IPV4_ADDRESS, 4, false);
+                self.set(VIPS, (IPV4_ADDRESS, 4), 0);
                 self.drop_vips();
             }
             Family::V6 => self.make_ipv6(shape),
+        }
+    }
+
+    /// What a macvlan says to a switch of its groups would tell the switch of a second place where their
+    /// members are.
+    fn redirect_reports(&mut self) {
+        self.set(REPORTERS, (LINK_INDEX, 4), MAP);
+        let family = self.family;
+        self.rule(
+            Way::Out.chain(),
+            |rule| {
+                match family {
+                    Family::V4 => {
+                        rule.load_payload(Base::Network, 9, 1);
+                        rule.compare(1, &[IGMP]);
+                    }
+                    Family::V6 => icmpv6(rule, GROUP_REPORT),
+                }
+                // The destination is where the copy goes.
+                address(rule, family, Way::In);
+                of_a_macvlan(rule);
+                rule.look_up_value(REPORTERS, 2);
+                rule.duplicate(1, 2);
+            },
+            Verdict::Drop,
+        );
+        if family == Family::V6 {
+            self.set(SOLICITORS, (LINK_INDEX, 4), 0);
+            self.rule(
+                Way::Out.chain(),
+                |rule| {
+                    icmpv6(rule, ROUTER_SOLICITATION);
+                    of_a_macvlan(rule);
+                    rule.look_up(SOLICITORS, 2);
+                },
+                Verdict::Drop,
+            );
         }
     }
 
@@ -147,18 +222,18 @@ impl Table<'_> {
                 message.text(3, way.link_local_chain());
             });
         }
-        self.set(VIPS, IPV6_ADDRESS, 16, false);
-        self.set(DISCOVERY, ICMPV6_TYPE, 1, true);
+        self.set(VIPS, (IPV6_ADDRESS, 16), 0);
+        self.set(DISCOVERY, (ICMPV6_TYPE, 1), CONSTANT);
         let types = [[NEIGHBOUR_SOLICITATION], [NEIGHBOUR_ADVERTISEMENT]];
-        self.keys(Verb::NewElements, DISCOVERY, types.iter().map(|kind| kind.to_vec()));
+        self.keys(Verb::NewElements, DISCOVERY, types.iter().map(|kind| (kind.to_vec(), None)));
         for way in Way::BOTH {
             self.rule(
                 way.chain(),
                 |rule| {
                     rule.load_payload(Base::Network, 6, 1);
-                    rule.compare(&[ICMPV6]);
+                    rule.compare(1, &[ICMPV6]);
                     rule.load_payload(Base::Transport, 0, 1);
-                    rule.look_up(DISCOVERY);
+                    rule.look_up(DISCOVERY, 1);
                 },
                 Verdict::Accept,
             );
@@ -167,18 +242,18 @@ impl Table<'_> {
                 |rule| {
                     address(rule, Family::V6, way);
                     rule.mask(&[0xff, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-                    rule.compare(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+                    rule.compare(1, &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
                 },
                 Verdict::Goto(way.link_local_chain()),
             );
         }
         self.drop_vips();
         if shape.on_index {
-            self.set(ON_INDEX, IPV6_ADDRESS << 6 | LINK_INDEX, 16 + 4, false);
+            self.set(ON_INDEX, (IPV6_ADDRESS << 6 | LINK_INDEX, 16 + 4), 0);
             self.drop_link_local(ON_INDEX, [Meta::InIndex, Meta::OutIndex]);
         }
         if shape.on_name {
-            self.set(ON_NAME, IPV6_ADDRESS << 6 | LINK_NAME, 16 + LINK_NAME_LENGTH as u32, false);
+            self.set(ON_NAME, (IPV6_ADDRESS << 6 | LINK_NAME, 16 + LINK_NAME_LENGTH as u32), 0);
             self.drop_link_local(ON_NAME, [Meta::InName, Meta::OutName]);
         }
     }
@@ -190,7 +265,7 @@ impl Table<'_> {
                 way.chain(),
                 |rule| {
                     address(rule, family, way);
-                    rule.look_up(VIPS);
+                    rule.look_up(VIPS, 1);
                 },
                 Verdict::Drop,
             );
@@ -204,7 +279,7 @@ impl Table<'_> {
                 |rule| {
                     address(rule, Family::V6, way);
                     rule.load_meta(link, 2);
-                    rule.look_up(set);
+                    rule.look_up(set, 1);
                 },
                 Verdict::Drop,
             );
@@ -226,17 +301,24 @@ impl Table<'_> {
         });
     }
 
-    fn set(&mut self, name: &str, key: u32, length: u32, constant: bool) {
-        const CONSTANT: u32 = 2;
+    /// Type and length of the keys; of a map also of the values.
+    fn set(&mut self, name: &str, (key, length): (u32, u32), flags: u32) {
         let table = self.settings.table.as_str();
         let number = self.batch.next_set();
         self.batch.message(Verb::NewSet, self.family, |message| {
             message.text(1, table);
             message.text(2, name);
-            message.number(3, if constant { CONSTANT } else { 0 });
+            message.number(3, flags);
             message.number(4, key);
             message.number(5, length);
+            if flags & MAP != 0 {
+                message.number(6, key);
+                message.number(7, length);
+            }
             message.number(10, number);
+            if key == LINK_INDEX {
+                message.bytes(13, &in_host_order(flags & MAP != 0));
+            }
         });
     }
 
@@ -256,42 +338,70 @@ impl Table<'_> {
     }
 
     fn elements<'a>(&mut self, verb: Verb, dropped: impl Iterator<Item = &'a Dropped>) {
-        let (mut anywhere, mut on_index, mut on_name) = (Vec::new(), Vec::new(), Vec::new());
+        let mut sets: BTreeMap<&str, Vec<Element>> = BTreeMap::new();
+        let mut add = |set, key, value| sets.entry(set).or_default().push((key, value));
         for one in dropped {
             match one {
-                Dropped::Anywhere(IpAddr::V4(address)) => anywhere.push(address.octets().to_vec()),
-                Dropped::Anywhere(IpAddr::V6(address)) => anywhere.push(address.octets().to_vec()),
+                Dropped::Anywhere(IpAddr::V4(address)) => add(VIPS, address.octets().to_vec(), None),
+                Dropped::Anywhere(IpAddr::V6(address)) => add(VIPS, address.octets().to_vec(), None),
                 // The kernel compares the number as it has it.
                 Dropped::OnIndex(address, link) => {
-                    on_index.push([address.octets().as_slice(), &link.get().to_ne_bytes()].concat());
+                    add(ON_INDEX, [address.octets().as_slice(), &link.get().to_ne_bytes()].concat(), None);
                 }
                 Dropped::OnName(address, link) => {
                     let mut name = link.as_str().as_bytes().to_vec();
                     name.resize(LINK_NAME_LENGTH, 0);
-                    on_name.push([address.octets().as_slice(), &name].concat());
+                    add(ON_NAME, [address.octets().as_slice(), &name].concat(), None);
+                }
+                Dropped::Reports { family, link, base } => {
+                    let link = link.get().to_ne_bytes().to_vec();
+                    if *family == Family::V6 {
+                        add(SOLICITORS, link.clone(), None);
+                    }
+                    add(REPORTERS, link, Some(base.get().to_ne_bytes().to_vec()));
                 }
             }
         }
-        for (set, keys) in [(VIPS, anywhere), (ON_INDEX, on_index), (ON_NAME, on_name)] {
-            self.keys(verb, set, keys.into_iter());
+        for (set, elements) in sets {
+            self.keys(verb, set, elements.into_iter());
         }
     }
 
-    fn keys(&mut self, verb: Verb, set: &str, keys: impl Iterator<Item = Vec<u8>>) {
-        let keys: Vec<_> = keys.collect();
+    fn keys(&mut self, verb: Verb, set: &str, elements: impl Iterator<Item = Element>) {
+        let elements: Vec<_> = elements.collect();
         let table = self.settings.table.as_str();
-        for some in keys.chunks(ELEMENTS) {
+        for some in elements.chunks(ELEMENTS) {
             self.batch.message(verb, self.family, |message| {
                 message.text(1, table);
                 message.text(2, set);
                 message.nest(3, |list| {
-                    for key in some {
-                        list.nest(1, |element| element.nest(1, |value| value.bytes(1, key)));
+                    for (key, value) in some {
+                        list.nest(1, |element| {
+                            element.nest(1, |data| data.bytes(1, key));
+                            if let Some(value) = value {
+                                element.nest(2, |data| data.bytes(1, value));
+                            }
+                        });
                     }
                 });
             });
         }
     }
+}
+
+/// ICMPv6 of one type, behind whatever extension headers.
+fn icmpv6(rule: &mut Attributes<'_>, kind: u8) {
+    rule.load_meta(Meta::Protocol, 1);
+    rule.compare(1, &[ICMPV6]);
+    rule.load_payload(Base::Transport, 0, 1);
+    rule.compare(1, &[kind]);
+}
+
+/// What leaves through a macvlan; its number is in the second register then.
+fn of_a_macvlan(rule: &mut Attributes<'_>) {
+    rule.load_meta(Meta::OutKind, 2);
+    rule.compare(2, b"macvlan\0\0\0\0\0\0\0\0\0");
+    rule.load_meta(Meta::OutIndex, 2);
 }
 
 /// Loads the address of ours: the destination of what comes in, the source of what goes out.

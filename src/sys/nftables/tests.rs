@@ -68,6 +68,28 @@ fn ipv6_has_neighbour_discovery_and_link_local_addresses_of_their_own() {
 }
 
 #[test]
+fn a_macvlan_reports_nothing_itself_whether_addresses_are_dropped_or_not() {
+    in_namespace(|| {
+        let ((link, _), (base, _)) = (link("va"), link("vb"));
+        let mut filter = Filter::open(settings()).unwrap();
+        let mut wanted =
+            BTreeSet::from([Family::V4, Family::V6].map(|family| Dropped::Reports { family, link, base }));
+        apply(&mut filter, &wanted);
+        assert_eq!(rules(Family::V4, TABLE), ["out"]);
+        assert_eq!(rules(Family::V6, TABLE), ["out", "out"]);
+        let key = BTreeSet::from([link.get().to_ne_bytes().to_vec()]);
+        assert_eq!(elements(Family::V4, TABLE, "vmac_map"), key);
+        assert_eq!(elements(Family::V6, TABLE, "vmac_set"), key);
+        wanted.extend(dropped(&["10.9.0.100"]));
+        apply(&mut filter, &wanted);
+        assert_eq!(rules(Family::V4, TABLE), ["out", "out", "in"]);
+        assert_eq!(elements(Family::V4, TABLE, "vmac_map"), key);
+        apply(&mut filter, &BTreeSet::new());
+        assert!(elements(Family::V4, TABLE, "vmac_map").is_empty() && last(Family::V4, "vips").is_empty());
+    });
+}
+
+#[test]
 fn leftovers_are_replaced_and_tables_of_others_are_let_be() {
     in_namespace(|| {
         let mut predecessor = Filter::open(settings()).unwrap();
