@@ -161,6 +161,7 @@ fn infos(message: &LinkMessage) -> impl Iterator<Item = &LinkInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use netlink_packet_core::Parseable;
     use netlink_packet_core::{NetlinkHeader, NetlinkMessage, NetlinkPayload};
     use netlink_packet_route::RouteNetlinkMessage;
 
@@ -232,5 +233,17 @@ mod tests {
             vec![LinkInfo::Kind(InfoKind::Vrf), LinkInfo::Data(InfoData::Vrf(vec![InfoVrf::TableId(10)]))];
         link.attributes.push(LinkAttribute::LinkInfo(vrf));
         assert_eq!(vrf_table(&link), Some(10));
+    }
+
+    /// oracle: `uapi/linux/if_link.h`, by hand: interface 7, IFLA_LINKINFO with IFLA_INFO_KIND and, in
+    /// IFLA_INFO_DATA, IFLA_VRF_TABLE.
+    #[test]
+    fn the_table_of_a_vrf_is_read_from_the_kernel_s_bytes() {
+        let header = [0, 0, 1, 0, 7, 0, 0, 0, 0xc1, 4, 1, 0, 0, 0, 0, 0];
+        let kind = [8, 0, 1, 0, b'v', b'r', b'f', 0];
+        let data = [12, 0, 2, 0, 8, 0, 1, 0, 0xf4, 1, 0, 0];
+        let info = [24, 0, 18, 0];
+        let bytes = [header.as_slice(), &info, &kind, &data].concat();
+        assert_eq!(vrf_table(&LinkMessage::parse(&bytes).unwrap()), Some(500));
     }
 }
