@@ -1,7 +1,8 @@
 //! Which commands of a configuration may run, and as what file.
 //!
 //! keepalived's rules (`check_script_secure`, seen on 2.2.7): a name without `/` is looked for in
-//! `PATH`; symbolic links are resolved, and the resolved file is what is judged and executed; with
+//! `PATH`; symbolic links are resolved, and the resolved file is what is judged and executed (`use_symlink_paths`:
+//! the path as written is executed, and judged as well); with
 //! `enable_script_security` a command that root would run is refused when anybody else could have
 //! changed it, which is asked of the file and of every directory above it. A check script that is
 //! refused is dropped: it counts neither as good nor as bad.
@@ -139,11 +140,28 @@ impl fmt::Display for Weakness {
     }
 }
 
-/// Judges a command; `strict` is `enable_script_security`.
+/// What the file says of all scripts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Rules {
+    /// `enable_script_security`: what others can change is not run by root.
+    pub strict: bool,
+    /// `use_symlink_paths`: a script is run by the path that is written, and not by the one that it leads to.
+    pub keeps_links: bool,
+}
+
+impl Rules {
+    /// Those of a configuration.
+    #[must_use]
+    pub fn of(global: &GlobalDefs) -> Self {
+        Self { strict: global.enable_script_security, keeps_links: global.use_symlink_paths }
+    }
+}
+
+/// Judges a command.
 ///
 /// # Errors
 /// Why it may not run.
-pub fn judge(command: &ScriptCommand, strict: bool) -> Result<Approved, Refusal> {
+pub fn judge(command: &ScriptCommand, rules: Rules) -> Result<Approved, Refusal> {
     let account = Account { uid: command.uid.unwrap_or(0), gid: command.gid.unwrap_or(0) };
     if command.is_redirection() {
         let argv = ["/bin/sh", "-c", &command.to_string()].map(OsString::from).to_vec();
@@ -165,15 +183,21 @@ pub fn judge(command: &ScriptCommand, strict: bool) -> Result<Approved, Refusal>
         return Err(Refusal::NotAFile(path));
     }
     let as_root = account.uid == 0 || (metadata.mode() & SET_UID != 0 && metadata.uid() == 0);
-    let weakness = if as_root { weakest(&file).map_err(inaccessible)? } else { None };
-    if let Some(weakness) = weakness.as_ref().filter(|_| strict) {
+    let mut weakness = if as_root { weakest(&file).map_err(inaccessible)? } else { None };
+    // Whoever can change where the path leads need not change what it leads to now.
+    if as_root && rules.keeps_links && weakness.is_none() {
+        weakness = weakest(&path).map_err(inaccessible)?;
+    }
+    if let Some(weakness) = weakness.as_ref().filter(|_| rules.strict) {
         return Err(Refusal::Insecure(path, weakness.clone()));
     }
     if !is_executable(&metadata, account) {
         return Err(Refusal::NotExecutable(path, account));
     }
+    let called = if rules.keeps_links { path.clone() } else { named(&path, &file) };
+    let file = if rules.keeps_links { path } else { file };
     if let Some(word) = argv.first_mut() {
-        *word = named(&path, &file).into_os_string();
+        *word = called.into_os_string();
     }
     Ok(Approved { command: Command { file, argv, account }, found_in_path, weakness })
 }
@@ -272,7 +296,7 @@ pub fn vet(loaded: Loaded) -> Vetted {
 }
 
 /// A judge of commands: [`judge`], or one that knows another machine.
-pub type Judge<'a> = dyn FnMut(&ScriptCommand, bool) -> Result<Approved, Refusal> + 'a;
+pub type Judge<'a> = dyn FnMut(&ScriptCommand, Rules) -> Result<Approved, Refusal> + 'a;
 
 /// Drops from a configuration the commands that `judge` refuses.
 ///
@@ -284,8 +308,8 @@ pub fn vet_by(loaded: Loaded, judge: &mut Judge<'_>) -> Vetted {
     // An instance that cannot run has been left out, but it is one.
     let has_instances = !loaded.config.instances.is_empty() || loaded.is_fatal();
     let (mut config, left_out) = (loaded.config, loaded.left_out);
-    let strict = config.global.enable_script_security;
-    let mut vetting = Vetting { judge, strict, problems: Vec::new(), any: false, weak: false };
+    let rules = Rules::of(&config.global);
+    let mut vetting = Vetting { judge, rules, problems: Vec::new(), any: false, weak: false };
     vetting.slot(&mut config.global.life.startup);
     vetting.slot(&mut config.global.life.shutdown);
     vetting.conclude("start/shutdown scripts");
@@ -303,7 +327,7 @@ pub fn vet_by(loaded: Loaded, judge: &mut Judge<'_>) -> Vetted {
 
 struct Vetting<'a, 'j> {
     judge: &'a mut Judge<'j>,
-    strict: bool,
+    rules: Rules,
     problems: Vec<Diagnostic>,
     /// There is something to run.
     any: bool,
@@ -387,7 +411,7 @@ impl Vetting<'_, '_> {
         if command.is_redirection() {
             return None;
         }
-        match (self.judge)(command, self.strict) {
+        match (self.judge)(command, self.rules) {
             Ok(approved) => {
                 self.any = true;
                 if let Some(path) = approved.found_in_path {
@@ -424,7 +448,7 @@ impl Vetting<'_, '_> {
     /// What a process says when it has asked about all its commands.
     fn conclude(&mut self, what: &str) {
         let (any, weak) = (std::mem::take(&mut self.any), std::mem::take(&mut self.weak));
-        if !any || self.strict {
+        if !any || self.rules.strict {
             return;
         }
         let insecure = if weak { " There are insecure scripts." } else { "" };

@@ -14,7 +14,7 @@ use crate::config::value::ScriptCommand;
 use crate::daemon::fifo::{Reader, Slot};
 use crate::daemon::notify::{Notifier, Subject, Ticket};
 use crate::daemon::runner::{Command, Order, Report};
-use crate::daemon::script_security;
+use crate::daemon::script_security::{self, Rules};
 use crate::sys::process::Exit;
 use crate::sys::seqpacket::{AsyncSeqPacket, Received, SeqPacket};
 use crate::track::{ExitStatus, Signal};
@@ -31,7 +31,7 @@ const PREDECESSOR_LIMIT: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Scripts {
     runner: Option<AsyncSeqPacket>,
-    strict: bool,
+    rules: Rules,
     /// What has been judged since the configuration was read; `None`: may not run.
     judged: BTreeMap<CommandKey, Option<Command>>,
     next_number: u64,
@@ -56,15 +56,15 @@ enum Purpose {
 }
 
 impl Scripts {
-    /// Over a connection to the script runner; `strict` is `enable_script_security`. To be called
+    /// Over a connection to the script runner. To be called
     /// inside a tokio runtime.
     ///
     /// # Errors
     /// When the runtime cannot watch another descriptor.
-    pub fn new(runner: SeqPacket, strict: bool) -> io::Result<Self> {
+    pub fn new(runner: SeqPacket, rules: Rules) -> io::Result<Self> {
         Ok(Self {
             runner: Some(AsyncSeqPacket::new(runner)?),
-            strict,
+            rules,
             judged: BTreeMap::new(),
             next_number: 0,
             runs: BTreeMap::new(),
@@ -75,8 +75,8 @@ impl Scripts {
     }
 
     /// A reload: commands are judged again before they run next.
-    pub fn reconfigure(&mut self, strict: bool) {
-        self.strict = strict;
+    pub fn reconfigure(&mut self, rules: Rules) {
+        self.rules = rules;
         self.judged.clear();
     }
 
@@ -265,7 +265,7 @@ impl Scripts {
     fn judge(&mut self, command: &ScriptCommand) -> Option<Command> {
         let key = (command.argv.clone(), command.uid, command.gid);
         let judgement =
-            self.judged.entry(key).or_insert_with(|| match script_security::judge(command, self.strict) {
+            self.judged.entry(key).or_insert_with(|| match script_security::judge(command, self.rules) {
                 Ok(approved) => Some(approved.command),
                 Err(refusal) => {
                     tracing::error!("{refusal}");

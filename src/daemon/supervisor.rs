@@ -25,7 +25,7 @@ use crate::daemon::identity::Identity;
 use crate::daemon::logging::{ALERT, LogHandle, SYSLOG_SOCKET};
 use crate::daemon::options::Options;
 use crate::daemon::runner::Runner;
-use crate::daemon::script_security;
+use crate::daemon::script_security::{self, Rules};
 use crate::daemon::signals::{Request, Signals};
 use crate::sys::pidfile::PidFile;
 use crate::sys::process::{self, Exit};
@@ -251,8 +251,8 @@ impl Supervisor {
     fn run_startup_script(&mut self) {
         let life = &self.config.global.life;
         if let (Some(command), Some(runner)) = (&life.startup, &self.runner) {
-            let strict = self.config.global.enable_script_security;
-            let script = LifeScript { when: "startup", command, strict, timeout: life.startup_timeout };
+            let rules = Rules::of(&self.config.global);
+            let script = LifeScript { when: "startup", command, rules, timeout: life.startup_timeout };
             self.deferred = script.run(runner, self.signals.as_mut());
         }
     }
@@ -260,8 +260,8 @@ impl Supervisor {
     fn run_shutdown_script(&self) {
         let life = &self.config.global.life;
         if let (Some(command), Some(runner)) = (&life.shutdown, &self.runner) {
-            let strict = self.config.global.enable_script_security;
-            let script = LifeScript { when: "shutdown", command, strict, timeout: life.shutdown_timeout };
+            let rules = Rules::of(&self.config.global);
+            let script = LifeScript { when: "shutdown", command, rules, timeout: life.shutdown_timeout };
             script.run(runner, None);
         }
     }

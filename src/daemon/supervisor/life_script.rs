@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGKILL, SIGTERM};
 
 use crate::config::value::ScriptCommand;
 use crate::daemon::runner::{Order, Report, Runner};
-use crate::daemon::script_security;
+use crate::daemon::script_security::{self, Rules};
 use crate::daemon::signals::{Request, Signals};
 use crate::sys::process::Exit;
 use crate::sys::seqpacket::{Received, SeqPacket};
@@ -26,8 +26,8 @@ pub(super) struct LifeScript<'a> {
     pub(super) when: &'static str,
     /// What to run; judged already when the configuration was read.
     pub(super) command: &'a ScriptCommand,
-    /// `enable_script_security`.
-    pub(super) strict: bool,
+    /// What the file says of all scripts.
+    pub(super) rules: Rules,
     /// How long it may take.
     pub(super) timeout: Duration,
 }
@@ -54,7 +54,7 @@ impl LifeScript<'_> {
 
     /// `None`: the command may not run, which is logged.
     fn start(&self, runner: &Runner) -> io::Result<Option<SeqPacket>> {
-        let command = match script_security::judge(self.command, self.strict) {
+        let command = match script_security::judge(self.command, self.rules) {
             Ok(approved) => approved.command,
             Err(refusal) => {
                 tracing::error!("{refusal}");

@@ -9,6 +9,7 @@ use crate::daemon::fifo::{self, Fifos};
 use crate::daemon::identity::Identity;
 use crate::daemon::notify::Subject;
 use crate::daemon::options::Options;
+use crate::daemon::script_security::Rules;
 use crate::daemon::scripts::Scripts;
 use crate::daemon::signals::{Request, SignalStream, Signals};
 use crate::status::{self, Snapshot};
@@ -41,7 +42,7 @@ pub(super) fn start(setup: Setup) -> io::Result<std::thread::JoinHandle<()>> {
     let service = {
         let _inside = runtime.enter();
         Service {
-            scripts: Scripts::new(setup.runner, setup.config.global.enable_script_security)?,
+            scripts: Scripts::new(setup.runner, Rules::of(&setup.config.global))?,
             options: setup.options,
             identity: setup.identity,
             config: setup.config,
@@ -236,7 +237,7 @@ impl Service {
         tracing::info!("Reloading");
         match configuration::read(&self.options) {
             Ok(config) => {
-                self.scripts.reconfigure(config.global.enable_script_security);
+                self.scripts.reconfigure(Rules::of(&config.global));
                 let config = Arc::new(config);
                 self.coming = Some(Arc::clone(&config));
                 self.tell(Command::Reload(config)).await;

@@ -76,7 +76,7 @@ keywords! {
     "process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.process_name, n, cx), "name of the parent";
     "vrrp_process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.vrrp_process.name, n, cx), "name of the VRRP process";
     "bfd_process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.bfd_process.name, n, cx), "name of the BFD process", Differs("BFD has no process of its own, and that of VRRP has its own name");
-    "use_symlink_paths" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.use_symlink_paths, n), "run scripts by the path that is written, not by what it leads to", NotYet("symbolic links are resolved");
+    "use_symlink_paths" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.use_symlink_paths, n), "run scripts by the path that is written, not by what it leads to";
     "set_supplementary_groups" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.set_supplementary_groups, n), "scripts have all groups of their user", NotYet("scripts have the one group of their user");
     "startup_script" Optional "COMMAND [USER [GROUP]]" "" "none" => scripts::startup, "runs once, before anything else";
     "startup_script_timeout" Optional "SECS" "1 to 1000" "10" => |d, n, cx| scripts::timeout(&mut d.defs.life.startup_timeout, n, cx), "how long it may take";
