@@ -194,7 +194,7 @@ fn take(output: &mut impl BufRead, answers: &Mutex<Answers>) -> io::Result<bool>
 fn emulator(kernel: &Path, initrd: &Path, dir: &Path) -> io::Result<Command> {
     let lab = std::env::current_exe()?;
     let mut command = Command::new(tool("qemu-system-x86_64"));
-    command.args(["-M", "pc", "-accel", "tcg", "-m", "512"]);
+    command.args(["-M", "pc", "-accel", "tcg", "-m", "1024"]);
     // Its clock counts instructions, and leaps over the time in which it has nothing to do: a host that is
     // busy slows the tests down, and does not make them fail.
     command.args(["-icount", "shift=1,sleep=off", "-rtc", "clock=vm"]);

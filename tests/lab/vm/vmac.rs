@@ -1,4 +1,5 @@
-//! `use_vmac` on a VLAN and in a VRF: a macvlan on top of what itself is on top of, or belongs to, another link.
+//! `use_vmac` on a VLAN and in a VRF: a macvlan on top of what itself is on top of, or belongs to, another link;
+//! and `use_ipvlan`.
 
 use crate::vm::{pairings_in_vm, run, start, states, until, until_master, until_said, vlan, vrf};
 use crate::world::{World, fill};
@@ -87,7 +88,37 @@ fn moved_with_its_link(world: &mut World) {
     until_master(world, &world.b, VRF_VIP);
 }
 
+/// Adverts come from the address of an ipvlan, which is gone after the end; virtual addresses stay on its link.
+fn ipvlan(world: &mut World) {
+    // Over IPv4 an ipvlan needs an address to send from.
+    let config = |priority, source| {
+        config("eth0", VRF_VIP, priority).replace("use_vmac", &format!("use_ipvlan {source}/24"))
+    };
+    start(&mut world.a, &config("200", "10.99.0.11"));
+    until_master(world, &world.a, VRF_VIP);
+    start(&mut world.b, &config("100", "10.99.0.12"));
+    until_said(world, &world.b, "Entering BACKUP STATE");
+    let shown = run(&world.a.space, "ip -d address show dev vrrp.51");
+    assert!(
+        shown.contains("vrrp.51@eth0") && shown.contains("ipvlan") && shown.contains(" mode l2 "),
+        "{shown}"
+    );
+    assert!(shown.contains("10.99.0.11/24") && !shown.contains(VRF_VIP), "{shown}");
+    world.a.stop();
+    until_master(world, &world.b, VRF_VIP);
+    let sources = world.masters(51, std::time::SystemTime::UNIX_EPOCH);
+    assert_eq!(
+        sources,
+        ["10.99.0.11", "10.99.0.12"].map(|source| source.parse::<std::net::IpAddr>().expect("one"))
+    );
+    assert!(!run(&world.a.space, "ip link show").contains("vrrp.51"), "the ipvlan outlives the daemon");
+    start(&mut world.a, &config("200", "10.99.0.11"));
+    until_master(world, &world.a, VRF_VIP);
+    assert_eq!(states(&world.b, "VI_1"), ["BACKUP", "MASTER", "BACKUP"], "states of b");
+}
+
 pairings_in_vm! {
+    ipvlan: vrrpd_keepalived | keepalived_vrrpd | keepalived_keepalived;
     on_a_vlan: vrrpd_keepalived | keepalived_keepalived;
     vlan_made_again: vrrpd_keepalived | keepalived_keepalived;
     in_a_vrf: vrrpd_keepalived | keepalived_keepalived;
