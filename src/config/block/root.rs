@@ -17,6 +17,7 @@ use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
 use crate::config::tree::Node;
 use crate::config::value::TrackKind;
+use crate::types::IfName;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +34,8 @@ pub(in crate::config) struct RootDraft {
     pub(in crate::config) bfd_instances: Vec<BfdInstance>,
     pub(in crate::config) groups: Vec<GroupDraft>,
     pub(in crate::config) instances: Vec<InstanceDraft>,
+    /// Links that instances have named, with their names.
+    links: Vec<(Word, IfName)>,
     pub(in crate::config) garp_groups: Vec<GarpGroup>,
     pub(in crate::config) linkbeat: Vec<Linkbeat>,
     pub(in crate::config) up_down_delays: Vec<UpDownDelays>,
@@ -98,6 +101,7 @@ impl RootDraft {
             bfd_instances: Vec::new(),
             groups: Vec::new(),
             instances: Vec::new(),
+            links: Vec::new(),
             garp_groups: Vec::new(),
             linkbeat: Vec::new(),
             up_down_delays: Vec::new(),
@@ -187,14 +191,13 @@ fn session(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
 
 fn vrrp_instance(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
     let Some(name) = node.args.first() else { return };
-    let links =
-        root.instances.iter().filter_map(|other| Some((other.name.clone(), other.link_name()?.clone())));
-    let mut draft = InstanceDraft::new(name, &root.global, &root.trackables, links.collect());
+    let mut draft = InstanceDraft::new(name, &root.global, &root.trackables, root.links.clone());
     VRRP_INSTANCE.apply(&mut draft, node.children(), cx);
     draft.end = node.end;
     draft.close(cx);
     if let Some(interface) = draft.sync_daemon.take_if(|_| draft.runs_sync_daemon) {
         root.global.defs.lvs.sync_daemon = Some(SyncDaemon::of_instance(interface, name.text.clone()));
     }
+    root.links.extend(draft.link_name().map(|link| (draft.name.clone(), link.clone())));
     root.instances.push(draft);
 }

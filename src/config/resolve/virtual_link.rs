@@ -10,6 +10,7 @@ use crate::config::schema::Context;
 use crate::config::source::Span;
 use crate::config::value::{AddressDraft, VirtualAddress};
 use crate::types::{Family, IfName, MacAddr, Vrid};
+use std::collections::BTreeMap;
 
 /// keepalived's, unless `vmac_prefix` says otherwise.
 const PREFIX: &str = "vrrp";
@@ -208,13 +209,19 @@ impl Links {
 /// address for two routers, switches send the packets of both to whichever spoke last (keepalived:
 /// check_vmac_conflicts).
 pub(super) fn check_conflicts(instances: &mut [VrrpInstance], spans: &[Span], cx: &mut Context<'_>) {
+    // Those with VMACs, by VRID: of ten thousand others none is looked at twice.
+    let mut concerned: BTreeMap<Vrid, Vec<usize>> = BTreeMap::new();
     for (n, &span) in spans.iter().enumerate() {
         let (above, rest) = instances.split_at_mut(n);
         let Some(later) = rest.first_mut() else { return };
+        if later.virtual_link.is_none() && on_vmacs(later).next().is_none() {
+            continue;
+        }
+        let same_vrid = concerned.entry(later.vrid).or_default();
         let together =
             |other: &VrrpInstance| later.sync_group.is_some() && other.sync_group == later.sync_group;
         let mut faults = 0;
-        for earlier in above.iter().filter(|other| other.vrid == later.vrid && !together(other)) {
+        for earlier in same_vrid.iter().map(|n| &above[*n]).filter(|other| !together(other)) {
             let own = later.virtual_link.as_ref().map(|link| &link.name);
             for theirs in on_vmacs(earlier).filter(|theirs| own.is_some() && theirs.vmac.as_ref() == own) {
                 faults += 1;
@@ -227,6 +234,7 @@ pub(super) fn check_conflicts(instances: &mut [VrrpInstance], spans: &[Span], cx
                 }
             }
         }
+        same_vrid.push(n);
         later.config_faults += faults;
     }
 }
