@@ -359,14 +359,13 @@ fn settle_version(
             Version::V3
         }
         (Some((Version::V2, span)), Family::V6) => {
-            let problem = Diagnostic::warning("version-conflict", span, "there is no VRRPv2 for IPv6")
+            let problem = Diagnostic::warning("version-conflict", span, "no RFC has a VRRPv2 for IPv6")
                 .class(Class::Harmless)
-                .label("version 3 is used")
-                .help("write `version 3`, or leave the line out")
-                .keepalived("keeps version 2 and fails to send every advert; vrrpd does not copy that")
+                .label("adverts have keepalived's own form of one, which nobody else understands")
+                .help("write `version 3` on all routers, or leave the line out")
                 .at_completion();
             cx.report(problem);
-            Version::V3
+            Version::V2
         }
         (Some((version, _)), _) => version,
         (None, Family::V6) => Version::V3,

@@ -8,10 +8,10 @@ use super::checksum::ChecksumForm;
 use super::sequences::{Sequences, is_fresh};
 use crate::config::block::{Auth, AuthHmac, Delivery, Freshness, HmacMode, VrrpInstance};
 use crate::types::{AdvertInt, Family, Priority, Secret, Version};
-use crate::wire::PROTOCOL_VRRP;
 use crate::wire::auth::hmac::Sequence;
 use crate::wire::auth::{ah, hmac};
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, HEADER_LEN, KIND_ADVERT, Packet, expected_len};
+use crate::wire::{PROTOCOL_VRRP, ipv4};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -412,9 +412,11 @@ pub(super) fn accept(
 ) -> Result<Accepted, Discard> {
     let from = datagram.source;
     let message = datagram.message.as_slice();
-    let Ok(packet) = Packet::new(message) else {
-        return Err(Discard::Length { from, length: message.len(), expected: HEADER_LEN });
+    let too_short_or_long = |expected| {
+        let headers = headers(config, &datagram.carrier);
+        Discard::Length { from, length: headers + message.len(), expected: headers + expected }
     };
+    let Ok(packet) = Packet::new(message) else { return Err(too_short_or_long(HEADER_LEN)) };
     let multicast = datagram.destination.is_multicast();
     if config.family == Family::V6 {
         check_delivery(config, from, multicast)?;
@@ -429,7 +431,7 @@ pub(super) fn accept(
         _ => None,
     };
     if message.len() != expected && trailer.is_none() {
-        return Err(Discard::Length { from, length: message.len(), expected });
+        return Err(too_short_or_long(expected));
     }
     if multicast && datagram.ttl != 255 {
         return Err(Discard::Ttl { from, ttl: datagram.ttl });
@@ -580,6 +582,15 @@ fn check_delivery(config: &VrrpInstance, from: IpAddr, multicast: bool) -> Resul
     match (&config.delivery, multicast) {
         (Delivery::Multicast { .. }, true) | (Delivery::Unicast { .. }, false) => Ok(()),
         _ => Err(Discard::Delivery { from, multicast }),
+    }
+}
+
+/// What keepalived counts in with a message's length: over IPv4 it gets the headers before it, too.
+fn headers(config: &VrrpInstance, carrier: &Carrier) -> usize {
+    match (config.family, carrier) {
+        (Family::V6, _) => 0,
+        (Family::V4, Carrier::Vrrp) => ipv4::HEADER_LEN,
+        (Family::V4, Carrier::Ah { .. }) => ipv4::HEADER_LEN + ah::HEADER_LEN,
     }
 }
 

@@ -19,6 +19,7 @@ mod firewall;
 mod flapping;
 mod globals;
 mod lifecycle;
+mod links;
 mod matrix;
 mod nginx;
 mod oracle;

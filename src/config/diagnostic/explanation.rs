@@ -203,7 +203,7 @@ explanations! {
     "unknown-track-process" "A `track_process` block names a `vrrp_track_process` that is not defined above it. Nothing is tracked by this entry.";
     "unterminated-quote" "A double quote is never closed. Quotes close on the line where they open, and the words before them survive.";
     "untracked-route" "A route without an interface cannot be watched: it is not put back when somebody deletes it.";
-    "version-conflict" "IPv6 needs VRRPv3.";
+    "version-conflict" "IPv6 needs VRRPv3. keepalived, and vrrpd with it, can send version 2 over IPv6 all the same; strict mode refuses it.";
     "version-dependent" "Something that versions of keepalived read differently.";
     "virtual-link-without-base" "A VMAC or an ipvlan stands on an interface, and there is none.";
     "vrf-ignored" "`vrf` is for unicast without an interface.";

@@ -401,6 +401,7 @@ impl Coordinator {
         let mut bereft = BTreeSet::new();
         let mut anew = BTreeSet::new();
         let mut came_up = BTreeSet::new();
+        let mut readdressed = BTreeSet::new();
         let mut new_address = false;
         let mut next = Some(first);
         while let Some(event) = next {
@@ -410,9 +411,13 @@ impl Coordinator {
             match &event {
                 Event::LinkAdded(link) | Event::LinkChanged(link) => {
                     changed.insert(link.name.clone());
-                    let was_up = self.shared.links.borrow().get(&link.name).is_some_and(|known| known.up);
-                    if link.up && !was_up {
+                    let links = self.shared.links.borrow();
+                    let known = links.get(&link.name);
+                    if link.up && !known.is_some_and(|known| known.up) {
                         came_up.insert(link.name.clone());
+                    }
+                    if known.is_some_and(|known| known.mac != link.mac) {
+                        readdressed.insert(link.name.clone());
                     }
                 }
                 Event::LinkRemoved(link) => {
@@ -466,6 +471,9 @@ impl Coordinator {
             }
             if bereft.contains(&handle.id) {
                 handle.tell(Control::AddressGone);
+            }
+            for link in &readdressed {
+                handle.tell(Control::Input(Input::MacChanged(link.clone())));
             }
         }
     }

@@ -302,8 +302,12 @@ impl Monitor {
             Some(known) if known == link => {}
             Some(known) if known.name == link.name => self.events.push_back(Event::LinkChanged(link)),
             Some(known) => {
+                let index = link.index;
                 self.events.push_back(Event::LinkRemoved(known));
                 self.events.push_back(Event::LinkAdded(link));
+                // They stay on it, and the kernel does not say so.
+                let kept = self.addresses.values().filter(|address| address.link == index);
+                self.events.extend(kept.copied().map(Event::AddressAdded));
             }
         }
     }

@@ -288,7 +288,7 @@ fn a_node_without_the_extension_finds_the_advert_too_long() {
     drain(&mut plain);
     let (advert, now) = take_over(&mut start(&hmac(200, HmacMode::Enforce), A, secs(0)));
     let told = hear(&mut plain, now, &advert).1;
-    assert_eq!(told, ["vrrp packet from 10.99.0.1 too long, length 48 and expect 20"]);
+    assert_eq!(told, ["vrrp packet from 10.99.0.1 too long, length 68 and expect 40"]);
 }
 
 /// oracle: keepalived 2.4.3 (code): the order of the checks, the words, the counters.

@@ -59,6 +59,8 @@ pub enum Input {
     Tracking(Tracking),
     /// The address that adverts come from is now this one, or there is none.
     Source(Option<IpAddr>),
+    /// A link has another MAC address than before.
+    MacChanged(IfName),
     /// Somebody removed an address of ours from the kernel.
     AddressLost(IpAddr, IfName),
     /// Somebody removed a route of ours from the kernel.
@@ -271,6 +273,7 @@ impl Instance {
             Input::Packet(datagram) => self.on_packet(now, &datagram),
             Input::Tracking(tracking) => self.on_tracking(now, tracking),
             Input::Source(source) => self.on_source(now, source),
+            Input::MacChanged(link) => self.announce_on(&link),
             Input::AddressLost(address, link) => self.on_address_lost(now, address, link),
             Input::RouteLost(route) => self.on_route_lost(now, &route),
             Input::RuleLost(rule) => self.on_rule_lost(now, &rule),

@@ -214,6 +214,14 @@ impl Instance {
         self.announce_these(targets, 1);
     }
 
+    /// What is on one link, because the neighbours have another MAC address for it.
+    pub(super) fn announce_on(&mut self, link: &IfName) {
+        let config = Arc::clone(&self.config);
+        let here = config.vips.iter().chain(&config.excluded_vips).filter(|vip| vip.link() == link);
+        let targets = here.map(|vip| (link.clone(), vip.net.address)).collect();
+        self.announce_these(targets, config.garp.master_repeat.max(1));
+    }
+
     fn announce_these(&mut self, targets: Vec<(IfName, IpAddr)>, rounds: u32) {
         if self.state != State::Master || rounds == 0 || targets.is_empty() {
             return;

@@ -545,6 +545,23 @@ fn an_address_that_somebody_removes_is_put_back_until_it_is_hopeless() {
 }
 
 #[test]
+fn another_mac_address_is_told_to_the_neighbours_of_its_link() {
+    let (mut instance, now) = master(&config());
+    let announced = |instance: &mut Instance| {
+        let of = |e: Effect| if let Effect::Announce(a) = e { Some((a.targets, a.rounds)) } else { None };
+        drain(instance).into_iter().filter_map(of).collect::<Vec<_>>()
+    };
+    instance.handle(now, Input::MacChanged(vip(100).dev));
+    let targets = config().vips.iter().map(|vip| (vip.dev.clone(), vip.net.address)).collect();
+    assert_eq!(announced(&mut instance), [(targets, config().garp.master_repeat)]);
+    instance.handle(now, Input::MacChanged(IfName::new("other").unwrap()));
+    assert_eq!(announced(&mut instance), []);
+    let mut backup = start(&config());
+    backup.handle(ms(1), Input::MacChanged(vip(100).dev));
+    assert_eq!(announced(&mut backup), []);
+}
+
+#[test]
 fn unicast_sends_each_peer_its_own_packet_and_none_to_ourselves() {
     let delivery = Delivery::to_peers([LOWER, OWN, HIGHER]);
     let mut instance = start(&VrrpInstance { delivery, version: Version::V3, ..config() });
@@ -567,6 +584,7 @@ fn every_state_answers_every_input() {
         (-300i64..300, 0usize..2, 0usize..2).prop_map(|(w, f, p)| tracking(w, &["chk"][..f], p)),
         prop_oneof![Just(None), Just(Some(OWN)), Just(Some(LOWER))].prop_map(Input::Source),
         Just(Input::AddressLost(vip(100).net.address, vip(100).dev)),
+        Just(Input::MacChanged(vip(100).dev)),
         (1..=255u8).prop_map(|p| Input::Reconfigure(Arc::new(VrrpInstance {
             priority: Priority::new(p),
             ..config()

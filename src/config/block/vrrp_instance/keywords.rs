@@ -110,7 +110,7 @@ keywords! {
     "virtual_router_id" Required "N" "1 to 255" "required" => virtual_router_id, "number of the virtual router, the same on all its nodes";
     "priority" Required "N" "1 to 255" "100; 255 with `state MASTER`" => priority, "the highest becomes master; 255 owns the addresses";
     "advert_int" Required "SECS" "0.01 to 255; whole seconds in version 2, at most 40.95 in 3" "1" => advert_int, "time between two adverts";
-    "version" Required "N" "2 or 3" "3 for IPv6, else `vrrp_version`" => version, "protocol version", Differs("in an IPv6 instance 2 means 3; keepalived obeys it or not by the order of the lines");
+    "version" Required "N" "2 or 3" "3 for IPv6, else `vrrp_version`" => version, "protocol version; for IPv6 2 counts only before the first address";
     "native_ipv6" Flag "" "" "off" => native_ipv6, "deprecated: the family is that of the first address";
     "authentication" Block(&AUTHENTICATION) "{…}" "" "none" => |d, node, cx| AUTHENTICATION.apply(&mut d.auth, node.children(), cx), "authentication of VRRPv2";
     "auth_hmac" Block(&AUTH_HMAC) "{…}" "" "none" => |d, node, cx| auth_hmac(&mut d.auth, node, cx), "sign every advert, in any version of the protocol";

@@ -1,0 +1,79 @@
+//! A link that becomes another one under a running master.
+
+use std::net::IpAddr;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use crate::net::wait_for;
+use crate::world::{Kind, Node, World, fill};
+
+const VIP: &str = "10.99.0.100";
+const CONFIG: &str = "
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 51
+    priority PRIORITY
+    version 3
+    advert_int 0.3
+    virtual_ipaddress {
+        10.99.0.100/24
+    }
+}
+";
+
+/// Longer than any takeover here, also on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+fn ip(node: &Node, words: &str) {
+    node.space.call(Command::new("ip").args(words.split_whitespace())).expect("ip");
+}
+
+/// Waits until `node` alone has the address.
+#[track_caller]
+fn until_master(world: &World, node: &Node) {
+    let vip: IpAddr = VIP.parse().expect("an address");
+    let other = if node.n == world.a.n { &world.b } else { &world.a };
+    let alone = wait_for(PATIENCE, || (node.has(vip) && !other.has(vip)).then_some(()));
+    assert!(alone.is_some(), "{} is not the only master", node.space.name);
+}
+
+fn start(kind: Kind) -> World {
+    let mut world = World::without_service(kind, Kind::Keepalived);
+    let [config_a, config_b] = ["200", "100"].map(|priority| fill(CONFIG, &[("PRIORITY", priority)]));
+    world.start_both(&config_a, &config_b, &["-D"]);
+    until_master(&world, &world.a);
+    world
+}
+
+/// A link with another name is gone, as for keepalived; with its old one it is back.
+#[test]
+fn a_master_whose_link_is_renamed_gives_way_and_is_back_with_the_name() {
+    let world = start(Kind::Vrrpd);
+    ip(&world.a, "link set eth0 down");
+    ip(&world.a, "link set eth0 name lan0");
+    ip(&world.a, "link set lan0 up");
+    until_master(&world, &world.b);
+    ip(&world.a, "link set lan0 down");
+    ip(&world.a, "link set lan0 name eth0");
+    ip(&world.a, "link set eth0 up");
+    until_master(&world, &world.a);
+}
+
+/// Adverts come from the new MAC address, and the neighbours are told of it, which keepalived leaves to chance.
+#[test]
+fn a_master_whose_link_changes_its_mac_address_says_so() {
+    let world = start(Kind::Vrrpd);
+    let begin = SystemTime::now();
+    let mac = [2, 0, 0, 0, 0, 0x77];
+    ip(&world.a, "link set eth0 address 02:00:00:00:00:77");
+    let told = wait_for(PATIENCE, || {
+        let vip: IpAddr = VIP.parse().expect("an address");
+        let announced = world.lan.capture.announces(begin).iter().any(|a| a.address == vip && a.mac == mac);
+        let adverts = world.adverts(51, begin);
+        (announced && adverts.last().is_some_and(|advert| advert.mac == mac)).then_some(())
+    });
+    assert!(told.is_some(), "no announcement and no advert from the new MAC address");
+    let mut masters = world.masters(51, begin);
+    masters.dedup();
+    assert_eq!(masters, [world.a.ip()], "somebody else became master");
+}
