@@ -254,11 +254,12 @@ pub(super) use {field, item, member, object};
 pub fn dump(config: &Config, runtime: &Runtime) -> String {
     let mut out = Out::default();
     dump_globals(config, Dumper::Vrrp, &mut out);
-    if !config.garp_groups.is_empty() {
+    let links = config.links_with_gaps();
+    if !config.garp_groups.is_empty() || !links.is_empty() {
         out.section("Gratuitous ARP delays");
-        for (number, group) in config.garp_groups.iter().enumerate() {
-            group.dump(number, &mut out);
-        }
+        let groups = config.garp_groups.iter().enumerate();
+        groups.for_each(|(number, group)| group.dump(number, &mut out));
+        links.iter().for_each(|link| link.dump(0, &mut out));
     }
     config.statics.dump(&mut out);
     if !config.instances.is_empty() {

@@ -36,12 +36,15 @@ pub use schema::Support;
 pub use source::{FileSource, SourceMap};
 pub use usage::{Usage, Use, usage};
 
+use crate::types::IfName;
 use block::{
     BfdInstance, GarpGroup, GlobalDefs, Linkbeat, ProcessDefs, SslSettings, StaticObjects, SyncGroup,
     TrackEntry, TrackFile, TrackProcess, Tracked, UpDownDelays, VirtualServer, VirtualServerGroup,
     VrrpInstance, VrrpScript, combined,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything that a configuration says, resolved: references looked up, global defaults applied,
 /// rules across keywords enforced. What the protocol sees of a configuration is this and nothing else.
@@ -89,6 +92,28 @@ pub struct Lvs {
 }
 
 impl Config {
+    /// What `vrrp_garp_interval` and `vrrp_gna_interval` make of the links of instances and of their
+    /// addresses that are in no `garp_group`: a group of its own of each.
+    fn links_with_gaps(&self) -> Vec<GarpGroup> {
+        let gap = |gap: Duration| Some(gap).filter(|gap| !gap.is_zero());
+        let garp = &self.global.garp;
+        let (garp_interval, gna_interval) = (gap(garp.interval), gap(garp.gna_interval));
+        if garp_interval.or(gna_interval).is_none() {
+            return Vec::new();
+        }
+        let grouped = |link: &IfName| self.garp_groups.iter().any(|group| group.interfaces.contains(link));
+        let mut seen = BTreeSet::new();
+        let links = self.instances.iter().flat_map(|instance| {
+            let vips = instance.vips.iter().chain(&instance.excluded_vips);
+            std::iter::once(&instance.interface).chain(vips.map(|vip| &vip.dev))
+        });
+        let links = links.filter(|link| !grouped(link) && seen.insert(*link));
+        let alone = |link: &IfName| vec![link.clone()];
+        links
+            .map(|link| GarpGroup { garp_interval, gna_interval, interfaces: alone(link), is_list: false })
+            .collect()
+    }
+
     /// The instance of that name.
     #[must_use]
     pub fn instance(&self, name: &str) -> Option<&Arc<VrrpInstance>> {

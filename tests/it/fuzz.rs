@@ -14,6 +14,8 @@ mod wire_auth;
 #[path = "../../fuzz/bodies/wire_vrrp.rs"]
 mod wire_vrrp;
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// SplitMix64.
@@ -49,6 +51,31 @@ fn run(mut one: impl FnMut(&mut Random) -> Vec<u8>, body: fn(&[u8])) {
             std::panic::resume_unwind(panic);
         }
         runs += 1;
+    }
+}
+
+/// The committed corpora: what fuzzing has found to lead to different places.
+#[test]
+fn the_corpora_hold() {
+    let targets: [(&str, fn(&[u8])); 5] = [
+        ("config_round_trip", config_round_trip::run),
+        ("config_text", config_text::run),
+        ("reload_pair", reload_pair::run),
+        ("wire_auth", wire_auth::run),
+        ("wire_vrrp", wire_vrrp::run),
+    ];
+    for (target, body) in targets {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+        let files: Vec<_> =
+            fs::read_dir(&dir).expect("a corpus").map(|f| f.expect("a file").path()).collect();
+        assert!(files.len() >= 20, "{} files in {}", files.len(), dir.display());
+        for file in files {
+            let input = fs::read(&file).expect("a file");
+            if let Err(panic) = std::panic::catch_unwind(move || body(&input)) {
+                eprintln!("input: {}", file.display());
+                std::panic::resume_unwind(panic);
+            }
+        }
     }
 }
 

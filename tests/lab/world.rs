@@ -221,14 +221,16 @@ impl World {
     /// Sources of the adverts with priority > 0 of one virtual router, repetitions left out.
     ///
     /// A master that a higher one ends may have an advert on its way while that one's first arrives: a
-    /// single advert less than [`CROSSING`] after the other's is none of a master.
+    /// single lower advert less than [`CROSSING`] after the other's is none of a master.
     pub(crate) fn masters(&self, vrid: u8, since: SystemTime) -> Vec<IpAddr> {
         let adverts = self.adverts(vrid, since);
         let adverts: Vec<&Advert> = adverts.iter().filter(|a| a.priority > 0).collect();
         let crosses = |n: usize| match n.checked_sub(1).and_then(|first| adverts.get(first..first + 3)) {
             Some([before, advert, after]) => {
                 let late = advert.at.duration_since(before.at).is_ok_and(|late| late < CROSSING);
-                late && before.from == after.from && advert.from != before.from
+                late && advert.priority < before.priority
+                    && advert.from != before.from
+                    && before.from == after.from
             }
             _ => false,
         };

@@ -29,7 +29,8 @@ fn builtin(file: NameFile) -> &'static [(&'static str, u32)] {
             ("babel", 42),
         ],
         NameFile::Scopes => &[("global", 0), ("nowhere", 255), ("host", 254), ("link", 253), ("site", 200)],
-        NameFile::Realms | NameFile::Dsfield | NameFile::Groups => &[],
+        NameFile::Realms => &[("cosmos", 0)],
+        NameFile::Dsfield | NameFile::Groups => &[],
         NameFile::IpProtocols => &[
             ("icmp", 1),
             ("igmp", 2),

@@ -70,7 +70,7 @@ fn values(placeholder: &str) -> (&'static [&'static str], &'static [&'static str
         ),
         "USER" | "GROUP" => (&["root", "0"], &["nobodyx", "99999999999", "\"\""]),
         "PATH" => (&["/run/a", "/run/b"], &["a", "/nowhere/a", "/run", "\"/run/a b\"", "/usr/bin/true"]),
-        "DIRECTORY" => (&["/run", "/usr/share/iproute2"], &["nowhere", "/nowhere", "/etc/passwd"]),
+        "DIRECTORY" => (&["/run", "/tmp"], &["nowhere", "/nowhere", "/etc/passwd"]),
         "NAME" => (
             &["n0", "n1", "n2"],
             &["abcdefghijklmnopqrstuvwxyzabcdefghijklmnop", "\"\"", "a/b", "\"n 0\"", "n0 n1"],

@@ -107,9 +107,6 @@ impl GlobalDefs {
         }
         if let Some(from) = &self.notification_email_from {
             object!(out, "Email notification from = {from}");
-        }
-        // Recipients belong to a sender, and there is one by default where there is a server.
-        if self.notification_email_from.is_some() || self.smtp_server.is_some() {
             object!(out, "Email notification to:");
             for recipient in &self.notification_email {
                 field!(out, "{recipient}");

@@ -64,6 +64,18 @@ const DECLARED: &[Declared] = &[
         covers: |f| !is_dump(f) && f.reached == Reached::Crash && (f.side == Side::Extra || !is_said(f)),
     },
     Declared {
+        id: "no-dump-of-a-bfd-process",
+        documented: "its own log name and its own dump on `-d` |",
+        // Two processes at once: where one line stands among the other's is chance.
+        covers: |f| {
+            let several = ["pq002-1044", "pq096-check-align-vrrp-loop", "pq097-check-align-vrrp-loop0"];
+            let global = f.text.starts_with(' ') && !f.text.starts_with("  ");
+            is_dump(f)
+                && several.contains(&f.file.as_str())
+                && (global || f.place == "BFD Topology" || f.text.starts_with("------< "))
+        },
+    },
+    Declared {
         id: "looked-at-in-another-namespace",
         documented: "| `-t` with a `net_namespace` that is not there | exits 0 and has looked at nothing else |",
         covers: |f| !is_dump(f) && f.side == Side::Extra && f.reached == Reached::Namespace,
