@@ -39,7 +39,7 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 /// Runs `one` until the time is up; a panic names the input that made it.
-fn run(mut one: impl FnMut(&mut Random) -> Vec<u8>, body: fn(&[u8])) {
+fn run(mut one: impl FnMut(&mut Random) -> Vec<u8>, body: Body) {
     let end = Instant::now() + Duration::from_secs(number("VRRPD_FUZZ_SECONDS", 2));
     let mut random = Random(number("VRRPD_SEED", 20_268));
     let mut runs = 0;
@@ -54,10 +54,12 @@ fn run(mut one: impl FnMut(&mut Random) -> Vec<u8>, body: fn(&[u8])) {
     }
 }
 
+type Body = fn(&[u8]);
+
 /// The committed corpora: what fuzzing has found to lead to different places.
 #[test]
 fn the_corpora_hold() {
-    let targets: [(&str, fn(&[u8])); 5] = [
+    let targets: [(&str, Body); 5] = [
         ("config_round_trip", config_round_trip::run),
         ("config_text", config_text::run),
         ("reload_pair", reload_pair::run),
