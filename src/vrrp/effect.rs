@@ -3,7 +3,7 @@
 use super::{GroupReport, Notice};
 use crate::config::block::VrrpInstance;
 use crate::config::value::{Route, Rule, VirtualAddress};
-use crate::types::{Family, IfName, Priority};
+use crate::types::{Family, IfName, Priority, State};
 use std::net::IpAddr;
 
 /// One thing to do; the order in which a machine yields them is the order to do them in.
@@ -203,6 +203,19 @@ pub enum Event {
     Deleted,
     /// As master, it heard a lower advert.
     MasterRxLowerPri,
+}
+
+impl Event {
+    /// What scripts are told when a state is entered; of INIT nothing.
+    #[must_use]
+    pub const fn entering(state: State) -> Option<Self> {
+        match state {
+            State::Init => None,
+            State::Backup => Some(Self::Backup),
+            State::Master => Some(Self::Master),
+            State::Fault => Some(Self::Fault),
+        }
+    }
 }
 
 impl std::fmt::Display for Event {

@@ -442,7 +442,7 @@ impl Group {
         if state != State::Init {
             // Scripts hear of every state, in their order, if need be before members' have.
             let missed = self.untold.replace(state);
-            self.effects.extend(missed.and_then(event_of).map(GroupEffect::Notify));
+            self.effects.extend(missed.and_then(Event::entering).map(GroupEffect::Notify));
             self.tell_when_all_know();
         }
         true
@@ -454,7 +454,7 @@ impl Group {
             |member: &Member| member.newcomer || member.absence != Absence::No || member.told == Some(state);
         if self.members.iter().all(knows) {
             self.untold = None;
-            self.effects.extend(event_of(state).map(GroupEffect::Notify));
+            self.effects.extend(Event::entering(state).map(GroupEffect::Notify));
         }
     }
 
@@ -465,15 +465,6 @@ impl Group {
     fn notice(&mut self, kind: GroupNoticeKind) {
         let group = self.config.name.clone();
         self.effects.push_back(GroupEffect::Notice(GroupNotice { group, kind }));
-    }
-}
-
-fn event_of(state: State) -> Option<Event> {
-    match state {
-        State::Init => None,
-        State::Backup => Some(Event::Backup),
-        State::Master => Some(Event::Master),
-        State::Fault => Some(Event::Fault),
     }
 }
 

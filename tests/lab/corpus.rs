@@ -13,6 +13,8 @@ mod declared;
 #[path = "../it/config/corpus/finding.rs"]
 #[allow(dead_code)]
 mod finding;
+#[path = "../it/config/corpus/place.rs"]
+mod place;
 #[path = "../it/config/corpus/verdict.rs"]
 mod verdict;
 
@@ -22,6 +24,7 @@ mod words;
 use crate::world::{need, tool};
 use finding::{Reached, Report, Surface};
 use made::{Language, Place, make};
+use place::{absent, corpus};
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
@@ -165,12 +168,6 @@ fn unknown(files: &Files, language: &Language) -> BTreeSet<Place> {
     unknown
 }
 
-/// Where real keepalived.conf files lie: `VRRPD_CORPUS`, or a directory beside the project.
-fn corpus() -> PathBuf {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    std::env::var_os("VRRPD_CORPUS").map_or_else(beside, PathBuf::from)
-}
-
 /// The files of a stratum of the corpus, each with those that it includes beside it.
 fn stratum(name: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(corpus().join(name)) else { return Vec::new() };
@@ -200,7 +197,7 @@ fn real_files_are_judged_as_keepalived_judges_them_on_a_machine_that_lacks_all_t
     paths.extend(stratum("seeds"));
     paths.extend(stratum("maintainer"));
     if paths.is_empty() {
-        return eprintln!("no corpus at {} (set VRRPD_CORPUS)", corpus().display());
+        return absent("no real file is judged");
     }
     let mut names = Vec::new();
     for path in &paths {

@@ -709,7 +709,7 @@ impl Coordinator {
                 while self.tasks.join_next().await.is_some() {}
                 released.recv().await;
                 self.statics.release().recv().await;
-                shared.use_tables(Tables::NONE).recv().await;
+                shared.use_tables(Tables::default()).recv().await;
                 self.virtual_links.follow(&Config::default());
                 self.virtual_links.let_go();
                 while !self.virtual_links.is_gone()

@@ -37,8 +37,8 @@ pub(super) enum Order {
     Reports(BTreeSet<Dropped>),
 }
 
-/// The tables that a configuration wants.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// The tables that a configuration wants; by default none.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Tables {
     settings: Option<Settings>,
     /// Link-local addresses go with the number of their link, whatever an instance wants.
@@ -50,9 +50,6 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// No tables.
-    pub(super) const NONE: Self = Self { settings: None, by_index: false, needed: false, sweep: false };
-
     /// Those of a configuration. `keep`: those that are there stay until something is blocked, because they
     /// are ours, or those of a child whose place this one takes.
     pub(super) fn of(config: &Config, keep: bool) -> Self {
@@ -133,7 +130,7 @@ impl Shared {
 }
 
 /// The filter on the writer thread.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Firewall {
     filter: Option<Filter>,
     tables: Tables,
@@ -141,18 +138,6 @@ pub(super) struct Firewall {
     reports: BTreeSet<Dropped>,
     /// The kernel has refused, and that has been said.
     failing: bool,
-}
-
-impl Default for Firewall {
-    fn default() -> Self {
-        Self {
-            filter: None,
-            tables: Tables::NONE,
-            blocked: BTreeMap::new(),
-            reports: BTreeSet::new(),
-            failing: false,
-        }
-    }
 }
 
 impl Firewall {

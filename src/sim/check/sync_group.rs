@@ -93,7 +93,7 @@ impl Checker for InStep {
                 if states.len() != 1 {
                     return Err(format!("members of {} on node {host} are {states:?}", group.name));
                 }
-                let due = states.first().and_then(|state| event_of(*state));
+                let due = states.first().and_then(|state| Event::entering(*state));
                 if node.told(&group.name) != due {
                     let told = node.told(&group.name);
                     return Err(format!(
@@ -104,14 +104,5 @@ impl Checker for InStep {
             }
         }
         Ok(())
-    }
-}
-
-fn event_of(state: State) -> Option<Event> {
-    match state {
-        State::Init => None,
-        State::Backup => Some(Event::Backup),
-        State::Master => Some(Event::Master),
-        State::Fault => Some(Event::Fault),
     }
 }

@@ -5,29 +5,15 @@ mod agreement;
 mod alignment;
 mod declared;
 mod finding;
+mod place;
 mod sample;
 mod verdict;
 
 use super::loaded;
+use place::{absent, corpus};
 use proptest::prelude::*;
-use std::path::PathBuf;
 use vrrpd::config::diagnostic::{Report, explain};
 use vrrpd::config::dump::{Runtime, dump, dump_lvs};
-
-/// Where real keepalived.conf files lie: `VRRPD_CORPUS`, or a directory beside the project.
-pub(super) fn corpus() -> PathBuf {
-    match std::env::var_os("VRRPD_CORPUS") {
-        Some(path) => path.into(),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"),
-    }
-}
-
-/// Says that there is no corpus, and fails where there must be one.
-pub(super) fn absent(consequence: &str) {
-    let message = format!("no corpus at {} (set VRRPD_CORPUS): {consequence}", corpus().display());
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{message}");
-    eprintln!("{message}");
-}
 
 /// Loads, and shows everything that can be shown of it.
 fn exercise(text: &[u8]) {
