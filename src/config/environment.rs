@@ -18,6 +18,22 @@ pub enum Fact<T> {
     Known(T),
 }
 
+impl<T> Fact<T> {
+    /// The same answer about a part of what was asked for.
+    pub fn map<U>(self, part: impl FnOnce(T) -> U) -> Fact<U> {
+        self.and_then(|whole| Some(part(whole)))
+    }
+
+    /// The same, of a part that it need not have.
+    pub fn and_then<U>(self, part: impl FnOnce(T) -> Option<U>) -> Fact<U> {
+        match self {
+            Self::Unchecked => Fact::Unchecked,
+            Self::Absent => Fact::Absent,
+            Self::Known(whole) => part(whole).map_or(Fact::Absent, Fact::Known),
+        }
+    }
+}
+
 /// What is asked of an interface.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LinkFacts {

@@ -8,13 +8,15 @@ use crate::daemon::options::Options;
 use crate::sys::account;
 use crate::sys::netlink::{LinkInfo, link_info, link_names};
 use crate::types::{IfName, Secret};
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Answers from the kernel and the user database at the moment of the question, and what the command
+/// Answers from the kernel and the user database at the moment of the first question, and what the command
 /// line adds to them.
 #[derive(Debug)]
 pub struct Machine {
@@ -24,6 +26,8 @@ pub struct Machine {
     working_directory: PathBuf,
     random_seed: u64,
     names: NameFiles,
+    /// Asked once: thousands of instances share a link, and are to be judged by one and the same.
+    links: Mutex<BTreeMap<IfName, Fact<LinkInfo>>>,
 }
 
 impl Machine {
@@ -40,13 +44,19 @@ impl Machine {
             working_directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             random_seed: now.as_secs() ^ (u64::from(now.subsec_nanos()) << 32),
             names: NameFiles::default(),
+            links: Mutex::default(),
         }
+    }
+
+    fn link_info(&self, name: &IfName) -> Fact<LinkInfo> {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        *links.entry(name.clone()).or_insert_with(|| fact(link_info(name)))
     }
 }
 
 impl Environment for Machine {
     fn link(&self, name: &IfName) -> Fact<LinkFacts> {
-        let facts = |info: LinkInfo| LinkFacts {
+        self.link_info(name).map(|info| LinkFacts {
             mtu: Some(info.mtu),
             loopback: info.loopback,
             ethernet: info.ethernet,
@@ -55,8 +65,7 @@ impl Environment for Machine {
             mac: info.mac,
             stacked: info.stacked,
             base: info.base,
-        };
-        fact(link_info(name).map(|info| info.map(facts)))
+        })
     }
 
     fn link_names(&self) -> Vec<String> {
@@ -64,7 +73,7 @@ impl Environment for Machine {
     }
 
     fn vrf_table(&self, name: &IfName) -> Fact<u32> {
-        fact(link_info(name).map(|info| info.and_then(|info| info.vrf_table)))
+        self.link_info(name).and_then(|info| info.vrf_table)
     }
 
     fn user(&self, name: &str) -> Fact<Account> {
