@@ -76,8 +76,7 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     let track_files = track_files.into_iter().map(|(_, file)| file).collect();
     let track_processes = track_processes.into_iter().map(|(_, process)| process).collect();
     let sync_groups = groups.complete(&mut instances, &global, cx);
-    let mut up_down_delays = root.up_down_delays;
-    settle_delays(&mut up_down_delays, &instances, cx);
+    let up_down_delays = settle_delays(root.up_down_delays, &instances, cx);
     let instances: Vec<_> = instances.into_iter().map(Arc::new).collect();
     settle_sync_daemon(&mut global, &instances);
     let statics = root.statics.complete(&instances, cx);

@@ -35,9 +35,11 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::dump::{Out, general, object, yes_no};
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
+use crate::config::source::Span;
 use crate::config::tree::Node;
 use crate::config::value::DefaultAccount;
 use crate::types::Version;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -223,13 +225,15 @@ pub(in crate::config) struct GlobalDraft {
     pub(in crate::config) defs: GlobalDefs,
     /// What scripts without a user run as.
     pub(in crate::config) script_account: DefaultAccount,
+    /// Where each keyword was given last.
+    pub(in crate::config) given: BTreeMap<String, Span>,
 }
 
 const MAX_SECS: i64 = 4294;
 
 impl GlobalDraft {
     pub(in crate::config) fn new(script_account: DefaultAccount) -> Self {
-        Self { defs: GlobalDefs::default(), script_account }
+        Self { defs: GlobalDefs::default(), script_account, given: BTreeMap::new() }
     }
 
     /// With `enable_script_security`, root is no default: only `script_user` or keepalived_script is.
@@ -245,7 +249,7 @@ impl GlobalDraft {
             DefaultAccount::Unusable => None,
         };
         let GlobalDefs { fifo, vrrp_fifo, lvs, .. } = &mut self.defs;
-        fifo::settle(fifo, vrrp_fifo, &mut lvs.fifo, cx);
+        fifo::settle(fifo, vrrp_fifo, &mut lvs.fifo, &self.given, cx);
     }
 }
 

@@ -87,7 +87,7 @@ pub(super) fn linkbeat_interfaces(linkbeat: &mut Vec<Linkbeat>, node: &Node, cx:
 /// Microseconds of a delay.
 const DELAY: std::ops::RangeInclusive<u64> = 0..=255_000_000;
 
-pub(super) fn up_down_delays(delays: &mut Vec<UpDownDelays>, node: &Node, cx: &mut Context<'_>) {
+pub(super) fn up_down_delays(delays: &mut Vec<(Word, UpDownDelays)>, node: &Node, cx: &mut Context<'_>) {
     for entry in node.entries() {
         let [name, times @ ..] = entry.as_slice() else { continue };
         let Some(interface) = entry_interface(name, "up/down delay", cx) else { continue };
@@ -113,21 +113,22 @@ pub(super) fn up_down_delays(delays: &mut Vec<UpDownDelays>, node: &Node, cx: &m
             None => Some(Duration::ZERO),
         };
         let Some(up) = up else { continue };
-        delays.retain(|other| other.interface != interface);
-        delays.push(UpDownDelays { interface, down, up });
+        delays.retain(|(_, other)| other.interface != interface);
+        delays.push((name.clone(), UpDownDelays { interface, down, up }));
     }
 }
 
 /// An interface that takes as long to go down as its master to be missed has no use: each instance that
 /// runs on it sets a limit.
 pub(in crate::config) fn settle_delays(
-    delays: &mut [UpDownDelays],
+    mut delays: Vec<(Word, UpDownDelays)>,
     instances: &[VrrpInstance],
     cx: &mut Context<'_>,
-) {
+) -> Vec<UpDownDelays> {
     for instance in instances {
         let VrrpInstance { name, interface, down_timer_adverts, .. } = instance;
-        let Some(delays) = delays.iter_mut().find(|delays| delays.interface == *interface) else { continue };
+        let on_it = delays.iter_mut().find(|(_, delays)| delays.interface == *interface);
+        let Some((word, delays)) = on_it else { continue };
         let adverts = u32::from(*down_timer_adverts).saturating_sub(1);
         let interval = instance.advert_int.duration();
         let limit = interval * adverts;
@@ -152,8 +153,10 @@ pub(in crate::config) fn settle_delays(
             "`{interface}` counts as up or down after {} s at most, before `{name}` misses its master",
             most.as_secs_f64()
         );
-        cx.report(Diagnostic::note("delays-shortened", None, message).classic(text).at_completion());
+        let problem = Diagnostic::note("delays-shortened", word.span, message);
+        cx.report(problem.classic(text).at_completion());
     }
+    delays.into_iter().map(|(_, delays)| delays).collect()
 }
 
 fn delay(word: &Word, which: &str, name: &Word, cx: &mut Context<'_>) -> Option<Duration> {

@@ -38,7 +38,8 @@ pub(in crate::config) struct RootDraft {
     links: Vec<(Word, IfName)>,
     pub(in crate::config) garp_groups: Vec<GarpGroup>,
     pub(in crate::config) linkbeat: Vec<Linkbeat>,
-    pub(in crate::config) up_down_delays: Vec<UpDownDelays>,
+    /// With their names, for messages.
+    pub(in crate::config) up_down_delays: Vec<(Word, UpDownDelays)>,
     /// What the blocks so far have defined for others to track.
     pub(in crate::config) trackables: Arc<Trackables>,
     pub(in crate::config) statics: StaticDraft,
@@ -148,6 +149,7 @@ impl RootDraft {
 }
 
 fn global_defs(root: &mut RootDraft, node: &Node, cx: &mut Context<'_>) {
+    root.global.given.extend(node.children().iter().map(|n| (n.keyword.text.clone(), n.keyword.span)));
     GLOBAL_DEFS.apply(&mut root.global, node.children(), cx);
 }
 

@@ -4,8 +4,10 @@ use super::refused;
 use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::dump::{Out, object};
 use crate::config::schema::Context;
+use crate::config::source::Span;
 use crate::config::tree::Node;
 use crate::config::value::{DefaultAccount, ScriptCommand};
+use std::collections::BTreeMap;
 
 /// A FIFO that gets a line for each event, and its reader.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -87,22 +89,35 @@ impl FifoDefs {
 }
 
 /// Takes away what cannot go together: two kinds of events in one FIFO, and two readers of one.
-pub(super) fn settle(all: &FifoDefs, vrrp: &mut FifoDefs, lvs: &mut FifoDefs, cx: &mut Context<'_>) {
+///
+/// `given` tells where the keywords are.
+pub(super) fn settle(
+    all: &FifoDefs,
+    vrrp: &mut FifoDefs,
+    lvs: &mut FifoDefs,
+    given: &BTreeMap<String, Span>,
+    cx: &mut Context<'_>,
+) {
+    let mut report = |keyword: &str, message: String, classic: String| {
+        let problem = Diagnostic::note("duplicate-fifo", given.get(keyword).copied(), message);
+        cx.report(problem.classic(classic).at_completion());
+    };
     let path = |defs: &FifoDefs| defs.fifo.as_ref().map(|fifo| fifo.path.clone());
-    for (defs, whose) in [(&mut *vrrp, "vrrp"), (&mut *lvs, "LVS")] {
+    let kinds = [(&mut *vrrp, "vrrp", "vrrp_notify_fifo"), (&mut *lvs, "LVS", "lvs_notify_fifo")];
+    for (defs, whose, keyword) in kinds {
         let Some(common) = path(all).filter(|common| path(defs).as_ref() == Some(common)) else { continue };
         let text = format!(
             "notify FIFO {common} has been specified for global and {whose} FIFO - ignoring {whose} FIFO"
         );
         let message =
             format!("`{common}` gets all events already: the FIFO for those of {whose} is left out");
-        cx.report(Diagnostic::note("duplicate-fifo", None, message).classic(text).at_completion());
+        report(keyword, message, text);
         *defs = FifoDefs::default();
     }
     if path(vrrp).is_some() && path(vrrp) == path(lvs) && vrrp.script.is_some() && lvs.script.take().is_some()
     {
         let text = "LVS notify FIFO and vrrp FIFO are the same both with scripts - ignoring LVS FIFO script";
         let message = "a FIFO has one reader: the script for the events of virtual servers is left out";
-        cx.report(Diagnostic::note("duplicate-fifo", None, message).classic(text).at_completion());
+        report("lvs_notify_fifo_script", message.to_owned(), text.to_owned());
     }
 }
