@@ -251,6 +251,7 @@ fn complete(
         lower_prio_no_advert,
         higher_prio_send_advert,
         skip_check_adv_addr: draft.skip_check_adv_addr,
+        on_removal: draft.on_removal,
         strict,
         accept,
         owner_ignore_adverts,

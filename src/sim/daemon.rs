@@ -1,7 +1,6 @@
 //! What the daemon's tasks do, done by the world: machines are driven and their effects carried out.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +13,10 @@ use super::node::Daemon;
 use super::world::{Event, World};
 use crate::config::Config;
 use crate::config::block::VrrpScript;
-use crate::config::value::{Route, Rule};
 use crate::track::{ExitStatus, Signal};
 use crate::types::{IfName, Instant, State};
 use crate::vrrp::{
-    Datagram, Effect, GroupReport, GroupSays, Input, Instance, KernelChange, Leftovers, RunId, Start,
+    Datagram, Effect, GroupReport, GroupSays, Input, Instance, KernelChange, Leftovers, Lost, RunId, Start,
     SwitchEffect, SwitchInput, Switchboard, Tracking,
 };
 
@@ -232,19 +230,9 @@ impl World {
         self.rearm(host);
     }
 
-    pub(super) fn lose_address(&mut self, host: Host, address: IpAddr, link: &IfName) {
+    pub(super) fn lose(&mut self, host: Host, lost: &Lost) {
         for machine in self.machines(host) {
-            self.handle(machine, Input::AddressLost(address, link.clone()), Cause::AddressLost);
-        }
-        self.rearm(host);
-    }
-
-    pub(super) fn lose_routing(&mut self, host: Host, route: Option<Box<Route>>, rule: Option<Box<Rule>>) {
-        let inputs = route.map(Input::RouteLost).into_iter().chain(rule.map(Input::RuleLost));
-        for input in inputs {
-            for machine in self.machines(host) {
-                self.handle(machine, input.clone(), Cause::RoutingLost);
-            }
+            self.handle(machine, Input::Lost(Box::new(lost.clone())), Cause::Lost);
         }
         self.rearm(host);
     }

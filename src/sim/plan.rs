@@ -17,7 +17,7 @@ use crate::config::block::{
     Announcements, Auth, AuthHmac, Delivery, Freshness, HmacKey, HmacMode, Preempt, TrackEntry, TrackProcess,
     Tracked, UnicastChecksum, UnicastPeer, VrrpInstance, VrrpScript,
 };
-use crate::config::value::{Route, Rule, ScriptCommand, VirtualAddress, Weight};
+use crate::config::value::{OnRemoval, Route, Rule, ScriptCommand, VirtualAddress, Weight};
 use crate::types::{
     AdvertInt, Family, IfName, Instant, IpNet, MacAddr, Priority, Secret, State, Version, Vrid,
     master_down_interval, skew_time,
@@ -526,6 +526,7 @@ fn instance(
         // teaches the others its shorter interval, so that they do not wait for the better one's next.
         higher_prio_send_advert: random.chance(200) && router.intervals.len() == 1,
         skip_check_adv_addr: random.chance(200),
+        on_removal: if random.chance(200) { OnRemoval::Yield } else { OnRemoval::Restore },
         ..VrrpInstance::new(&router.name, router.link.clone(), router.vrid)
     }
 }

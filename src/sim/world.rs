@@ -17,10 +17,9 @@ use super::plan::{Names, Plan};
 use super::queue::Queue;
 use super::random::Random;
 use super::stranger;
-use crate::config::value::{Route, Rule};
 use crate::track::{Because, ExitStatus, LinkStatus};
 use crate::types::{IfName, Instant, MacAddr, State};
-use crate::vrrp::{Announce, RunId, SwitchInput, Transmit};
+use crate::vrrp::{Announce, Lost, RunId, SwitchInput, Transmit};
 use crate::wire::arp::GratuitousArp;
 use crate::wire::ndisc::UnsolicitedAdvert;
 
@@ -49,10 +48,8 @@ pub(super) enum Event {
     Found { host: Host, life: u32, input: SwitchInput },
     /// An instance that has failed starts again.
     Restart { machine: Machine, life: u32 },
-    /// Somebody has removed an address.
-    AddressLost { host: Host, life: u32, address: std::net::IpAddr, link: IfName },
-    /// Somebody has removed a route, a rule, or both.
-    RoutingLost { host: Host, life: u32, route: Option<Box<Route>>, rule: Option<Box<Rule>> },
+    /// Somebody has removed something of a node's.
+    Lost { host: Host, life: u32, lost: Box<Lost> },
     /// The next bad packet of a stranger.
     Stranger { left: u32, spacing: Duration },
     /// Something goes wrong, or is mended.
@@ -265,14 +262,9 @@ impl World {
                         self.restart(machine);
                     }
                 }
-                Event::AddressLost { host, life, address, link } => {
+                Event::Lost { host, life, lost } => {
                     if self.nodes[host].life == life {
-                        self.lose_address(host, address, &link);
-                    }
-                }
-                Event::RoutingLost { host, life, route, rule } => {
-                    if self.nodes[host].life == life {
-                        self.lose_routing(host, route, rule);
+                        self.lose(host, &lost);
                     }
                 }
                 Event::Stranger { left, spacing } => self.on_stranger(left, spacing),
@@ -294,8 +286,7 @@ impl World {
             | Event::ScriptEnded { host, .. }
             | Event::Found { host, .. }
             | Event::Restart { machine: Machine { node: host, .. }, .. }
-            | Event::AddressLost { host, .. }
-            | Event::RoutingLost { host, .. }
+            | Event::Lost { host, .. }
             | Event::Fault(
                 Fault::Stop(host)
                 | Fault::Reload(host)
@@ -551,17 +542,19 @@ impl World {
         let vips: Vec<_> = configs.iter().flat_map(|config| &config.vips).collect();
         let vip = vips[self.random.index(vips.len())];
         let (link, address) = (vip.link().clone(), vip.net.address);
+        let mut lost = Lost::default();
         if node.kernel.remove(&link, address) {
-            let life = node.life;
-            self.queue.push(self.now, Event::AddressLost { host, life, address, link });
+            lost.addresses.push((address, link));
         }
         // Whoever cleans up one thing may clean up the others as well.
-        let Some(owner) = configs.iter().find(|config| config.vips.contains(vip)) else { return };
-        let route = owner.routes.first().filter(|route| node.kernel.remove_route(&route.place()));
-        let rule = owner.rules.first().filter(|rule| node.kernel.remove_rule(&rule.place()));
-        if route.is_some() || rule.is_some() {
-            let (route, rule) = (route.cloned().map(Box::new), rule.cloned().map(Box::new));
-            self.queue.push(self.now, Event::RoutingLost { host, life: node.life, route, rule });
+        if let Some(owner) = configs.iter().find(|config| config.vips.contains(vip)) {
+            let route = owner.routes.first().filter(|route| node.kernel.remove_route(&route.place()));
+            let rule = owner.rules.first().filter(|rule| node.kernel.remove_rule(&rule.place()));
+            lost.routes.extend(route.cloned());
+            lost.rules.extend(rule.cloned());
+        }
+        if !lost.is_empty() {
+            self.queue.push(self.now, Event::Lost { host, life: node.life, lost: Box::new(lost) });
         }
     }
 

@@ -16,6 +16,7 @@ mod checksum;
 mod effect;
 mod instance;
 mod notice;
+mod patience;
 mod sequences;
 mod source;
 mod stats;
@@ -26,8 +27,8 @@ mod virtual_links;
 
 pub use accept::{Accepted, Carrier, Datagram, Discard, DiscardKind};
 pub use effect::{AddressChange, Announce, Blocked, Effect, Event, KernelChange, Notification, Transmit};
-pub use instance::{Heard, Input, Instance, InstanceStatus, Leftovers, Start};
-pub use notice::{Fault, GroupNotice, GroupNoticeKind, Notice, NoticeKind, RoutingKind};
+pub use instance::{Heard, Input, Instance, InstanceStatus, Leftovers, Lost, Start};
+pub use notice::{Answer, Fault, GroupNotice, GroupNoticeKind, Notice, NoticeKind, RoutingKind};
 pub use source::{LinkAddress, primary_source};
 pub use stats::Stats;
 pub use switchboard::{

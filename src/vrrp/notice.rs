@@ -208,14 +208,10 @@ pub enum NoticeKind {
     },
     /// The advert lacks one of our addresses.
     AddressMissing(IpAddr, IpAddr),
-    /// Somebody removed an address of ours; it is put back.
-    AddressRestored(IpAddr, IfName),
-    /// Somebody keeps removing an address of ours; we give way.
-    AddressGivenUp(IpAddr, IfName),
-    /// Somebody removed this route or rule of ours; it is put back.
-    RoutingRestored(RoutingKind, String),
-    /// Somebody keeps removing it; we give way.
-    RoutingGivenUp(RoutingKind, String),
+    /// Somebody removed an address of ours.
+    AddressLost(IpAddr, IfName, Answer),
+    /// Somebody removed this route or rule of ours.
+    RoutingLost(RoutingKind, String, Answer),
     /// A reload no longer has this address.
     AddressDropped(IpNet, IfName),
 }
@@ -234,6 +230,36 @@ impl fmt::Display for RoutingKind {
         f.write_str(match self {
             Self::Route => "route",
             Self::Rule => "rule",
+        })
+    }
+}
+
+/// What follows when somebody removes something of ours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// It is put back.
+    Restores,
+    /// We give way, as we are told to.
+    Yields,
+    /// We give way, because it is of no use.
+    GivesUp,
+}
+
+impl Answer {
+    const fn verb(self) -> &'static str {
+        match self {
+            Self::Restores | Self::Yields => "was",
+            Self::GivesUp => "is again and again",
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("by somebody else, ")?;
+        f.write_str(match self {
+            Self::Restores => "putting it back",
+            Self::Yields | Self::GivesUp => "giving way",
         })
     }
 }
@@ -414,17 +440,11 @@ impl fmt::Display for NoticeKind {
             Self::AddressMissing(from, address) => {
                 write!(f, "ip address associated with VRID not present in advert from {from}: {address}")
             }
-            Self::AddressRestored(address, link) => {
-                write!(f, "{address} was removed from {link} by somebody else, putting it back")
+            Self::AddressLost(address, link, answer) => {
+                write!(f, "{address} {} removed from {link} {answer}", answer.verb())
             }
-            Self::AddressGivenUp(address, link) => {
-                write!(f, "{address} is removed from {link} again and again by somebody else, giving way")
-            }
-            Self::RoutingRestored(kind, text) => {
-                write!(f, "{kind} {text} was deleted by somebody else, putting it back")
-            }
-            Self::RoutingGivenUp(kind, text) => {
-                write!(f, "{kind} {text} is deleted again and again by somebody else, giving way")
+            Self::RoutingLost(kind, text, answer) => {
+                write!(f, "{kind} {text} {} deleted {answer}", answer.verb())
             }
             Self::AddressDropped(net, link) => {
                 write!(f, "ip address {} dev {link}, no longer exist", net.short())

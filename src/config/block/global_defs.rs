@@ -37,7 +37,7 @@ use crate::config::lexer::Word;
 use crate::config::schema::Context;
 use crate::config::source::Span;
 use crate::config::tree::Node;
-use crate::config::value::DefaultAccount;
+use crate::config::value::{DefaultAccount, OnRemoval};
 use crate::types::Version;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -130,6 +130,8 @@ pub struct GlobalDefs {
     pub vrrp_check_unicast_src: bool,
     /// Default of `skip_check_adv_addr`.
     pub vrrp_skip_check_adv_addr: bool,
+    /// Default of `on_removal`.
+    pub vrrp_on_removal: OnRemoval,
     /// Default of `strict_mode`.
     pub vrrp_strict: bool,
     /// Default of `owner_ignore_adverts`.
@@ -207,6 +209,7 @@ impl Default for GlobalDefs {
             vrrp_higher_prio_send_advert: false,
             vrrp_check_unicast_src: false,
             vrrp_skip_check_adv_addr: false,
+            vrrp_on_removal: OnRemoval::default(),
             vrrp_strict: false,
             vrrp_owner_ignore_adverts: false,
             vrrp_notify_priority_changes: false,

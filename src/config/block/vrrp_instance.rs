@@ -11,7 +11,7 @@ pub(in crate::config) use keywords::{InstanceDraft, IpvlanDraft, VRRP_INSTANCE, 
 use super::GarpExtraIf;
 use super::authentication::Auth;
 use super::tracking::TrackEntry;
-use crate::config::value::{Route, Rule, ScriptCommand, VirtualAddress};
+use crate::config::value::{OnRemoval, Route, Rule, ScriptCommand, VirtualAddress};
 use crate::types::{AdvertInt, Family, IfName, Priority, State, Version, Vrid};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -115,6 +115,8 @@ pub struct VrrpInstance {
     pub rx_buffer: Option<u32>,
     /// Mistakes of the configuration that hold it in FAULT.
     pub config_faults: u32,
+    /// `on_removal`.
+    pub on_removal: OnRemoval,
     /// `debug`, 0 to 4: kept, without effect, as in keepalived.
     pub debug: u8,
 }
@@ -329,6 +331,7 @@ impl VrrpInstance {
             kernel_rx_buf_size: None,
             rx_buffer: None,
             config_faults: 0,
+            on_removal: OnRemoval::default(),
             debug: 0,
         }
     }

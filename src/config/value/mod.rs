@@ -6,6 +6,7 @@ mod forwarding;
 mod interface;
 mod names;
 mod number;
+mod on_removal;
 mod route;
 mod rule;
 mod script;
@@ -17,6 +18,7 @@ mod weight;
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use names::parse_names;
 pub use number::whole_c_number;
+pub use on_removal::OnRemoval;
 pub use route::{
     Encap, IpEncap, KEEPALIVED_PROTOCOL, MAIN_TABLE, Metric, Metrics, NextHop, Placement, Realms, Route,
     RoutePlace, RouteType,

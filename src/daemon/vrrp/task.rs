@@ -16,7 +16,7 @@ use crate::sys::netlink::{Change, Failure};
 use crate::types::{Instant, State};
 use crate::vrrp::{
     AddressChange, Blocked, Effect, Event, GroupReport, Input, Instance, InstanceStatus, KernelChange,
-    Leftovers, Notice, NoticeKind, Notification, Start, SwitchInput, Timer, Tracking, Transmit,
+    Leftovers, Lost, Notice, NoticeKind, Notification, Start, SwitchInput, Timer, Tracking, Transmit,
 };
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -458,11 +458,10 @@ impl Task {
             ledger.wanted_by(self.id).map(|(place, _)| place).filter(is_lost).cloned().collect()
         };
         let (routes, rules) = self.shared.routing.borrow().lost_by(self.id, &self.shared.links.borrow());
-        let lost = lost.into_iter().map(|(name, net)| Input::AddressLost(net.address, name));
-        let routes = routes.into_iter().map(|route| Input::RouteLost(Box::new(route)));
-        let rules = rules.into_iter().map(|rule| Input::RuleLost(Box::new(rule)));
-        for input in lost.chain(routes).chain(rules) {
-            self.feed(clock::now(), input);
+        let addresses = lost.into_iter().map(|(name, net)| (net.address, name)).collect();
+        let lost = Lost { addresses, routes, rules };
+        if !lost.is_empty() {
+            self.feed(clock::now(), Input::Lost(Box::new(lost)));
         }
     }
 }

@@ -51,10 +51,8 @@ pub enum Cause {
     Tracking,
     /// The sync group has something to say.
     Group,
-    /// Somebody removed an address.
-    AddressLost,
-    /// Somebody removed a route or a rule.
-    RoutingLost,
+    /// Somebody removed an address, a route or a rule.
+    Lost,
     /// The same configuration was read again.
     Reloaded,
     /// Another configuration was read.

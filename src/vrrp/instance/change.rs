@@ -1,14 +1,13 @@
 //! Changes from outside the protocol: a reload, an address that somebody else removes.
 
 use super::rival::Rival;
-use super::{Instance, TUG_LIMIT, TUG_WINDOW};
+use super::{Instance, Lost};
 use crate::config::block::VrrpInstance;
-use crate::config::value::{Route, Rule, VirtualAddress};
+use crate::config::value::{OnRemoval, Route, Rule, VirtualAddress};
 use crate::types::{IfName, Instant, State, Version};
 use crate::vrrp::effect::{Announce, Effect, KernelChange};
-use crate::vrrp::notice::{NoticeKind, RoutingKind};
+use crate::vrrp::notice::{Answer, NoticeKind, RoutingKind};
 use crate::vrrp::timers::Timer;
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -90,60 +89,61 @@ impl Instance {
         }
     }
 
-    pub(super) fn on_address_lost(&mut self, now: Instant, address: IpAddr, link: IfName) {
-        let ours = |vip: &&VirtualAddress| vip.net.address == address && *vip.link() == link;
-        let config = Arc::clone(&self.config);
-        let Some(vip) = config.vips.iter().chain(&config.excluded_vips).find(ours) else { return };
-        if self.state != State::Master || vip.no_track {
-            return;
-        }
-        if self.tugs_too_often(now) {
-            self.notice(NoticeKind::AddressGivenUp(address, link));
-            self.give_way(now);
-            return;
-        }
-        self.notice(NoticeKind::AddressRestored(address, link));
-        self.push(Effect::Addresses(KernelChange::installing(vec![vip.clone()])));
-        let targets = vec![(vip.link().clone(), vip.net.address)];
-        self.push(Effect::Announce(Announce { targets, rounds: config.garp.master_repeat.max(1) }));
-    }
-
-    pub(super) fn on_route_lost(&mut self, now: Instant, route: &Route) {
-        let lost = |ours: &&Route| ours.place() == route.place() && !ours.no_track;
-        let Some(ours) = self.config.routes.iter().find(lost).cloned() else { return };
-        let kind = RoutingKind::Route;
-        if self.may_restore(now, kind, &ours) {
-            self.push(Effect::Routes(KernelChange::installing(vec![ours])));
-        }
-    }
-
-    pub(super) fn on_rule_lost(&mut self, now: Instant, rule: &Rule) {
-        let lost = |ours: &&Rule| ours.place() == rule.place() && !ours.no_track;
-        let Some(ours) = self.config.rules.iter().find(lost).cloned() else { return };
-        if self.may_restore(now, RoutingKind::Rule, &ours) {
-            self.push(Effect::Rules(KernelChange::installing(vec![ours])));
-        }
-    }
-
-    /// Whether a master puts something back that somebody else has deleted.
-    fn may_restore(&mut self, now: Instant, kind: RoutingKind, what: &dyn fmt::Display) -> bool {
+    /// A master puts back what somebody else removes, or gives way at once where it is configured to.
+    pub(super) fn on_lost(&mut self, now: Instant, lost: &Lost) {
         if self.state != State::Master {
-            return false;
+            return;
         }
-        if self.tugs_too_often(now) {
-            self.notice(NoticeKind::RoutingGivenUp(kind, what.to_string()));
-            self.give_way(now);
-            return false;
+        let config = Arc::clone(&self.config);
+        let vips: Vec<VirtualAddress> = config
+            .vips
+            .iter()
+            .chain(&config.excluded_vips)
+            .filter(|vip| {
+                let is_it =
+                    |(address, link): &(IpAddr, IfName)| (vip.net.address, vip.link()) == (*address, link);
+                !vip.no_track && lost.addresses.iter().any(is_it)
+            })
+            .cloned()
+            .collect();
+        let is_lost =
+            |route: &&Route| !route.no_track && lost.routes.iter().any(|l| l.place() == route.place());
+        let routes: Vec<Route> = config.routes.iter().filter(is_lost).cloned().collect();
+        let is_lost = |rule: &&Rule| !rule.no_track && lost.rules.iter().any(|l| l.place() == rule.place());
+        let rules: Vec<Rule> = config.rules.iter().filter(is_lost).cloned().collect();
+        if vips.is_empty() && routes.is_empty() && rules.is_empty() {
+            return;
         }
-        self.notice(NoticeKind::RoutingRestored(kind, what.to_string()));
-        true
-    }
-
-    /// Counts what somebody else removes.
-    fn tugs_too_often(&mut self, now: Instant) -> bool {
-        let (since, count) = self.tug;
-        self.tug = if now.since(since) < TUG_WINDOW { (since, count + 1) } else { (now, 1) };
-        self.tug.1 > TUG_LIMIT
+        let answer = match config.on_removal {
+            OnRemoval::Yield => Answer::Yields,
+            OnRemoval::Restore if self.patience.bears(now) => Answer::Restores,
+            OnRemoval::Restore => Answer::GivesUp,
+        };
+        for vip in &vips {
+            self.notice(NoticeKind::AddressLost(vip.net.address, vip.link().clone(), answer));
+        }
+        for route in &routes {
+            self.notice(NoticeKind::RoutingLost(RoutingKind::Route, route.to_string(), answer));
+        }
+        for rule in &rules {
+            self.notice(NoticeKind::RoutingLost(RoutingKind::Rule, rule.to_string(), answer));
+        }
+        if answer != Answer::Restores {
+            return self.give_way(now);
+        }
+        let targets: Vec<_> = vips.iter().map(|vip| (vip.link().clone(), vip.net.address)).collect();
+        if !vips.is_empty() {
+            self.push(Effect::Addresses(KernelChange::installing(vips)));
+        }
+        if !routes.is_empty() {
+            self.push(Effect::Routes(KernelChange::installing(routes)));
+        }
+        if !rules.is_empty() {
+            self.push(Effect::Rules(KernelChange::installing(rules)));
+        }
+        if !targets.is_empty() {
+            self.push(Effect::Announce(Announce { targets, rounds: config.garp.master_repeat.max(1) }));
+        }
     }
 
     /// From MASTER to BACKUP while nobody is known to take over: what keepalived does at once when somebody

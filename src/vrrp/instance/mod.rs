@@ -32,6 +32,7 @@ use super::accept::{Datagram, DiscardKind};
 use super::checksum::ChecksumForm;
 use super::effect::{Blocked, Effect, KernelChange};
 use super::notice::{Fault, NoticeKind};
+use super::patience::Patience;
 use super::sequences::Sequences;
 use super::stats::Stats;
 use super::switchboard::Tracking;
@@ -46,10 +47,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// This many removals of our addresses by somebody else within [`TUG_WINDOW`] and we give way.
-const TUG_LIMIT: u32 = 10;
-const TUG_WINDOW: Duration = Duration::from_secs(1);
-
 /// What can happen to an instance.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Input {
@@ -61,18 +58,33 @@ pub enum Input {
     Source(Option<IpAddr>),
     /// A link has another MAC address than before.
     MacChanged(IfName),
-    /// Somebody removed an address of ours from the kernel.
-    AddressLost(IpAddr, IfName),
-    /// Somebody removed a route of ours from the kernel.
-    RouteLost(Box<Route>),
-    /// Somebody removed a rule of ours from the kernel.
-    RuleLost(Box<Rule>),
+    /// Somebody removed something of ours from the kernel.
+    Lost(Box<Lost>),
     /// The sync group has something to say.
     Group(GroupSays),
     /// The configuration has changed, within what [`super::same_router`] calls the same router.
     Reconfigure(Arc<VrrpInstance>),
     /// Leave: the daemon stops or the instance is no longer configured.
     Stop,
+}
+
+/// What somebody removed at one time.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Lost {
+    /// Addresses, each with its link.
+    pub addresses: Vec<(IpAddr, IfName)>,
+    /// Routes.
+    pub routes: Vec<Route>,
+    /// Rules.
+    pub rules: Vec<Rule>,
+}
+
+impl Lost {
+    /// Whether there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.addresses.is_empty() && self.routes.is_empty() && self.rules.is_empty()
+    }
 }
 
 /// What becomes of addresses that an earlier life of this node may have left in the kernel.
@@ -192,8 +204,8 @@ pub struct Instance {
     last_transition: Instant,
     /// Kinds of trouble already told since the last change of state or master.
     told: BTreeSet<Told>,
-    /// Since when and how often somebody has been removing our addresses.
-    tug: (Instant, u32),
+    /// With whoever removes what is ours.
+    patience: Patience,
     stats: Stats,
     effects: VecDeque<Effect>,
 }
@@ -238,7 +250,7 @@ impl Instance {
             stopped: false,
             last_transition: now,
             told: BTreeSet::new(),
-            tug: (now, 0),
+            patience: Patience::new(now),
             stats: Stats::default(),
             effects: VecDeque::new(),
             config,
@@ -274,9 +286,7 @@ impl Instance {
             Input::Tracking(tracking) => self.on_tracking(now, tracking),
             Input::Source(source) => self.on_source(now, source),
             Input::MacChanged(link) => self.announce_on(&link),
-            Input::AddressLost(address, link) => self.on_address_lost(now, address, link),
-            Input::RouteLost(route) => self.on_route_lost(now, &route),
-            Input::RuleLost(rule) => self.on_rule_lost(now, &rule),
+            Input::Lost(lost) => self.on_lost(now, &lost),
             Input::Group(says) => self.on_group(now, says),
             Input::Reconfigure(config) => self.on_reconfigure(now, config),
             Input::Stop => self.on_stop(),

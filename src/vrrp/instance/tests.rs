@@ -2,6 +2,7 @@ mod group;
 
 use super::sample::{sample as config, vip};
 mod firewall;
+mod removal;
 mod routing;
 mod vmac;
 
@@ -528,23 +529,6 @@ fn a_reload_lets_adverts_already_missed_count() {
 }
 
 #[test]
-fn an_address_that_somebody_removes_is_put_back_until_it_is_hopeless() {
-    let (mut instance, now) = master(&config());
-    let lost = || Input::AddressLost(vip(100).net.address, vip(100).dev);
-    instance.handle(now, lost());
-    let back = |e: &Effect| matches!(e, Effect::Addresses(change) if change.install == [vip(100)]);
-    assert!(drain(&mut instance).iter().any(back));
-    for _ in 0..TUG_LIMIT {
-        instance.handle(now, lost());
-    }
-    assert_eq!((instance.state(), priorities(&drain(&mut instance))), (State::Backup, vec![0]));
-    assert_eq!(
-        instance.poll_timeout(),
-        Some((now + skew_time(Version::V2, Priority::new(150), AdvertInt::DEFAULT), Timer::MasterDown))
-    );
-}
-
-#[test]
 fn another_mac_address_is_told_to_the_neighbours_of_its_link() {
     let (mut instance, now) = master(&config());
     let announced = |instance: &mut Instance| {
@@ -583,7 +567,7 @@ fn every_state_answers_every_input() {
             .prop_map(|(priority, from)| Input::Packet(advert(&config(), from, priority))),
         (-300i64..300, 0usize..2, 0usize..2).prop_map(|(w, f, p)| tracking(w, &["chk"][..f], p)),
         prop_oneof![Just(None), Just(Some(OWN)), Just(Some(LOWER))].prop_map(Input::Source),
-        Just(Input::AddressLost(vip(100).net.address, vip(100).dev)),
+        Just(removal::vip_lost()),
         Just(Input::MacChanged(vip(100).dev)),
         (1..=255u8).prop_map(|p| Input::Reconfigure(Arc::new(VrrpInstance {
             priority: Priority::new(p),

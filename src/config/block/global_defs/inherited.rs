@@ -244,6 +244,10 @@ pub(super) fn skip_check_adv_addr(d: &mut GlobalDraft, node: &Node, cx: &mut Con
     d.defs.vrrp_skip_check_adv_addr = value.unwrap_or(d.defs.vrrp_skip_check_adv_addr);
 }
 
+pub(super) fn on_removal(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    d.defs.vrrp_on_removal = cx.on_removal(node).unwrap_or(d.defs.vrrp_on_removal);
+}
+
 pub(super) fn version(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     let otherwise = Otherwise::ignored("VRRP Error: Version must be either 2 or 3");
     match cx.integer_of(true, node.arg(), 2..=3, Junk::Tolerated, otherwise) {

@@ -65,6 +65,7 @@ keywords! {
     "vrrp_version" Required "N" "2 or 3" "2" => inherited::version, "version of IPv4 instances";
     "vrrp_check_unicast_src" Flag "" "" "off" => |d, _, _| d.defs.vrrp_check_unicast_src = true, "accept unicast adverts of configured peers only";
     "vrrp_skip_check_adv_addr" Optional "[BOOL]" "" "off" => inherited::skip_check_adv_addr, "do not compare the addresses of further adverts of one master";
+    "vrrp_on_removal" Optional "restore | yield" "" "restore" => inherited::on_removal, "default of `on_removal`: what a master does when somebody removes what is its; unknown to keepalived";
     "vrrp_strict" Optional "[BOOL]" "" "off" => inherited::strict, "default of `strict_mode`: what the RFC forbids is refused";
     "vrrp_owner_ignore_adverts" Optional "[BOOL]" "" "off" => inherited::owner_ignore_adverts, "default of `owner_ignore_adverts`: the owner of the addresses is master whatever it hears";
     "vrrp_notify_priority_changes" Optional "[BOOL]" "" "off" => inherited::notify_priority_changes, "default of `notify_priority_changes`: FIFOs are told of new priorities";

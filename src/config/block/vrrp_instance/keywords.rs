@@ -17,8 +17,8 @@ use crate::config::schema::{Context, keywords};
 use crate::config::source::Span;
 use crate::config::tree::Node;
 use crate::config::value::{
-    AddressDraft, DefaultAccount, Junk, MUST_BE_THERE, Otherwise, Route, Rule, ScriptCommand, bad_address,
-    bare_address,
+    AddressDraft, DefaultAccount, Junk, MUST_BE_THERE, OnRemoval, Otherwise, Route, Rule, ScriptCommand,
+    bad_address, bare_address,
 };
 use crate::types::{Family, IfName, Priority, State, Version, Vrid};
 use std::net::IpAddr;
@@ -73,6 +73,7 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) lower_prio_no_advert: Option<(bool, Span)>,
     pub(in crate::config) higher_prio_send_advert: Option<(bool, Span)>,
     pub(in crate::config) skip_check_adv_addr: bool,
+    pub(in crate::config) on_removal: OnRemoval,
     pub(in crate::config) debug: u8,
     pub(in crate::config) strict: Option<bool>,
     pub(in crate::config) accept: Option<(bool, Span)>,
@@ -137,6 +138,7 @@ keywords! {
     "lower_prio_no_advert" Optional "[BOOL]" "" "`vrrp_lower_prio_no_advert`" => lower_prio_no_advert, "do not answer a lower advert with one of ours";
     "higher_prio_send_advert" Optional "[BOOL]" "" "`vrrp_higher_prio_send_advert`" => higher_prio_send_advert, "send an advert before giving way";
     "skip_check_adv_addr" Optional "[BOOL]" "" "`vrrp_skip_check_adv_addr`" => skip_check_adv_addr, "do not compare the addresses of further adverts of one master", Differs("`off` turns it off; in keepalived it turns it on");
+    "on_removal" Optional "restore | yield" "" "`vrrp_on_removal`" => on_removal, "what a master does when somebody removes its addresses, routes or rules: put them back, or give way at once as keepalived does; unknown to keepalived";
     "dont_track_primary" Flag "" "" "off" => |d, _, _| d.track_primary = false, "a dead interface is no fault";
     "notify_master" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.master), "run on becoming master";
     "notify_backup" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.backup), "run on becoming backup";
@@ -235,6 +237,7 @@ impl InstanceDraft {
             lower_prio_no_advert: None,
             higher_prio_send_advert: None,
             skip_check_adv_addr: defs.vrrp_skip_check_adv_addr,
+            on_removal: defs.vrrp_on_removal,
             debug: 0,
             strict: None,
             accept: None,
@@ -605,6 +608,10 @@ fn higher_prio_send_advert(d: &mut InstanceDraft, node: &Node, cx: &mut Context<
     let value =
         cx.boolean(&node.args, |w| format!("({}) invalid higher_prio_send_advert {w} specified", d.name));
     d.higher_prio_send_advert = value.map(|value| (value, node.span())).or(d.higher_prio_send_advert);
+}
+
+fn on_removal(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
+    d.on_removal = cx.on_removal(node).unwrap_or(d.on_removal);
 }
 
 fn skip_check_adv_addr(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {

@@ -3,7 +3,8 @@
 use super::*;
 use crate::config::value::{Route, Rule};
 use crate::types::{Family, IpNet};
-use crate::vrrp::{KernelChange, NoticeKind, RoutingKind};
+use crate::vrrp::patience::LIMIT;
+use crate::vrrp::{Answer, KernelChange, NoticeKind, RoutingKind};
 
 fn route(third: u8) -> Route {
     let net = IpNet::new([10, 100, third, 0].into(), 24).unwrap();
@@ -61,27 +62,33 @@ fn a_reload_touches_the_routes_that_change_and_no_others() {
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Rules(_) | Effect::Announce(_))));
 }
 
+fn route_lost(route: Route) -> Input {
+    Input::Lost(Box::new(Lost { routes: vec![route], ..Lost::default() }))
+}
+
 #[test]
 fn what_somebody_deletes_is_put_back_until_it_is_hopeless_and_what_is_not_tracked_is_let_be() {
     let untracked = Route { no_track: true, ..route(9) };
     let mut config = with_routing();
     config.routes.push(untracked.clone());
     let (mut instance, now) = master(&config);
-    instance.handle(now, Input::RouteLost(Box::new(untracked)));
-    instance.handle(now, Input::RouteLost(Box::new(route(77))));
+    instance.handle(now, route_lost(untracked));
+    instance.handle(now, route_lost(route(77)));
     assert!(drain(&mut instance).is_empty());
-    instance.handle(now, Input::RouteLost(Box::new(route(1))));
+    instance.handle(now, route_lost(route(1)));
     let effects = drain(&mut instance);
     assert!(effects.contains(&Effect::Routes(KernelChange::installing(vec![route(1)]))));
     let told = |effect: &Effect| match effect {
-        Effect::Notice(notice) => matches!(notice.kind, NoticeKind::RoutingRestored(RoutingKind::Route, _)),
+        Effect::Notice(notice) => {
+            matches!(notice.kind, NoticeKind::RoutingLost(RoutingKind::Route, _, Answer::Restores))
+        }
         _ => false,
     };
     assert!(effects.iter().any(told));
-    for _ in 0..TUG_LIMIT {
-        instance.handle(now, Input::RuleLost(Box::new(rule(5))));
+    for _ in 0..LIMIT {
+        instance.handle(now, Input::Lost(Box::new(Lost { rules: vec![rule(5)], ..Lost::default() })));
     }
     assert_eq!((instance.state(), priorities(&drain(&mut instance))), (State::Backup, vec![0]));
-    instance.handle(now, Input::RouteLost(Box::new(route(1))));
+    instance.handle(now, route_lost(route(1)));
     assert!(drain(&mut instance).is_empty(), "a backup has none to lose");
 }
