@@ -19,10 +19,12 @@ pub enum Timer {
     OtherOwner,
     /// `garp_extra_if`: the next announcements on links without adverts.
     ExtraGarp,
+    /// A master whose priority has changed may tell it, not waiting for its next advert.
+    News,
 }
 
 impl Timer {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Advert,
         Self::MasterDown,
         Self::Burst,
@@ -30,6 +32,7 @@ impl Timer {
         Self::Refresh,
         Self::OtherOwner,
         Self::ExtraGarp,
+        Self::News,
     ];
 }
 

@@ -21,6 +21,7 @@ mod globals;
 mod lifecycle;
 mod links;
 mod matrix;
+mod news;
 mod nginx;
 mod oracle;
 mod process;

@@ -10,6 +10,7 @@ mod doorkeeper;
 mod firewall;
 mod liveness;
 mod neighbours;
+mod news;
 mod one_master;
 mod patience;
 mod quiet_reload;
@@ -239,6 +240,7 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(yields::Yields),
         Box::new(silence::Silence),
         Box::new(rhythm::Rhythm::default()),
+        Box::new(news::News::default()),
         Box::new(doorkeeper::Doorkeeper::default()),
         Box::new(addresses::Addresses),
         Box::new(firewall::Firewall),

@@ -47,6 +47,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The least time between two adverts that tell of a changed priority: a tracker that flaps floods nobody. The
+/// last change is always told.
+const NEWS_GAP: Duration = Duration::from_millis(50);
+
 /// What can happen to an instance.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Input {
@@ -186,6 +190,8 @@ pub struct Instance {
     rival: Rival,
     /// When the last advert left.
     last_advert: Option<Instant>,
+    /// When the last advert left that told of a changed priority.
+    last_news: Option<Instant>,
     /// Identification of the last IPv4 advert.
     ip_id: u16,
     sequences: Sequences,
@@ -239,6 +245,7 @@ impl Instance {
             checksum: ChecksumForm::of(&config),
             rival: Rival::default(),
             last_advert: None,
+            last_news: None,
             ip_id: 0,
             sequences: Sequences::default(),
             wall: start.wall,
@@ -312,6 +319,7 @@ impl Instance {
                     self.announce_elsewhere();
                     self.arm_extra_garp(now);
                 }
+                Timer::News => self.tell_news(now),
             }
         }
         self.report();

@@ -27,6 +27,7 @@ impl Instance {
     /// Sends an advert and counts the next interval from now.
     pub(super) fn send_advert(&mut self, now: Instant) {
         self.send(self.priority);
+        self.timers.disarm(Timer::News);
         self.last_advert = Some(now);
         self.timers.arm(Timer::Advert, now + self.config.advert_int.duration());
     }

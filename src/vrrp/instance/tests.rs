@@ -173,6 +173,55 @@ fn adverts_keep_their_rhythm_even_when_the_timer_is_late() {
     assert_eq!(instance.status().next_timeout, Some(begin + Duration::from_millis(5_300)));
 }
 
+fn weight(weight: i64) -> Input {
+    Input::Tracking(Tracking { weight, ..Tracking::default() })
+}
+
+#[test]
+fn a_new_priority_is_told_at_once_and_the_rhythm_stays() {
+    let (mut instance, begin) = master(&config());
+    let at = |millis| begin + Duration::from_millis(millis);
+    // Two trackers in one turn are one advert.
+    instance.handle(at(300), weight(10));
+    instance.handle(at(300), weight(30));
+    assert!(priorities(&drain(&mut instance)).is_empty());
+    assert_eq!(instance.poll_timeout(), Some((at(300), Timer::News)));
+    instance.handle_timeout(at(300));
+    assert_eq!(priorities(&drain(&mut instance)), [180]);
+    assert_eq!(instance.poll_timeout(), Some((at(1_000), Timer::Advert)));
+    // A backup has nothing to tell.
+    hear(&mut instance, at(400), HIGHER, 200);
+    instance.handle(at(500), weight(0));
+    assert_eq!(instance.poll_timeout().map(|(_, timer)| timer), Some(Timer::MasterDown));
+}
+
+#[test]
+fn a_priority_that_flaps_floods_nobody_and_its_last_value_is_told() {
+    let (mut instance, begin) = master(&config());
+    let mut told = Vec::new();
+    for micros in (0..400_000).step_by(100) {
+        let now = begin + Duration::from_micros(300_000 + micros);
+        instance.handle(now, weight(if micros % 200 == 0 { -20 } else { 20 }));
+        if instance.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            instance.handle_timeout(now);
+        }
+        told.extend(priorities(&drain(&mut instance)));
+    }
+    assert_eq!(told.len(), 8);
+    instance.handle_timeout(begin + Duration::from_millis(999));
+    assert_eq!(priorities(&drain(&mut instance)), [170]);
+}
+
+#[test]
+fn an_advert_that_leaves_for_another_reason_tells_the_new_priority() {
+    let (mut instance, begin) = master(&config());
+    let at = |millis| begin + Duration::from_millis(millis);
+    instance.handle(at(300), weight(10));
+    assert_eq!(priorities(&hear(&mut instance, at(300), HIGHER, 100)), [160]);
+    assert_eq!(instance.status().next_timeout, Some(at(1_300)));
+    assert_ne!(instance.poll_timeout().map(|(_, timer)| timer), Some(Timer::News));
+}
+
 /// oracle: keepalived 2.2.7 with a delay of 1 s and a refresh of 2 s: bursts after 1, 2 and 4 s.
 #[test]
 fn the_second_burst_and_the_refreshes_are_counted_from_the_takeover() {

@@ -1,6 +1,6 @@
 //! From state to state, and the faults, priorities and timers that lead there.
 
-use super::{Instance, PreemptWait};
+use super::{Instance, NEWS_GAP, PreemptWait};
 use crate::types::{AdvertInt, Instant, Priority, State, master_down_interval, skew_time};
 use crate::vrrp::effect::Event;
 use crate::vrrp::notice::{Fault, NoticeKind};
@@ -110,6 +110,23 @@ impl Instance {
         let old = self.master_down();
         self.priority = priority;
         self.shift_master_down(now, old);
+        self.arm_news(now);
+    }
+
+    /// A master tells its new priority once everything that changes it now has been heard, and not too often.
+    fn arm_news(&mut self, now: Instant) {
+        if self.state == State::Master {
+            let at = self.last_news.map_or(now, |last| now.max(last + NEWS_GAP));
+            self.timers.arm(Timer::News, at);
+        }
+    }
+
+    /// One advert more: the rhythm of the others stays as it is, so that no backup ever waits for longer.
+    pub(super) fn tell_news(&mut self, now: Instant) {
+        if self.state == State::Master {
+            self.last_news = Some(now);
+            self.send(self.priority);
+        }
     }
 
     /// Moves a running master-down timer by what its length has changed, so that the adverts already

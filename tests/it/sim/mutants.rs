@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use vrrpd::config::Config;
 use vrrpd::config::block::{Preempt, Tracked, VrrpInstance};
-use vrrpd::sim::{Border, Keep, Machine, Operation};
+use vrrpd::sim::{Border, Keep, Machine, Operation, check};
 use vrrpd::types::{Instant, Priority, State};
 use vrrpd::vrrp::{Datagram, Effect, GroupSays, Timer};
 
@@ -93,7 +93,8 @@ impl Border for RearmsOnAnyPacket {
             | Timer::LowerBurst
             | Timer::Refresh
             | Timer::OtherOwner
-            | Timer::ExtraGarp => deadline,
+            | Timer::ExtraGarp
+            | Timer::News => deadline,
         }
     }
 }
@@ -101,6 +102,32 @@ impl Border for RearmsOnAnyPacket {
 #[test]
 fn a_master_that_any_packet_silences_is_caught() {
     assert_caught("rhythm", || Box::new(RearmsOnAnyPacket::default()));
+}
+
+/// Masters that tell a new priority one advert later.
+#[derive(Default)]
+struct TellsLater {
+    told: BTreeMap<Machine, u8>,
+}
+
+impl Border for TellsLater {
+    fn effects(&mut self, machine: Machine, state: State, effects: &mut Vec<Effect>) {
+        let priority = effects.iter().find_map(|effect| match effect {
+            Effect::Send(transmit) => check::advert_priority(transmit),
+            _ => None,
+        });
+        let Some(priority) = priority else { return };
+        let only_adverts = effects.iter().all(|effect| matches!(effect, Effect::Send(_)));
+        let before = self.told.insert(machine, priority);
+        if state == State::Master && only_adverts && before.is_some_and(|before| before != priority) {
+            effects.clear();
+        }
+    }
+}
+
+#[test]
+fn a_master_that_keeps_a_new_priority_to_itself_is_caught() {
+    assert_caught("news", || Box::new(TellsLater::default()));
 }
 
 /// A node that counts a hundred missed adverts instead of three.

@@ -16,6 +16,9 @@ const BURST_GAP: Duration = Duration::from_millis(50);
 /// Adverts so near to a reload are not compared.
 const RELOAD: Duration = Duration::from_millis(80);
 
+/// How near an advert with a new priority is to the line that says so: lines are stamped by whoever reads them.
+const NEWS: Duration = Duration::from_millis(30);
+
 /// Everything that was seen of one daemon.
 pub(super) struct Recording<'a> {
     pub(super) start: SystemTime,
@@ -31,6 +34,8 @@ pub(super) struct Recording<'a> {
     pub(super) announces: Vec<Announce>,
     pub(super) addresses: Vec<Change>,
     pub(super) lines: Vec<(SystemTime, String)>,
+    /// A declared difference: vrrpd tells a new priority at once, besides its other adverts.
+    pub(super) tells_news: bool,
     /// For how long the machine stood still, at worst.
     pub(super) stall: Duration,
     pub(super) dir: &'a str,
@@ -53,7 +58,9 @@ pub(super) fn read(recording: &Recording<'_>) -> Outcome {
     // keepalived sends one before and one after a reload, for which it stands still; vrrpd does not.
     let reloading = |at| recording.reloads.iter().any(|begin| *begin < at + RELOAD && at < *begin + RELOAD);
     let kept = |advert: &&Advert| advert.priority == 0 || !reloading(since(advert.at));
-    for advert in recording.adverts.iter().filter(kept) {
+    let news = if recording.tells_news { news(recording) } else { Vec::new() };
+    let kept = recording.adverts.iter().filter(kept).filter(|advert| !news.contains(&advert.at));
+    for advert in kept {
         let Advert { from, version, vrid, priority, count, timing: [a, b], .. } = advert;
         let what = format!(
             "ADVERT {priority} from {from}, v{version} vrid {vrid}, {count} addresses, interval {a:02x}{b:02x}"
@@ -158,6 +165,24 @@ fn pair<'a>(what: &'a str, oracle: &[Duration], ours: &[Duration], tolerance: Du
         }
         rows.push(row);
     }
+}
+
+/// The adverts that were sent because the priority had changed: the first with that priority, at that moment.
+fn news(recording: &Recording<'_>) -> Vec<SystemTime> {
+    let mut news = Vec::new();
+    for (at, line) in &recording.lines {
+        let Some((_, change)) = line.split_once("Changing effective priority from ") else { continue };
+        let Some((_, priority)) = change.split_once(" to ") else { continue };
+        let distance = |advert: &&Advert| match advert.at.duration_since(*at) {
+            Ok(later) => later,
+            Err(earlier) => earlier.duration(),
+        };
+        let told = recording.adverts.iter().filter(|advert| advert.priority.to_string() == priority.trim());
+        news.extend(
+            told.filter(|advert| distance(advert) < NEWS).min_by_key(distance).map(|advert| advert.at),
+        );
+    }
+    news
 }
 
 fn bursts(announces: &[Announce]) -> Vec<(SystemTime, Vec<IpAddr>)> {
