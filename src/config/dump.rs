@@ -5,7 +5,7 @@
 //! comes in as [`Runtime`]. Passwords are stars, as in 2.4.
 
 use super::Config;
-use super::block::{Dumper, TrackFile, Tracked};
+use super::block::{Dumper, SyncGroup, TrackFile, Tracked};
 use crate::types::{AdvertInt, Family, IfName, IpNet, Priority, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
@@ -287,8 +287,10 @@ pub fn dump(config: &Config, runtime: &Runtime) -> String {
             script.dump(&mut out, config, runtime.scripts.get(&script.name));
         }
     }
-    let tracked: BTreeSet<&Tracked> =
-        config.instances.iter().flat_map(|instance| &instance.track).map(|entry| &entry.tracked).collect();
+    let has_members = |group: &&Arc<SyncGroup>| group.members.iter().any(|m| config.instance(m).is_some());
+    let by_groups = config.sync_groups.iter().filter(has_members).flat_map(|group| &group.track);
+    let entries = config.instances.iter().flat_map(|instance| &instance.track).chain(by_groups);
+    let tracked: BTreeSet<&Tracked> = entries.map(|entry| &entry.tracked).collect();
     let is_tracked = |file: &&Arc<TrackFile>| tracked.contains(&Tracked::File(file.name.clone()));
     let mut files = config.track_files.iter().filter(is_tracked).peekable();
     if files.peek().is_some() {
