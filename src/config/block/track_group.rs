@@ -47,8 +47,8 @@ fn group(d: &mut TrackGroupDraft, node: &Node, cx: &mut Context<'_>) {
         let problem = Diagnostic::error("empty-block", node.keyword.span, message)
             .said_at(node.end)
             .classic(format!("Warning - track group {} has empty group block", d.name))
-            .label("the group is left out");
-        cx.report(problem);
+            .label("the group is left out, unless another list follows");
+        return cx.report(problem);
     }
     d.group = Some((instances.to_vec(), node.keyword.span));
 }
