@@ -70,6 +70,7 @@ complete -c vrrpd -n "__fish_vrrpd_needs_command" -l mem-check-log -d 'Of debug 
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -f -a "compat" -d 'Say which keywords of a configuration run as in keepalived, differ, or are not run yet'
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -f -a "expand" -d 'Print a configuration with includes, conditions, definitions and repetitions written out'
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -f -a "explain" -d 'Say what a diagnostic of `-t` is about, with an example'
+complete -c vrrpd -n "__fish_vrrpd_needs_command" -f -a "plan" -d 'Print what a reload would do, object by object, and whether a client would notice'
 complete -c vrrpd -n "__fish_vrrpd_needs_command" -f -a "generate" -d 'Print the manual pages, the list of keywords, or completions for a shell'
 complete -c vrrpd -n "__fish_vrrpd_using_subcommand compat" -l format -d 'How to say it' -r -f -a "text\t''
 json\t''"
@@ -77,6 +78,12 @@ complete -c vrrpd -n "__fish_vrrpd_using_subcommand compat" -s i -l config-id -d
 complete -c vrrpd -n "__fish_vrrpd_using_subcommand compat" -l strict -d 'What differs from keepalived makes the exit code 1, too'
 complete -c vrrpd -n "__fish_vrrpd_using_subcommand expand" -s i -l config-id -d 'Selects lines that start with @ID; default: the name of this node' -r
 complete -c vrrpd -n "__fish_vrrpd_using_subcommand expand" -l show-passwords -d 'Print passwords as they are'
+complete -c vrrpd -n "__fish_vrrpd_using_subcommand plan" -s p -l pid -d 'Pid file of the running daemon' -r -F
+complete -c vrrpd -n "__fish_vrrpd_using_subcommand plan" -l process -d 'Process id of the running daemon, instead of a pid file' -r
+complete -c vrrpd -n "__fish_vrrpd_using_subcommand plan" -s i -l config-id -d 'With OLD: selects lines that start with @ID; default: the name of this node' -r
+complete -c vrrpd -n "__fish_vrrpd_using_subcommand plan" -l format -d 'How to print it' -r -f -a "text\t''
+json\t''"
+complete -c vrrpd -n "__fish_vrrpd_using_subcommand plan" -l exit-code -d 'Let the exit code say whether anything changes'
 complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man diagnostics completions all" -f -a "keywords" -d 'The reference of all keywords, as Markdown'
 complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man diagnostics completions all" -f -a "man" -d 'A manual page: vrrpd(8) or vrrpd.conf(5)'
 complete -c vrrpd -n "__fish_vrrpd_using_subcommand generate; and not __fish_seen_subcommand_from keywords man diagnostics completions all" -f -a "diagnostics" -d 'The list of diagnostics, and the form in which programs get them, as Markdown'

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
 use vrrpd::config::block::VrrpInstance;
+use vrrpd::config::diff::{Action, Impact, ReloadPlan, same_router};
 use vrrpd::config::environment::Described;
 use vrrpd::config::source::MemoryFiles;
 use vrrpd::config::value::VirtualAddress;
@@ -30,10 +31,14 @@ pub(crate) fn run(data: &[u8]) {
         return;
     };
     let Some(mut node) = Node::settled(&old) else { return };
+    check_plan(&old, &new);
     let before = node.picture();
     let said = node.reload(&old);
     assert!(said.is_empty(), "an equal configuration does something: {said:?}");
-    node.reload(&new);
+    let said = node.reload(&new);
+    if ReloadPlan::new(&old, &new).is_empty() {
+        assert!(said.is_empty(), "a plan of nothing does something: {said:?}");
+    }
     node.check();
     if !node.settle() {
         return;
@@ -42,6 +47,30 @@ pub(crate) fn run(data: &[u8]) {
     node.check();
     if node.settle() {
         assert_eq!(node.picture(), before, "there and back is somewhere else");
+    }
+}
+
+/// Nothing is left to do when it is done, and it tells apart what goes on from what begins.
+fn check_plan(old: &Config, new: &Config) {
+    for config in [old, new] {
+        assert!(ReloadPlan::new(config, config).is_empty(), "{}", ReloadPlan::new(config, config));
+    }
+    let plan = ReloadPlan::new(old, new);
+    let step = |name: &str| plan.steps.iter().find(|step| step.block == "vrrp_instance" && step.name == name);
+    for (instance, origin) in new.instances.iter().zip(&plan.origins) {
+        let before = origin.map(|place| &old.instances[place]);
+        match (before, step(&instance.name)) {
+            (Some(before), None) => assert_eq!(before, instance, "changed, and the plan does not say so"),
+            (Some(before), Some(step)) => {
+                assert!(same_router(before, instance), "{} goes on as {}", before.name, instance.name);
+                assert!(matches!(step.action, Action::Change | Action::Rename(_)), "{step}");
+                assert!(step.impact() < Impact::Restart, "{step}");
+            }
+            (None, step) => {
+                let step = step.expect("an instance that begins is told");
+                assert!(matches!(step.action, Action::Add | Action::Restart), "{step}");
+            }
+        }
     }
 }
 

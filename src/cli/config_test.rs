@@ -65,8 +65,8 @@ struct Examined {
 
 impl Examined {
     fn of(options: &Options, bad_facility: bool) -> Self {
-        let (loaded, elsewhere) = match configuration::load_where_it_runs(options) {
-            Ok(loaded) => (loaded, None),
+        let (loaded, elsewhere) = match configuration::read_where_it_runs(options) {
+            Ok(reading) => (reading.loaded, None),
             // The file can be looked at from here, too.
             Err(error) => (configuration::load(options), Some(error.diagnostic())),
         };

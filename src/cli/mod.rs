@@ -11,6 +11,7 @@ mod expand;
 mod explain;
 mod generate;
 mod getopt;
+mod plan;
 mod subcommand;
 mod version;
 

@@ -10,6 +10,7 @@ use super::compat::Compat;
 use super::expand::Expand;
 use super::explain::Explain;
 use super::generate::Generate;
+use super::plan::Plan;
 
 /// A command line that begins with one of them.
 #[derive(Debug, Parser)]
@@ -28,6 +29,8 @@ pub(super) enum Subcommand {
     Expand(Expand),
     /// Say what a diagnostic of `-t` is about, with an example
     Explain(Explain),
+    /// Print what a reload would do, object by object, and whether a client would notice
+    Plan(Plan),
     /// Print the manual pages, the list of keywords, or completions for a shell
     #[command(subcommand, disable_help_subcommand = true)]
     Generate(Generate),
@@ -53,6 +56,7 @@ impl Subcommand {
             Self::Compat(question) => question.run(),
             Self::Expand(what) => what.run(),
             Self::Explain(question) => question.run(),
+            Self::Plan(question) => question.run(),
             Self::Generate(what) => what.run(),
         }
     }

@@ -2,13 +2,15 @@
 //!
 //! The pure ring asks, it never looks: a file can be checked for a machine that is not this one.
 
+use super::recording;
 pub use crate::types::Stacked;
 use crate::types::{IfIndex, IfName, MacAddr, Secret};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The answer to a question about the machine.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub enum Fact<T> {
     /// Nobody looked: whatever depends on it is taken to be in order.
     Unchecked,
@@ -35,7 +37,7 @@ impl<T> Fact<T> {
 }
 
 /// What is asked of an interface.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct LinkFacts {
     /// Bytes of the largest packet; `None` when not known (1500 is assumed).
     pub mtu: Option<u32>,
@@ -72,9 +74,10 @@ impl Default for LinkFacts {
 }
 
 /// A file that holds a key.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct KeyFile {
     /// All that it holds; `None`: more than [`LONGEST_KEY_FILE`] bytes.
+    #[serde(with = "recording::secret")]
     pub text: Option<Secret>,
     /// Its group or others may read, write or execute it.
     pub exposed: bool,
@@ -84,7 +87,7 @@ pub struct KeyFile {
 pub const LONGEST_KEY_FILE: usize = 138;
 
 /// What is asked of a user.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// User id.
     pub uid: u32,
@@ -93,7 +96,7 @@ pub struct Account {
 }
 
 /// A file that gives names to numbers.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub enum NameFile {
     /// `rt_tables`: routing tables.
     Tables,
@@ -112,7 +115,7 @@ pub enum NameFile {
 }
 
 /// Where the files of iproute2 are.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct NameDirectories {
     /// `iproute_usr_dir`: those of the distribution; `None`: where distributions put them.
     pub usr: Option<PathBuf>,

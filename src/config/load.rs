@@ -48,6 +48,17 @@ impl Loaded {
         }
     }
 
+    /// Where and why it does not run, in one line; `None` when it does.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        let worst = self.worst_consequence();
+        let problem = self.diagnostics.iter().find(|d| d.is_fatal() && d.consequence == worst)?;
+        let place = problem.span.map_or(String::new(), |span| {
+            format!("{}:{}: ", self.sources.file(span.file).path.display(), self.sources.position(span).0)
+        });
+        Some(format!("{place}{}", problem.message))
+    }
+
     /// The exit code of `-t`: 2 for a missing argument, else that of the highest class (0, 4, 5, 6).
     #[must_use]
     pub fn test_exit_code(&self) -> u8 {

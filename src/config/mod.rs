@@ -7,6 +7,7 @@
 
 pub mod block;
 pub mod diagnostic;
+pub mod diff;
 pub mod dump;
 pub mod environment;
 pub mod glob;
@@ -20,6 +21,7 @@ mod expanded;
 mod include;
 mod load;
 mod reader;
+mod recording;
 mod reference;
 mod resolve;
 mod schema;
@@ -31,6 +33,7 @@ pub use diagnostic::{Class, Consequence, Diagnostic, Severity};
 pub use environment::Environment;
 pub use expanded::{Expanded, Passwords, expand};
 pub use load::{Loaded, load};
+pub use recording::{Recording, record};
 pub use reference::{BlockReference, KeywordReference, language};
 pub use schema::Support;
 pub use source::{FileSource, SourceMap};

@@ -5,7 +5,7 @@
 //! a line and an excerpt for as long as diagnostics live.
 
 use super::glob;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -26,7 +26,7 @@ pub trait FileSource {
 }
 
 /// Why a path gave no text.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub enum ReadError {
     /// No such file.
     NotFound,

@@ -1,7 +1,7 @@
 //! What a forked child starts with, and how it speaks with the parent.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::config::Config;
@@ -49,25 +49,41 @@ pub mod exit_code {
 }
 
 /// What a child tells its parent.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum FromChild {
     /// It runs; a service manager may be told.
     Ready,
     /// A reload is done, and the new configuration is in force.
     Reloaded,
-    /// A reload failed, and the old configuration is still in force.
-    ReloadFailed,
+    /// A reload failed for this reason, and the old configuration is still in force.
+    ReloadFailed(String),
+    /// Somebody asks the child for a reload, which is the parent's to do.
+    ReloadWanted,
 }
 
-impl FromChild {
-    const ALL: [Self; 3] = [Self::Ready, Self::Reloaded, Self::ReloadFailed];
+/// Bytes of a message: a reason of more is cut.
+const MOST_OF_A_MESSAGE: usize = 1024;
 
-    const fn code(self) -> u8 {
-        match self {
-            Self::Ready => b'R',
-            Self::Reloaded => b'L',
-            Self::ReloadFailed => b'F',
-        }
+impl FromChild {
+    fn encode(&self) -> Vec<u8> {
+        let (code, text) = match self {
+            Self::Ready => (b'R', ""),
+            Self::Reloaded => (b'L', ""),
+            Self::ReloadFailed(reason) => (b'F', reason.as_str()),
+            Self::ReloadWanted => (b'W', ""),
+        };
+        let text = text.as_bytes().iter().take(MOST_OF_A_MESSAGE - 1);
+        std::iter::once(&code).chain(text).copied().collect()
+    }
+
+    fn decode(message: &[u8]) -> Option<Self> {
+        Some(match message {
+            [b'R'] => Self::Ready,
+            [b'L'] => Self::Reloaded,
+            [b'F', reason @ ..] => Self::ReloadFailed(String::from_utf8_lossy(reason).into_owned()),
+            [b'W'] => Self::ReloadWanted,
+            _ => return None,
+        })
     }
 }
 
@@ -76,9 +92,15 @@ impl FromChild {
 pub enum FromParent {
     /// The script runner died; this is the connection to its successor.
     NewRunner(SeqPacket),
+    /// Run what is in this [`Handover`](crate::daemon::handover::Handover) from now on, and say so.
+    Configuration(OwnedFd),
     /// The parent is gone. SIGTERM comes too.
     Gone,
 }
+
+/// The first byte of what a descriptor comes with.
+const RUNNER: u8 = b'S';
+const CONFIGURATION: u8 = b'C';
 
 /// The child's end of its connection with the parent; nothing on it blocks.
 #[derive(Debug)]
@@ -94,7 +116,7 @@ impl ParentLink {
     /// Tells the parent. Losing it is harmless, so there is no error: a parent that is gone ends
     /// us anyway.
     pub fn tell(&self, message: FromChild) {
-        if let Err(error) = self.0.send(&[message.code()], None) {
+        if let Err(error) = self.0.send(&message.encode(), None) {
             tracing::debug!("cannot tell the parent that {message:?}: {error}");
         }
     }
@@ -115,7 +137,7 @@ pub struct AsyncParentLink(AsyncSeqPacket);
 impl AsyncParentLink {
     /// As [`ParentLink::tell`].
     pub async fn tell(&self, message: FromChild) {
-        if let Err(error) = self.0.send(&[message.code()]).await {
+        if let Err(error) = self.0.send(&message.encode()).await {
             tracing::debug!("cannot tell the parent that {message:?}: {error}");
         }
     }
@@ -126,8 +148,12 @@ impl AsyncParentLink {
     /// When the connection cannot be read any more: as good as [`FromParent::Gone`].
     pub async fn hear(&self) -> io::Result<FromParent> {
         loop {
-            match self.0.recv(&mut [0; 8]).await? {
+            let mut code = [0; 8];
+            match self.0.recv(&mut code).await? {
                 Received::Closed => return Ok(FromParent::Gone),
+                Received::Message(_, Some(descriptor)) if code[0] == CONFIGURATION => {
+                    return Ok(FromParent::Configuration(descriptor));
+                }
                 Received::Message(_, Some(descriptor)) => {
                     return Ok(FromParent::NewRunner(descriptor.into()));
                 }
@@ -153,9 +179,9 @@ impl ChildLink {
 
     /// What the child says; `None` when it has said all, or is gone.
     pub fn hear(&mut self) -> Option<FromChild> {
-        let mut byte = [0];
-        match self.socket.recv(&mut byte) {
-            Ok(Received::Message(..)) => FromChild::ALL.into_iter().find(|message| message.code() == byte[0]),
+        let mut message = [0; MOST_OF_A_MESSAGE];
+        match self.socket.recv(&mut message) {
+            Ok(Received::Message(length, _)) => FromChild::decode(&message[..length]),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
             Ok(Received::Closed) | Err(_) => {
                 self.open = false;
@@ -175,7 +201,15 @@ impl ChildLink {
     /// # Errors
     /// When the child is gone.
     pub fn give_runner(&self, runner: &SeqPacket) -> io::Result<()> {
-        self.socket.send(b"S", Some(runner.as_fd()))
+        self.socket.send(&[RUNNER], Some(runner.as_fd()))
+    }
+
+    /// Hands the child a configuration, which it answers.
+    ///
+    /// # Errors
+    /// When the child is gone.
+    pub fn give_configuration(&self, sealed: BorrowedFd<'_>) -> io::Result<()> {
+        self.socket.send(&[CONFIGURATION], Some(sealed))
     }
 }
 

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::dump::{Runtime, dump, dump_bfd, dump_lvs};
-use crate::config::{self, Class, Config, Diagnostic, Loaded};
+use crate::config::{self, Class, Config, Diagnostic, Loaded, Recording};
 use crate::daemon::files::DiskFiles;
+use crate::daemon::handover::Handover;
 use crate::daemon::logging::LogHandle;
 use crate::daemon::machine::Machine;
 use crate::daemon::options::Options;
-use crate::daemon::script_security;
 use crate::sys::process;
 
 /// Reads what `-f` names, without a word.
@@ -20,23 +21,31 @@ pub fn load(options: &Options) -> Loaded {
     config::load(&options.config_file, &DiskFiles, &Machine::with_options(options))
 }
 
-/// The same, in the network namespace that the command line or the configuration names, and leaves the
+/// The same, and keeps all that there was to read.
+#[must_use]
+pub fn read(options: &Options) -> Reading {
+    let (loaded, recording) =
+        config::record(&options.config_file, &DiskFiles, &Machine::with_options(options));
+    Reading { loaded, recording }
+}
+
+/// [`read`] in the network namespace that the command line or the configuration names, and leaves the
 /// process there: what is said of interfaces is said of those in it.
 ///
 /// # Errors
 /// When it cannot be entered.
-pub fn load_where_it_runs(options: &Options) -> Result<Loaded, NoNamespace> {
+pub fn read_where_it_runs(options: &Options) -> Result<Reading, NoNamespace> {
     if let Some(name) = &options.namespace {
         enter(name)?;
-        return Ok(load(options));
+        return Ok(read(options));
     }
-    let loaded = load(options);
-    match &loaded.config.global.daemon.net_namespace {
+    let reading = read(options);
+    match &reading.loaded.config.global.daemon.net_namespace {
         Some(name) => {
             enter(name)?;
-            Ok(load(options))
+            Ok(read(options))
         }
-        None => Ok(loaded),
+        None => Ok(reading),
     }
 }
 
@@ -74,31 +83,58 @@ impl fmt::Display for NoNamespace {
     }
 }
 
-/// Logs all problems of a configuration, in keepalived's form, and drops the scripts that may not
-/// run.
-///
-/// # Errors
-/// The exit code of a daemon that cannot run with it.
-pub fn report(loaded: Loaded) -> Result<Config, u8> {
-    for line in loaded.diagnostics.iter().flat_map(|problem| problem.classic_lines(&loaded.sources)) {
-        tracing::info!("{line}");
-    }
-    if let Some(code) = loaded.run_exit_code() {
-        return Err(code);
-    }
-    let vetted = script_security::vet(loaded);
-    for line in vetted.lines() {
-        tracing::info!("{line}");
-    }
-    Ok(vetted.config)
+/// A configuration that has been read, and nothing more.
+#[derive(Debug)]
+pub struct Reading {
+    /// What was understood.
+    pub loaded: Loaded,
+    recording: Recording,
 }
 
-/// [`load`] and [`report`].
-///
-/// # Errors
-/// The exit code of a daemon that cannot run with it.
-pub fn read(options: &Options) -> Result<Config, u8> {
-    report(load(options))
+/// A configuration that can run.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// What runs.
+    pub config: Arc<Config>,
+    /// How it came about.
+    pub handover: Handover,
+}
+
+/// A configuration that cannot run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// The exit code of a daemon that is started with it.
+    pub code: u8,
+    /// Where and why, in one line.
+    pub reason: String,
+}
+
+impl Reading {
+    /// Drops the scripts that may not run. Says nothing of what there is to say.
+    ///
+    /// # Errors
+    /// keepalived would not run this.
+    pub fn judge(self) -> (Vec<String>, Result<Accepted, Refused>) {
+        let Self { loaded, recording } = self;
+        let lines = loaded.diagnostics.iter().flat_map(|problem| problem.classic_lines(&loaded.sources));
+        let mut lines: Vec<String> = lines.collect();
+        if let Some(code) = loaded.run_exit_code() {
+            return (lines, Err(Refused { code, reason: loaded.reason().unwrap_or_default() }));
+        }
+        let (vetted, handover) = Handover::vet(loaded, recording);
+        lines.extend(vetted.lines());
+        (lines, Ok(Accepted { config: Arc::new(vetted.config), handover }))
+    }
+
+    /// The same, and logs all problems, in keepalived's form.
+    ///
+    /// # Errors
+    /// keepalived would not run this.
+    pub fn accept(self) -> Result<Accepted, Refused> {
+        let (lines, judged) = self.judge();
+        lines.iter().for_each(|line| tracing::info!("{line}"));
+        judged
+    }
 }
 
 /// `-d`: logs the configuration as it was understood, before anything runs with it. Waits for the

@@ -8,7 +8,7 @@ mod life_script;
 mod pid_files;
 mod respawn;
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,13 +19,13 @@ use signal_hook::consts::{SIGKILL, SIGTERM};
 use crate::config::block::{DaemonDefs, ProcessDefs};
 use crate::config::{self, Config};
 use crate::daemon::child::{ChildContext, ChildLink, FromChild, ParentLink, exit_code};
-use crate::daemon::configuration;
+use crate::daemon::configuration::{self, Accepted};
 use crate::daemon::dump_file;
 use crate::daemon::identity::Identity;
 use crate::daemon::logging::{ALERT, LogHandle, SYSLOG_SOCKET};
 use crate::daemon::options::Options;
 use crate::daemon::runner::Runner;
-use crate::daemon::script_security::{self, Rules};
+use crate::daemon::script_security::Rules;
 use crate::daemon::signals::{Request, Signals};
 use crate::sys::pidfile::PidFile;
 use crate::sys::process::{self, Exit};
@@ -129,8 +129,11 @@ struct Supervisor {
     runner_respawn: Respawn,
     pid_file: Option<PidFile>,
     vrrp_pid_file: Option<PidFile>,
-    /// The configuration in force.
+    /// The configuration in force, and the same as a file, for whoever wants to compare.
     config: Arc<Config>,
+    sealed: Option<OwnedFd>,
+    /// What the child is about to run instead.
+    coming: Option<(Arc<Config>, OwnedFd)>,
     vrrp: Vrrp,
     vrrp_respawn: Respawn,
     /// A child that is started now takes the place of one that died.
@@ -185,9 +188,12 @@ impl Supervisor {
         let signals =
             Signals::listen().map_err(|error| fatal(&format!("Cannot listen to signals: {error}")))?;
         tracing::info!("Configuration file {}", options.config_file.display());
-        let loaded =
-            configuration::load_where_it_runs(&options).map_err(|error| fatal(&error.to_string()))?;
-        let config = configuration::report(loaded)?;
+        let reading =
+            configuration::read_where_it_runs(&options).map_err(|error| fatal(&error.to_string()))?;
+        let Accepted { config, handover } = reading.accept().map_err(|refused| refused.code)?;
+        // Without it nothing can be compared with what runs, which is no reason not to run.
+        let sealed =
+            handover.seal().map_err(|error| tracing::debug!("no copy of the configuration: {error}")).ok();
         let identity = Identity::new(&options, &config.global.daemon);
         rename(&identity, &log, &options);
         process::set_umask(options.umask.unwrap_or(config.global.files.mask()));
@@ -208,7 +214,9 @@ impl Supervisor {
             runner_respawn: Respawn::default(),
             pid_file: Some(pid_file),
             vrrp_pid_file: None,
-            config: Arc::new(config),
+            config,
+            sealed,
+            coming: None,
             vrrp: Vrrp::Unwanted,
             vrrp_respawn: Respawn::default(),
             respawned: false,
@@ -392,42 +400,65 @@ impl Supervisor {
         tell_service_manager(&format!("RELOADING=1\nMONOTONIC_USEC={}", sd_notify::monotonic_usec()));
         self.reload = Reload::UnderWay;
         tracing::info!("Configuration file {}", self.options.config_file.display());
-        let loaded = configuration::load(&self.options);
-        if loaded.run_exit_code().is_some() {
-            let _ = configuration::report(loaded);
-            self.on_reloaded(false);
-            return;
-        }
-        let (before, after) = (&self.config.global, &loaded.config.global);
-        let contradictions = self.identity.contradictions(&self.options, before, after);
-        if !contradictions.is_empty() {
-            contradictions.iter().for_each(|line| tracing::error!("{line}"));
-            self.on_reloaded(false);
-            return;
-        }
-        // The child reports what there is to report.
-        self.config = Arc::new(script_security::vet(loaded).config);
-        match &self.vrrp {
-            Vrrp::Running(pid, _) => send(*pid, Request::Reload.number()),
-            Vrrp::Unwanted if self.wants_vrrp() => {
-                self.vrrp = Vrrp::Due(Instant::now());
-                self.on_reloaded(true);
-            }
-            Vrrp::Unwanted | Vrrp::Due(_) => self.on_reloaded(true),
+        match self.prepare() {
+            Ok(coming) => self.hand_over(coming),
+            Err(reason) => self.on_reloaded(Err(reason)),
         }
     }
 
-    fn on_reloaded(&mut self, succeeded: bool) {
+    /// Reads what there is, once, and finds out whether it can run. The reason why not.
+    fn prepare(&self) -> Result<(Arc<Config>, OwnedFd), String> {
+        let reading = configuration::read(&self.options);
+        let Accepted { config, handover } = reading.accept().map_err(|refused| refused.reason)?;
+        let contradictions = self.identity.contradictions(&self.options, &self.config.global, &config.global);
+        contradictions.iter().for_each(|line| tracing::error!("{line}"));
+        if let Some(first) = contradictions.into_iter().next() {
+            return Err(first);
+        }
+        let sealed =
+            handover.seal().map_err(|error| format!("the configuration cannot be handed over: {error}"))?;
+        Ok((config, sealed))
+    }
+
+    /// The child's answer decides whether it is in force; without a child it is.
+    fn hand_over(&mut self, coming: (Arc<Config>, OwnedFd)) {
+        let given = match &self.vrrp {
+            Vrrp::Running(_, link) => link.give_configuration(coming.1.as_fd()),
+            Vrrp::Unwanted | Vrrp::Due(_) => {
+                self.coming = Some(coming);
+                self.on_reloaded(Ok(()));
+                if matches!(self.vrrp, Vrrp::Unwanted) && self.wants_vrrp() {
+                    self.vrrp = Vrrp::Due(Instant::now());
+                }
+                return;
+            }
+        };
+        match given {
+            Ok(()) => self.coming = Some(coming),
+            Err(error) => self.on_reloaded(Err(format!("the VRRP process cannot be reached: {error}"))),
+        }
+    }
+
+    fn on_reloaded(&mut self, result: Result<(), String>) {
         let again = self.reload == Reload::Again;
         self.reload = Reload::Idle;
-        if succeeded {
-            tracing::info!("Reload complete");
-            tell_service_manager("READY=1\nSTATUS=Running");
-        } else {
-            tracing::error!("Reload failed, the previous configuration stays in force");
-            tell_service_manager(
-                "READY=1\nSTATUS=The last reload failed; running with the configuration before it",
-            );
+        let coming = self.coming.take();
+        match result {
+            Ok(()) => {
+                if let Some((config, sealed)) = coming {
+                    self.config = config;
+                    self.sealed = Some(sealed);
+                }
+                tracing::info!("Reload complete");
+                tell_service_manager("READY=1\nSTATUS=Running");
+            }
+            Err(reason) => {
+                tracing::error!("Reload failed, the previous configuration stays in force: {reason}");
+                let reason = reason.replace('\n', " ");
+                tell_service_manager(&format!(
+                    "READY=1\nSTATUS=Running with the configuration before the last reload, which failed: {reason}"
+                ));
+            }
         }
         if again {
             self.on_reload();
@@ -447,8 +478,9 @@ impl Supervisor {
         {
             match message {
                 FromChild::Ready => self.on_started_up(),
-                FromChild::Reloaded => self.on_reloaded(true),
-                FromChild::ReloadFailed => self.on_reloaded(false),
+                FromChild::Reloaded => self.on_reloaded(Ok(())),
+                FromChild::ReloadFailed(reason) => self.on_reloaded(Err(reason)),
+                FromChild::ReloadWanted => self.on_reload(),
             }
         }
     }
@@ -494,8 +526,8 @@ impl Supervisor {
         self.respawned = true;
         self.vrrp = Vrrp::Due(now + delay);
         if self.reload != Reload::Idle {
-            // The next child starts with the new configuration.
-            self.on_reloaded(true);
+            // The next child starts with what has been seen to run.
+            self.on_reloaded(Err(format!("the VRRP process died of it ({exit})")));
         }
     }
 
@@ -588,6 +620,8 @@ impl Supervisor {
         self.signals = None;
         self.runner = None;
         self.launcher = None;
+        self.sealed = None;
+        self.coming = None;
         self.pid_file = None;
         self.vrrp_pid_file = None;
         self.vrrp = Vrrp::Unwanted;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::config::block::VrrpInstance;
+use crate::config::diff::origins;
 use crate::types::{IfName, Instant, State};
 use crate::vrrp::{
-    Effect, GroupSays, GroupStatus, Input, Instance, Leftovers, Start, SwitchEffect, SwitchInput,
-    Switchboard, same_router,
+    Effect, GroupSays, GroupStatus, Input, Instance, Leftovers, Start, SwitchEffect, SwitchInput, Switchboard,
 };
 
 /// Something that a node wants done.
@@ -155,13 +155,13 @@ impl Ensemble {
     pub fn reload(&mut self, now: Instant, config: &Arc<Config>) {
         self.reloading = true;
         self.board.handle(now, SwitchInput::Reconfigure(Arc::clone(config)));
-        let mut old = std::mem::take(&mut self.members);
-        for new in &config.instances {
-            let kept = old.iter().position(|member| same_router(&member.config, new));
+        let before: Vec<_> = self.members.iter().map(|member| Arc::clone(&member.config)).collect();
+        let mut old: Vec<_> = std::mem::take(&mut self.members).into_iter().map(Some).collect();
+        for (new, origin) in config.instances.iter().zip(origins(&before, &config.instances)) {
             let index = self.members.len();
-            match kept {
-                Some(place) => {
-                    self.members.push(Member { config: Arc::clone(new), ..old.remove(place) });
+            match origin.and_then(|place| old[place].take()) {
+                Some(member) => {
+                    self.members.push(Member { config: Arc::clone(new), ..member });
                     let reconfigure = Input::Reconfigure(Arc::clone(new));
                     self.with(now, index, |instance| instance.handle(now, reconfigure));
                     let tracking = Input::Tracking(self.board.tracking(&new.name));
@@ -175,7 +175,7 @@ impl Ensemble {
         }
         self.reloading = false;
         self.carry_out_coupling(now);
-        for Member { id, machine, .. } in old {
+        for Member { id, machine, .. } in old.into_iter().flatten() {
             let Some(mut machine) = machine else { continue };
             machine.handle(now, Input::Stop);
             let effects = std::iter::from_fn(|| machine.poll_effect());

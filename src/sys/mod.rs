@@ -9,6 +9,7 @@ pub mod deadlines;
 pub mod filesystem;
 pub mod inotify;
 pub mod local_time;
+pub mod memfd;
 pub mod netlink;
 pub mod nftables;
 pub mod packet;

@@ -279,6 +279,20 @@ pub fn enter_network_namespace(name: &str) -> io::Result<()> {
     Ok(nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET)?)
 }
 
+/// Moves this thread, and all that it starts, into the network namespace of another process.
+///
+/// # Errors
+/// When there is no such process, or no permission.
+pub fn enter_network_of(pid: u32) -> io::Result<()> {
+    let theirs = format!("/proc/{pid}/ns/net");
+    // Where we are already takes no permission.
+    if std::fs::read_link(&theirs)? == std::fs::read_link("/proc/thread-self/ns/net")? {
+        return Ok(());
+    }
+    let namespace = std::fs::File::open(theirs)?;
+    Ok(nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET)?)
+}
+
 /// What `/proc` calls this process: the name of the file that was executed. Threads are given it
 /// too, so that tools which look at any of them see no other.
 #[must_use]

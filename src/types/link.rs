@@ -1,5 +1,6 @@
 //! Names and numbers of kernel interfaces.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -64,7 +65,7 @@ impl fmt::Display for IfName {
 }
 
 /// The kernel's number of an interface.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct IfIndex(NonZeroU32);
 
 impl IfIndex {
@@ -91,7 +92,7 @@ impl fmt::Display for IfIndex {
 }
 
 /// What a link on top of another is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub enum Stacked {
     /// With a MAC address of its own.
     Macvlan {

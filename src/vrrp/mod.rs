@@ -25,15 +25,14 @@ mod sync_group;
 mod timers;
 mod virtual_links;
 
+pub use crate::config::diff::same_router;
 pub use accept::{Accepted, Carrier, Datagram, Discard, DiscardKind};
 pub use effect::{AddressChange, Announce, Blocked, Effect, Event, KernelChange, Notification, Transmit};
 pub use instance::{Heard, Input, Instance, InstanceStatus, Leftovers, Lost, Start};
 pub use notice::{Answer, Fault, GroupNotice, GroupNoticeKind, Notice, NoticeKind, RoutingKind};
 pub use source::{LinkAddress, primary_source};
 pub use stats::Stats;
-pub use switchboard::{
-    Followed, RunId, ScriptStatus, SwitchEffect, SwitchInput, Switchboard, Tracking, same_router,
-};
+pub use switchboard::{Followed, RunId, ScriptStatus, SwitchEffect, SwitchInput, Switchboard, Tracking};
 pub use sync_group::{GroupReport, GroupSays, GroupStatus, Stance, Word};
 pub use timers::Timer;
 pub use virtual_links::{

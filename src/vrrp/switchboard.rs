@@ -12,8 +12,8 @@ use super::notice::{Fault, GroupNotice};
 use super::sync_group::{Group, GroupReport, GroupSays};
 use crate::config::Config;
 use crate::config::block::{
-    BfdInstance, Delivery, StaticObjects, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked,
-    UpDownDelays, VirtualLink, VrrpInstance, VrrpScript,
+    BfdInstance, StaticObjects, SyncGroup, TrackEntry, TrackFile, TrackProcess, Tracked, UpDownDelays,
+    VrrpInstance, VrrpScript,
 };
 use crate::config::value::{Rule, VirtualAddress, Weight};
 use crate::track::{
@@ -563,25 +563,6 @@ fn tied_links(statics: &StaticObjects) -> BTreeMap<String, BTreeSet<IfName>> {
         }
     }
     tied
-}
-
-/// Whether a reload may take over `new` in place of `old`: the adverts of both belong together. Their
-/// names do not matter, so a renamed instance keeps its state (keepalived: vrrp_exist).
-#[must_use]
-pub fn same_router(old: &VrrpInstance, new: &VrrpInstance) -> bool {
-    let same_delivery = match (&old.delivery, &new.delivery) {
-        (Delivery::Multicast { group: old }, Delivery::Multicast { group: new }) => old == new,
-        (Delivery::Unicast { .. }, Delivery::Unicast { .. }) => old.source == new.source,
-        _ => false,
-    };
-    let multicast = matches!(new.delivery, Delivery::Multicast { .. });
-    let on_vmac = |config: &VrrpInstance| {
-        (config.virtual_link.as_ref().is_some_and(VirtualLink::is_vmac), config.vmac_addr)
-    };
-    same_delivery
-        && (!multicast || on_vmac(old) == on_vmac(new))
-        && (old.vrid, old.family, &old.interface, old.version)
-            == (new.vrid, new.family, &new.interface, new.version)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use super::tracking::{Tracked, dump_tracking};
 use crate::config::Config;
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diff::compared;
 use crate::config::dump::{Out, SessionRunState, field, object};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, NameRules, keywords};
@@ -452,3 +453,11 @@ fn dump_run_state(out: &mut Out, run: &SessionRunState) {
         None => field!(out, "last_seen = [never]"),
     }
 }
+
+compared! { BfdInstance {
+    name: "bfd_instance" None plain;
+    session: "bfd_instance" Sockets hidden, "a session that begins anew is down until the neighbour has answered";
+    weight: "weight" Advert plain, "another priority, or a fault, may make another router master";
+    tells_vrrp: "vrrp" None onoff;
+    tells_checkers: "checker" None onoff;
+}}

@@ -1,6 +1,7 @@
 //! `garp_group { … }`: a pace that some interfaces share.
 
 use crate::config::diagnostic::Diagnostic;
+use crate::config::diff::compared;
 use crate::config::dump::{Out, general, item, object};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
@@ -139,5 +140,18 @@ impl GarpGroup {
         for interface in &self.interfaces {
             item!(out, "{interface}");
         }
+    }
+}
+
+compared! { GarpGroup {
+    garp_interval: "garp_interval" Timers optional_time;
+    gna_interval: "gna_interval" Timers optional_time;
+    interfaces: "interfaces" Timers list;
+    is_list: "interfaces" None onoff;
+}}
+
+impl AsRef<GarpGroup> for GarpGroup {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }

@@ -32,6 +32,7 @@ pub(super) use daemon::{
 pub(in crate::config) use keywords::GLOBAL_DEFS;
 
 use crate::config::diagnostic::Diagnostic;
+use crate::config::diff::compared;
 use crate::config::dump::{Out, general, object, yes_no};
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
@@ -372,3 +373,58 @@ impl GlobalDefs {
         }
     }
 }
+
+compared! { GlobalDefs {
+    process_name: "process_name" DaemonRestart optional;
+    use_symlink_paths: "use_symlink_paths" None onoff;
+    set_supplementary_groups: "set_supplementary_groups" None onoff;
+    fifo_write_vrrp_states_on_reload: "fifo_write_vrrp_states_on_reload" None onoff;
+    snmp: "enable_snmp_*" None hidden;
+    dbus: "enable_dbus" None hidden;
+    buffers: "*_bufs*" DaemonRestart hidden;
+    vrrp_startup_delay: "vrrp_startup_delay" DaemonRestart time;
+    vrrp_delay_after_boot: "vrrp_delay_after_boot" DaemonRestart time;
+    log_unknown_vrids: "log_unknown_vrids" None onoff;
+    default_interface: "default_interface" None optional;
+    disable_local_igmp: "disable_local_igmp" DaemonRestart onoff;
+    vmac_prefix: "vmac_prefix" None optional;
+    vmac_addr_prefix: "vmac_addr_prefix" None optional;
+    router_id: "router_id" None optional;
+    notification_email: "notification_email" None list;
+    notification_email_from: "notification_email_from" None optional;
+    smtp_server: "smtp_server" None hidden;
+    smtp_helo_name: "smtp_helo_name" None optional;
+    smtp_connect_timeout: "smtp_connect_timeout" None time;
+    smtp_alert: "smtp_alert" None optional;
+    lvs: "lvs_*" None hidden;
+    smtp_alert_vrrp: "smtp_alert_vrrp" None optional;
+    no_email_faults: "no_email_faults" None onoff;
+    vrrp_mcast_group4: "vrrp_mcast_group4" None plain;
+    vrrp_mcast_group6: "vrrp_mcast_group6" None plain;
+    vrrp_version: "vrrp_version" None plain;
+    garp: "vrrp_garp_*" Timers hidden;
+    vrrp_down_timer_adverts: "vrrp_down_timer_adverts" None plain;
+    vrrp_lower_prio_no_advert: "vrrp_lower_prio_no_advert" None onoff;
+    vrrp_higher_prio_send_advert: "vrrp_higher_prio_send_advert" None onoff;
+    vrrp_check_unicast_src: "vrrp_check_unicast_src" None onoff;
+    vrrp_skip_check_adv_addr: "vrrp_skip_check_adv_addr" None onoff;
+    vrrp_on_removal: "vrrp_on_removal" None hidden;
+    vrrp_strict: "vrrp_strict" None onoff;
+    vrrp_owner_ignore_adverts: "vrrp_owner_ignore_adverts" None onoff;
+    vrrp_notify_priority_changes: "vrrp_notify_priority_changes" None onoff;
+    v3_checksum_as_v2: "v3_checksum_as_v2" None onoff;
+    vrrp_garp_extra_if: "vrrp_garp_extra_if" None hidden;
+    dynamic_interfaces: "dynamic_interfaces" None hidden;
+    script_user: "script_user" None hidden;
+    script_ids: "script_user" None hidden;
+    enable_script_security: "enable_script_security" None onoff;
+    .. daemon;
+    .. vrrp_process;
+    .. bfd_process;
+    .. auto_priority;
+    .. life;
+    .. files;
+    .. fifo;
+    .. vrrp_fifo;
+    .. firewall;
+}}

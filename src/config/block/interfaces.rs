@@ -2,6 +2,7 @@
 
 use super::VrrpInstance;
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diff::compared;
 use crate::config::environment::Fact;
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
@@ -170,4 +171,27 @@ fn delay(word: &Word, which: &str, name: &Word, cx: &mut Context<'_>) -> Option<
         cx.report(problem);
     }
     value.map(Duration::from_micros)
+}
+
+compared! { Linkbeat {
+    interface: "linkbeat_interfaces" None plain;
+    method: "linkbeat_interfaces" None hidden;
+}}
+
+compared! { UpDownDelays {
+    interface: "interface_up_down_delays" None plain;
+    down: "down_delay" Timers time;
+    up: "up_delay" Timers time;
+}}
+
+impl AsRef<Linkbeat> for Linkbeat {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl AsRef<UpDownDelays> for UpDownDelays {
+    fn as_ref(&self) -> &Self {
+        self
+    }
 }

@@ -6,6 +6,8 @@ use super::ssl::{SSL, SslSettings, ssl};
 use super::track_file::{ReadFile, TRACK_FILE, TrackFile, track_file, vrrp_track_file};
 use super::virtual_server::{VIRTUAL_SERVER, VirtualServerDraft, virtual_server};
 use super::virtual_server_group::{VirtualServerGroup, virtual_server_group};
+use crate::config::Lvs;
+use crate::config::diff::compared;
 use crate::config::reference::KeywordReference;
 use crate::config::schema::{Naming, Schema, Shape, Support, keywords};
 use crate::config::value::DefaultAccount;
@@ -107,3 +109,11 @@ impl LvsDraft {
         heard.map(|session| session.name.clone()).collect()
     }
 }
+
+compared! { Lvs {
+    virtual_servers: "virtual_server" None hidden;
+    groups: "virtual_server_group" None hidden;
+    ssl: "SSL" None hidden;
+    track_files: "track_file" None hidden;
+    sessions: "bfd_instance" None list;
+}}

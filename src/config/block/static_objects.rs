@@ -5,6 +5,7 @@ use super::TrackGroup;
 use super::track_group::TrackGroupDraft;
 use crate::config::block::VrrpInstance;
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diff::compared;
 use crate::config::dump::{Out, member};
 use crate::config::entry::TrackGroups;
 use crate::config::schema::Context;
@@ -137,3 +138,10 @@ impl StaticObjects {
         }
     }
 }
+
+compared! { StaticObjects {
+    addresses: "static_ipaddress" Addresses list, "what leaves no longer answers";
+    routes: "static_routes" Addresses list, "what leaves is no longer reached this way";
+    rules: "static_rules" Addresses list;
+    track_groups: "track_group" None hidden;
+}}

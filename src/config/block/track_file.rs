@@ -3,6 +3,7 @@
 use super::tracking::{Trackable, Tracked, dump_tracking};
 use crate::config::Config;
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diff::compared;
 use crate::config::dump::{Out, field, object};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
@@ -178,3 +179,10 @@ impl TrackFile {
         field!(out, "Weight = {}", self.weight);
     }
 }
+
+compared! { TrackFile {
+    name: "track_file" None plain;
+    path: "file" None plain, "the number in it may make another router master";
+    weight: "weight" Advert plain, "another priority, or a fault, may make another router master";
+    init: "init_file" DaemonRestart hidden;
+}}

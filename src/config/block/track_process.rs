@@ -3,6 +3,7 @@
 use super::tracking::{Trackable, Tracked, dump_tracking};
 use crate::config::Config;
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diff::compared;
 use crate::config::dump::{Out, ProcessRunState, field, object};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
@@ -310,3 +311,13 @@ impl TrackProcess {
         dump_tracking(out, config, &Tracked::Process(self.name.clone()));
     }
 }
+
+compared! { TrackProcess {
+    name: "vrrp_track_process" None plain;
+    pattern: "process" None hidden, "other processes may make another router master";
+    weight: "weight" Advert plain, "another priority, or a fault, may make another router master";
+    quorum: "quorum" None plain, "another quorum may make another router master";
+    quorum_max: "quorum_max" None optional, "another quorum may make another router master";
+    terminate_delay: "terminate_delay" Timers time;
+    fork_delay: "fork_delay" Timers time;
+}}

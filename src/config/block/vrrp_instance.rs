@@ -1,11 +1,13 @@
 //! `vrrp_instance NAME { … }`: our part of one virtual router.
 
+mod changes;
 mod dump;
 mod keywords;
 mod virtual_link;
 
 pub use virtual_link::{IpvlanMode, MacOrigin, VirtualLink, VirtualLinkKind};
 
+pub(in crate::config::block) use changes::tracked;
 pub(in crate::config) use keywords::{InstanceDraft, IpvlanDraft, VRRP_INSTANCE, VmacDraft};
 
 use super::GarpExtraIf;

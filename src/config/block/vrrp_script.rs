@@ -4,6 +4,7 @@ use super::GlobalDraft;
 use super::tracking::{Trackable, Tracked, dump_tracking};
 use crate::config::Config;
 use crate::config::diagnostic::Diagnostic;
+use crate::config::diff::compared;
 use crate::config::dump::{Out, ScriptRunState, field, object};
 use crate::config::environment::Account;
 use crate::config::lexer::Word;
@@ -272,3 +273,14 @@ impl VrrpScript {
         field!(out, "State = {}", run.process);
     }
 }
+
+compared! { VrrpScript {
+    name: "vrrp_script" None plain;
+    command: "script" None plain, "its result may make another router master";
+    interval: "interval" Timers time;
+    timeout: "timeout" Timers optional_time;
+    weight: "weight" Advert plain, "another priority, or a fault, may make another router master";
+    rise: "rise" Timers plain;
+    fall: "fall" Timers plain;
+    init_fail: "init_fail" None onoff;
+}}

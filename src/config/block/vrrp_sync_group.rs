@@ -1,9 +1,11 @@
 //! `vrrp_sync_group NAME { … }`: instances that change state together.
 
 use super::tracking::{TrackDraft, TrackEntry, Trackables, Tracked, Tracks, dump_trackers};
+use super::vrrp_instance::tracked;
 use super::{GlobalDraft, NotifyScripts, VrrpInstance};
 use crate::config::Config;
 use crate::config::diagnostic::Diagnostic;
+use crate::config::diff::compared;
 use crate::config::dump::{GroupRunState, Out, field, member, object, yes_no};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, keywords};
@@ -179,3 +181,13 @@ impl SyncGroup {
         self.notify.dump(out);
     }
 }
+
+compared! { SyncGroup {
+    name: "vrrp_sync_group" None plain;
+    members: "group" Advert list, "instances that come to a group do what it does";
+    track: "track_*" Advert tracked, "another priority, or a fault, may make another router master";
+    tracking_weight: "sync_group_tracking_weight" Advert onoff, "another priority may make another router master";
+    smtp_alert: "smtp_alert" None onoff;
+    notify_priority_changes: "notify_priority_changes" None optional;
+    .. notify;
+}}

@@ -15,6 +15,7 @@ use super::virtual_links::Carpenter;
 use super::{Command, Shared, ToService};
 use crate::config::Config;
 use crate::config::block::{DynamicInterfaces, Tracked, VrrpInstance};
+use crate::config::diff::ReloadPlan;
 use crate::config::dump::{SocketState, general};
 use crate::status::Snapshot;
 use crate::sys::clock;
@@ -23,7 +24,7 @@ use crate::sys::vrrp_socket::{Endpoint, Protocol};
 use crate::track::LinkStatus;
 use crate::types::{IfName, Instant};
 use crate::vrrp::InstanceStatus;
-use crate::vrrp::{Input, KernelChange, SwitchInput, Switchboard, same_router};
+use crate::vrrp::{Input, KernelChange, SwitchInput, Switchboard};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -566,9 +567,13 @@ impl Coordinator {
     /// Instances that stay are changed in place, new ones start, then the others stop; addresses are
     /// removed last, and none that anybody wants by then.
     async fn reload(&mut self, config: Arc<Config>) {
+        if *config == *self.config {
+            self.shared.tell_service(ToService::Reloaded(Ok(())));
+            return;
+        }
         if self.interfaces_missing(&config) {
-            tracing::error!("The new configuration cannot run; the old one stays in force");
-            self.shared.tell_service(ToService::Reloaded(false));
+            let reason = "an interface is missing, and `dynamic_interfaces` is not set".to_owned();
+            self.shared.tell_service(ToService::Reloaded(Err(reason)));
             return;
         }
         self.loans.follow(&config);
@@ -590,13 +595,14 @@ impl Coordinator {
             self.shared.coupling.hold(false);
             drop(self.settle());
             self.virtual_links.let_go();
-            return self.shared.tell_service(ToService::Reloaded(true));
+            return self.shared.tell_service(ToService::Reloaded(Ok(())));
         }
-        let mut old = std::mem::take(&mut self.instances);
-        for new in &config.instances {
-            let kept = old.iter().position(|handle| same_router(&handle.config, new));
+        let mut old: Vec<_> = std::mem::take(&mut self.instances).into_iter().map(Some).collect();
+        let plan = ReloadPlan::new(&self.config, &config);
+        for (new, origin) in config.instances.iter().zip(plan.origins) {
+            let kept = origin.and_then(|place| old.get_mut(place)?.take());
             let handle = match kept {
-                Some(index) => self.change(old.remove(index), new).await,
+                Some(handle) => self.change(handle, new).await,
                 None => self.start(Arc::clone(new), false),
             };
             self.instances.push(handle);
@@ -608,7 +614,7 @@ impl Coordinator {
         }
         self.shared.coupling.hold(false);
         self.shared.carry_out_coupling();
-        for handle in old {
+        for handle in old.into_iter().flatten() {
             if !stop_instance(&handle, Control::Remove).await {
                 self.let_go_of_all_for(&handle);
             }
@@ -620,7 +626,7 @@ impl Coordinator {
         if superfluous {
             drop(self.shared.use_tables(tables));
         }
-        self.shared.tell_service(ToService::Reloaded(true));
+        self.shared.tell_service(ToService::Reloaded(Ok(())));
     }
 
     fn hold_removals(&self) {

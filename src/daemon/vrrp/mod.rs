@@ -67,8 +67,8 @@ use tokio::task::LocalSet;
 pub(super) enum ToService {
     /// All instances have started.
     Ready,
-    /// A reload is in force (`true`) or was refused.
-    Reloaded(bool),
+    /// A reload is in force, or was refused for this reason.
+    Reloaded(Result<(), String>),
     /// Begin a run of a check script.
     StartScript(RunId, Arc<VrrpScript>),
     /// Signal the process group of a run.

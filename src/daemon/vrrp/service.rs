@@ -3,9 +3,9 @@
 use super::{Command, Notify, ToService};
 use crate::config::Config;
 use crate::daemon::child::{AsyncParentLink, FromChild, FromParent, ParentLink};
-use crate::daemon::configuration;
 use crate::daemon::dump_file;
 use crate::daemon::fifo::{self, Fifos};
+use crate::daemon::handover::Handover;
 use crate::daemon::identity::Identity;
 use crate::daemon::notify::Subject;
 use crate::daemon::options::Options;
@@ -19,6 +19,7 @@ use crate::sys::seqpacket::SeqPacket;
 use crate::types::Instant;
 use crate::vrrp::GroupStatus;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +94,7 @@ impl Service {
                 },
                 told = self.parent.hear(), if parent_is_there => match told {
                     Ok(FromParent::NewRunner(runner)) => self.use_runner(runner),
+                    Ok(FromParent::Configuration(sealed)) => self.reload(sealed).await,
                     Ok(FromParent::Gone) | Err(_) => {
                         parent_is_there = false;
                         self.tell(Command::Stop).await;
@@ -134,7 +136,7 @@ impl Service {
     async fn on_message(&mut self, message: ToService) {
         match message {
             ToService::Ready => self.parent.tell(FromChild::Ready).await,
-            ToService::Reloaded(true) => {
+            ToService::Reloaded(Ok(())) => {
                 self.config = self.coming.take().unwrap_or_else(|| Arc::clone(&self.config));
                 self.configure_fifos();
                 if self.config.global.fifo_write_vrrp_states_on_reload && !self.fifos.is_empty() {
@@ -142,9 +144,10 @@ impl Service {
                 }
                 self.parent.tell(FromChild::Reloaded).await;
             }
-            ToService::Reloaded(false) => {
+            ToService::Reloaded(Err(reason)) => {
                 self.coming = None;
-                self.parent.tell(FromChild::ReloadFailed).await;
+                self.scripts.reconfigure(Rules::of(&self.config.global));
+                self.parent.tell(FromChild::ReloadFailed(reason)).await;
             }
             ToService::StartScript(run, script) => self.scripts.start_check(run, &script),
             ToService::SignalScript(run, signal) => self.scripts.signal_check(run, signal),
@@ -177,7 +180,8 @@ impl Service {
             Request::Stop => self.tell(Command::Stop).await,
             Request::Interrupt if self.options.ignore_sigint => {}
             Request::Interrupt => self.tell(Command::Stop).await,
-            Request::Reload => self.reload().await,
+            // The parent reads the files, for all.
+            Request::Reload => self.parent.tell(FromChild::ReloadWanted).await,
             Request::Data => {
                 tracing::info!("Printing VRRP data for process({pid}) on signal");
                 let global = &self.config.global;
@@ -233,18 +237,19 @@ impl Service {
         }
     }
 
-    async fn reload(&mut self) {
+    /// Takes over what the parent has read and judged.
+    async fn reload(&mut self, sealed: OwnedFd) {
         tracing::info!("Reloading");
-        match configuration::read(&self.options) {
-            Ok(config) => {
+        match Handover::open(sealed) {
+            Ok(handover) => {
+                let config = Arc::new(handover.config());
                 self.scripts.reconfigure(Rules::of(&config.global));
-                let config = Arc::new(config);
                 self.coming = Some(Arc::clone(&config));
                 self.tell(Command::Reload(config)).await;
             }
-            Err(_code) => {
-                tracing::error!("The new configuration cannot run; the old one stays in force");
-                self.parent.tell(FromChild::ReloadFailed).await;
+            Err(error) => {
+                let reason = format!("the configuration has not arrived: {error}");
+                self.parent.tell(FromChild::ReloadFailed(reason)).await;
             }
         }
     }

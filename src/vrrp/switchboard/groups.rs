@@ -1,8 +1,9 @@
 //! Sync groups at the switchboard: which there are, and who is in them.
 
-use super::{SwitchEffect, Switchboard, Tracking, same_router};
+use super::{SwitchEffect, Switchboard, Tracking};
 use crate::config::Config;
 use crate::config::block::{SyncGroup, VrrpInstance};
+use crate::config::diff::same_router;
 use crate::types::{Instant, master_down_interval};
 use crate::vrrp::sync_group::{Entrant, Group, GroupEffect, GroupSays, GroupStatus, Stance, Word};
 use std::collections::BTreeSet;

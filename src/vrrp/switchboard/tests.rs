@@ -1,6 +1,7 @@
 //! The switchboard, told and asked.
 
 use super::*;
+use crate::config::block::VirtualLink;
 use crate::config::block::{MacOrigin, TrackEntry, TrackGroup, VirtualLinkKind};
 use crate::config::value::{Route, ScriptCommand, VirtualAddress};
 use crate::track::Because;

@@ -2,6 +2,7 @@
 
 use super::{GlobalDraft, refused};
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diff::compared;
 use crate::config::schema::Context;
 use crate::config::tree::Node;
 use crate::config::value::{Junk, Otherwise};
@@ -101,3 +102,13 @@ pub(in crate::config) fn namespace_with_ipsets(d: &mut GlobalDraft, node: &Node,
         .class(Class::Harmless);
     cx.report(problem);
 }
+
+compared! { DaemonDefs {
+    net_namespace: "net_namespace" DaemonRestart optional;
+    net_namespace_ipvs: "net_namespace_ipvs" DaemonRestart hidden;
+    namespace_with_ipsets: "namespace_with_ipsets" None onoff;
+    use_pid_dir: "use_pid_dir" DaemonRestart onoff;
+    instance: "instance" DaemonRestart optional;
+    child_wait_time: "child_wait_time" None time;
+    linkbeat_use_polling: "linkbeat_use_polling" None onoff;
+}}

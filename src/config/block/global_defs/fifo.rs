@@ -2,6 +2,7 @@
 
 use super::refused;
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diff::compared;
 use crate::config::dump::{Out, object};
 use crate::config::schema::Context;
 use crate::config::source::Span;
@@ -121,3 +122,8 @@ pub(super) fn settle(
         report("lvs_notify_fifo_script", message.to_owned(), text.to_owned());
     }
 }
+
+compared! { FifoDefs {
+    fifo: "notify_fifo" None hidden;
+    script: "notify_fifo_script" None command;
+}}

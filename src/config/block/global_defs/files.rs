@@ -2,6 +2,7 @@
 
 use super::{GlobalDraft, refused};
 use crate::config::diagnostic::Diagnostic;
+use crate::config::diff::compared;
 use crate::config::dump::{Out, object};
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
@@ -261,3 +262,20 @@ fn one_word(node: &Node, cx: &mut Context<'_>, classic: &str) -> Option<String> 
         }
     }
 }
+
+compared! { FileDefs {
+    umask: "umask" DaemonRestart hidden;
+    reload_check_config: "reload_check_config" None optional;
+    reload_time_file: "reload_time_file" None optional;
+    reload_repeat: "reload_repeat" None onoff;
+    reload_file: "reload_file" None hidden;
+    config_save_dir: "config_save_dir" None optional;
+    tmp_config_directory: "tmp_config_directory" None optional;
+    data_use_instance: "data_use_instance" None onoff;
+    json_version: "json_version" None plain;
+    state_dump_file: "state_dump_file" None optional;
+    stats_dump_file: "stats_dump_file" None optional;
+    json_dump_file: "json_dump_file" None optional;
+    iproute_usr_dir: "iproute_usr_dir" None optional;
+    iproute_etc_dir: "iproute_etc_dir" None optional;
+}}

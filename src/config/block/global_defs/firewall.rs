@@ -2,6 +2,7 @@
 
 use super::{GlobalDraft, refused};
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diff::compared;
 use crate::config::dump::{Out, object};
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
@@ -113,3 +114,13 @@ pub(super) fn ipsets(_: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
         .keepalived("uses these sets when it is built with iptables; else the keyword is unknown to it");
     cx.report(problem);
 }
+
+compared! { FirewallDefs {
+    table: "nftables" None optional;
+    priority: "nftables_priority" None optional;
+    ifindex: "nftables_ifindex" None onoff;
+    counters: "nftables_counters" None onoff;
+    ipvs_table: "nftables_ipvs" None optional;
+    ipvs_priority: "nftables_ipvs_priority" None optional;
+    ipvs_start_fwmark: "nftables_ipvs_start_fwmark" None optional;
+}}

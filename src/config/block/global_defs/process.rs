@@ -1,6 +1,7 @@
 //! What is set for each of keepalived's processes alike: name, priorities, CPUs, memory.
 
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diff::compared;
 use crate::config::dump::{Out, object};
 use crate::config::schema::Context;
 use crate::config::tree::Node;
@@ -213,6 +214,20 @@ pub(super) fn min_auto_priority_delay(slot: &mut AutoPriority, node: &Node, cx: 
         slot.delay = Duration::from_micros(micros.unsigned_abs());
     }
 }
+
+compared! { ProcessDefs {
+    name: "vrrp_process_name" DaemonRestart optional;
+    priority: "vrrp_priority" DaemonRestart plain;
+    no_swap: "vrrp_no_swap" DaemonRestart onoff;
+    rt_priority: "vrrp_rt_priority" DaemonRestart optional;
+    cpu_affinity: "vrrp_cpu_affinity" DaemonRestart list;
+    rlimit_rttime: "vrrp_rlimit_rttime" DaemonRestart optional_time;
+}}
+
+compared! { AutoPriority {
+    most: "max_auto_priority" None hidden;
+    delay: "min_auto_priority_delay" None time;
+}}
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use super::GlobalDraft;
 use super::refused;
 use crate::config::diagnostic::{Class, Diagnostic};
+use crate::config::diff::compared;
 use crate::config::dump::{Out, object};
 use crate::config::schema::Context;
 use crate::config::tree::Node;
@@ -102,3 +103,10 @@ pub(super) fn timeout(slot: &mut Duration, node: &Node, cx: &mut Context<'_>) {
         *slot = super::secs(secs);
     }
 }
+
+compared! { LifeScripts {
+    startup: "startup_script" DaemonRestart command;
+    startup_timeout: "startup_script" DaemonRestart time;
+    shutdown: "shutdown_script" None command;
+    shutdown_timeout: "shutdown_script" None time;
+}}
