@@ -2,7 +2,7 @@
 
 mod groups;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::things::{self, Things};
 use crate::config::Config;
 use crate::config::block::{
     Announcements, Auth, AuthHmac, Delivery, Freshness, HmacKey, HmacMode, Preempt, TrackEntry, TrackProcess,
-    Tracked, UnicastChecksum, UnicastPeer, VrrpInstance, VrrpScript,
+    Tracked, UnicastChecksum, UnicastPeer, UpDownDelays, VrrpInstance, VrrpScript,
 };
 use crate::config::value::{OnRemoval, Route, Rule, ScriptCommand, VirtualAddress, Weight};
 use crate::types::{
@@ -334,12 +334,14 @@ fn node(
         let sync_groups = groups::form(random, i, routers, &mut instances);
         let instances = instances.into_iter().map(Arc::new).collect();
         let groups = sync_groups.into_iter().map(Arc::new).collect();
+        let up_down_delays = up_down_delays(random, routers);
         Arc::new(Config {
             scripts,
             track_files,
             track_processes,
             instances,
             sync_groups: groups,
+            up_down_delays,
             ..Config::default()
         })
     };
@@ -357,6 +359,22 @@ fn node(
         scripts_end_good,
         things_at_end: Things::at_rest(random),
     }
+}
+
+/// Sometimes a link must be down or up for a while before it counts: less than a backup waits for its master.
+fn up_down_delays(random: &mut Random, routers: &[Router]) -> Vec<UpDownDelays> {
+    let mut patience: BTreeMap<&IfName, Duration> = BTreeMap::new();
+    for Router { link, intervals, adverts, .. } in routers {
+        let shortest = intervals.iter().min().copied().unwrap_or(AdvertInt::DEFAULT).duration();
+        let most = (shortest * u32::from(adverts.saturating_sub(1))).saturating_sub(shortest / 256);
+        patience.entry(link).and_modify(|least| *least = most.min(*least)).or_insert(most);
+    }
+    patience.retain(|_, _| random.chance(200));
+    let delays = patience.into_iter().map(|(interface, most)| {
+        let mut delay = || random.duration(Duration::ZERO..=most);
+        UpDownDelays { interface: interface.clone(), down: delay(), up: delay() }
+    });
+    delays.collect()
 }
 
 /// Sometimes there is an address less, sometimes one more, sometimes one more that is not advertised.
