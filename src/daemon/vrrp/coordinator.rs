@@ -3,6 +3,8 @@
 //! One task owns the view of the links and tells the switchboard of all that is not an instance's own affair
 //! (`coupling` has the rest). It never waits for an instance except where a reload or the end must be whole.
 
+mod events;
+
 use super::bfd::Verdicts;
 use super::firewall::Tables;
 use super::kernel::{Done, kernel_address};
@@ -25,6 +27,7 @@ use crate::track::LinkStatus;
 use crate::types::{IfName, Instant};
 use crate::vrrp::InstanceStatus;
 use crate::vrrp::{Input, KernelChange, SwitchInput, Switchboard};
+use events::Doubts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -73,6 +76,7 @@ pub(super) struct Coordinator {
     virtual_links: Carpenter,
     statics: Statics,
     verdicts: Verdicts,
+    doubts: Doubts,
 }
 
 /// An instance as the coordinator knows it.
@@ -134,6 +138,7 @@ impl Coordinator {
             keep_addresses,
             loans: Loans::default(),
             verdicts,
+            doubts: Doubts::default(),
         })
     }
 
@@ -169,6 +174,7 @@ impl Coordinator {
                 self.starts_at,
                 self.statics.poll_timeout(),
                 self.virtual_links.poll_timeout(),
+                self.doubts.poll_timeout(),
             ];
             let next = next.into_iter().flatten().min();
             tokio::select! {
@@ -252,6 +258,7 @@ impl Coordinator {
             let handle = self.start(config, self.respawned);
             self.instances.push(handle);
         }
+        self.doubt_all_addresses();
     }
 
     fn start(&mut self, config: Arc<VrrpInstance>, adopt: bool) -> Handle {
@@ -309,6 +316,7 @@ impl Coordinator {
         self.shared.coupling.handle_timeout();
         self.statics.on_time();
         self.virtual_links.on_time();
+        self.look_into_doubts();
         for index in 0..self.instances.len() {
             if self.instances[index].restart.is_some_and(|at| at <= now) {
                 let (id, config) = (self.instances[index].id, Arc::clone(&self.instances[index].config));
@@ -366,9 +374,9 @@ impl Coordinator {
         let links = self.shared.links.borrow();
         let mut states: Vec<SocketState> = Vec::new();
         for InstanceStatus { config, source, .. } in instances {
-            let link = links.get(config.advert_link());
+            let link = links.incarnation(config.advert_link());
             let Some((link, kind)) = link.zip(kind(config, *source)) else { continue };
-            let Some((fd_in, fd_out)) = self.shared.sockets.descriptors(link.index, &kind) else {
+            let Some((fd_in, fd_out)) = self.shared.sockets.descriptors(link, &kind) else {
                 continue;
             };
             if let Some(known) = states.iter_mut().find(|state| state.fd_in == fd_in) {
@@ -393,146 +401,7 @@ impl Coordinator {
         states
     }
 
-    // Links and addresses.
-
-    /// Takes all events that have come, links first in effect: an address that went with its link is
-    /// no address that somebody took away.
-    fn on_events(&mut self, first: Event) {
-        let mut changed = BTreeSet::new();
-        let mut bereft = BTreeSet::new();
-        let mut anew = BTreeSet::new();
-        let mut came_up = BTreeSet::new();
-        let mut readdressed = BTreeSet::new();
-        let mut new_address = false;
-        let mut next = Some(first);
-        while let Some(event) = next {
-            if let Event::LinkAdded(link) = &event {
-                anew.insert(link.name.clone());
-            }
-            match &event {
-                Event::LinkAdded(link) | Event::LinkChanged(link) => {
-                    changed.insert(link.name.clone());
-                    let links = self.shared.links.borrow();
-                    let known = links.get(&link.name);
-                    if link.up && !known.is_some_and(|known| known.up) {
-                        came_up.insert(link.name.clone());
-                    }
-                    if known.is_some_and(|known| known.mac != link.mac) {
-                        readdressed.insert(link.name.clone());
-                    }
-                }
-                Event::LinkRemoved(link) => {
-                    changed.insert(link.name.clone());
-                }
-                Event::AddressAdded(address) | Event::AddressChanged(address) => {
-                    let link = self.unless_wanted(address);
-                    new_address |= link.is_some();
-                    changed.extend(link);
-                }
-                Event::AddressRemoved(address) => {
-                    changed.extend(self.unless_wanted(address));
-                    bereft.extend(self.wanting(address));
-                }
-                Event::RouteAdded(_)
-                | Event::RouteRemoved(_)
-                | Event::RuleAdded(_)
-                | Event::RuleRemoved(_)
-                | Event::Synced => {}
-            }
-            self.log_event(&event);
-            self.shared.links.borrow_mut().apply(&event);
-            bereft.extend(self.shared.routing.borrow_mut().apply(&event));
-            next = self.events.try_recv().ok();
-        }
-        for name in &anew {
-            self.loans.renew(name);
-        }
-        for name in &changed {
-            let status = self.shared.links.borrow().get(name).map(|link| LinkStatus::of(link.up));
-            let status = status.unwrap_or(LinkStatus::Absent);
-            self.shared.coupling.handle(SwitchInput::Link(name.clone(), status));
-        }
-        self.shared.carry_out_coupling();
-        self.virtual_links.review_near(&changed);
-        if !changed.is_empty() {
-            self.shared.redirect_reports(&self.config);
-        }
-        self.reassert(&came_up, new_address);
-        // What went with a link is missed once there is one again.
-        bereft.extend(self.shared.ledger.borrow().wanting_any(|(link, _)| came_up.contains(link)));
-        if bereft.contains(&InstanceId::STATIC) {
-            self.statics.on_gone();
-        }
-        for handle in &self.instances {
-            if [&handle.config.interface, handle.config.advert_link()]
-                .iter()
-                .any(|link| changed.contains(*link))
-            {
-                handle.tell(Control::LinkChanged);
-            }
-            if bereft.contains(&handle.id) {
-                handle.tell(Control::AddressGone);
-            }
-            for link in &readdressed {
-                handle.tell(Control::Input(Input::MacChanged(link.clone())));
-            }
-        }
-    }
-
-    /// Asks again for what was lost with a link, or could not be had so far.
-    fn reassert(&mut self, came_up: &BTreeSet<IfName>, new_address: bool) {
-        let mut changes = Vec::new();
-        {
-            let (links, mut routing) = (self.shared.links.borrow(), self.shared.routing.borrow_mut());
-            changes.extend(came_up.iter().flat_map(|name| routing.reassert(name, &links)));
-            if new_address && came_up.is_empty() {
-                changes.extend(routing.retry(&links));
-            }
-        }
-        self.statics.apply(changes);
-        came_up.iter().for_each(|name| self.statics.on_link_up(name));
-    }
-
-    /// The link of an address that is none of ours: it may become, or have been, somebody's source.
-    fn unless_wanted(&self, address: &PresentAddress) -> Option<IfName> {
-        let name = self.shared.links.borrow().name(address.link)?.clone();
-        let wanted = self.shared.ledger.borrow().is_wanted(&(name.clone(), address.net));
-        (!wanted).then_some(name)
-    }
-
-    fn wanting(&self, address: &PresentAddress) -> Vec<InstanceId> {
-        let links = self.shared.links.borrow();
-        let Some(name) = links.name(address.link) else { return Vec::new() };
-        self.shared.ledger.borrow().wanting(&(name.clone(), address.net)).collect()
-    }
-
-    fn log_event(&self, event: &Event) {
-        let links = self.shared.links.borrow();
-        let used = |name: &IfName| {
-            self.config.instances.iter().any(|instance| {
-                let tracked = Tracked::Interface(name.clone());
-                let entries = self.config.tracked_by(instance);
-                instance.interface == *name
-                    || instance.virtual_links().any(|link| link.name == *name)
-                    || entries.iter().any(|entry| entry.tracked == tracked)
-            })
-        };
-        match event {
-            Event::LinkAdded(link) if used(&link.name) => tracing::debug!("Interface {} added", link.name),
-            Event::LinkRemoved(link) if used(&link.name) => {
-                tracing::debug!("Interface {} deleted", link.name)
-            }
-            Event::AddressRemoved(address) => {
-                if let Some(name) = links.name(address.link)
-                    && self.shared.ledger.borrow().is_wanted(&(name.clone(), address.net))
-                {
-                    let ip = address.net.address;
-                    tracing::debug!("Netlink reflector reports IP {ip} removed from {name}");
-                }
-            }
-            _ => {}
-        }
-    }
+    // Links.
 
     fn tell_sources(&self) {
         let names: BTreeSet<&IfName> =

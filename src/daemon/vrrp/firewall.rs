@@ -9,13 +9,15 @@ use super::kernel::Done;
 use super::ledger::{InstanceId, Placed};
 use crate::config::Config;
 use crate::config::block::{VirtualLink, VrrpInstance};
+use crate::sys::clock;
 use crate::sys::netlink::Failure;
-use crate::sys::nftables::{Dropped, Filter, Settings};
-use crate::types::{IfIndex, IfName};
+use crate::sys::nftables::{Dropped, Filter, Settings, Tampering};
+use crate::types::{IfIndex, IfName, Instant};
 use crate::vrrp::{Blocked, KernelChange};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 impl Placed for Blocked {
@@ -35,6 +37,8 @@ pub(super) enum Order {
     Change(Change),
     /// From now on these links do not report themselves.
     Reports(BTreeSet<Dropped>),
+    /// Somebody has changed tables, perhaps ours.
+    Tampered(Tampering),
 }
 
 /// The tables that a configuration wants; by default none.
@@ -138,6 +142,44 @@ pub(super) struct Firewall {
     reports: BTreeSet<Dropped>,
     /// The kernel has refused, and that has been said.
     failing: bool,
+    repair: Repair,
+}
+
+/// What somebody else has done to our tables is undone.
+#[derive(Debug, Default)]
+struct Repair {
+    due: Option<Instant>,
+    last: Option<Instant>,
+    /// From one repair to the next, as long as there is no peace.
+    pause: Duration,
+}
+
+impl Repair {
+    /// A batch of somebody's comes in many notices.
+    const TOGETHER: Duration = Duration::from_millis(5);
+    const PAUSE: Duration = Duration::from_millis(50);
+    const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+    fn ask(&mut self, now: Instant) {
+        let earliest = match self.last {
+            Some(last) if now < last + Self::PAUSE_MAX * 2 => last + self.pause,
+            _ => {
+                self.pause = Duration::ZERO;
+                now
+            }
+        };
+        self.due.get_or_insert(earliest.max(now + Self::TOGETHER));
+    }
+
+    /// Whether it is to be made now.
+    fn is_due(&mut self, now: Instant) -> bool {
+        if self.due.is_none_or(|at| at > now) {
+            return false;
+        }
+        (self.due, self.last) = (None, Some(now));
+        self.pause = (self.pause * 2).clamp(Self::PAUSE, Self::PAUSE_MAX);
+        true
+    }
 }
 
 impl Firewall {
@@ -148,6 +190,7 @@ impl Firewall {
             match order {
                 Order::Use(tables) if tables.needed => self.use_tables(tables),
                 Order::Use(_) => {}
+                Order::Tampered(tampering) => self.on_tampering(tampering),
                 Order::Reports(reports) => {
                     self.reports.clone_from(reports);
                     changed = true;
@@ -169,7 +212,7 @@ impl Firewall {
         for order in orders {
             match order {
                 Order::Use(tables) if tables.needed => {}
-                Order::Reports(_) => {}
+                Order::Reports(_) | Order::Tampered(_) => {}
                 Order::Use(tables) => self.use_tables(tables),
                 Order::Change(change) => {
                     self.block(change);
@@ -180,6 +223,36 @@ impl Firewall {
             }
         }
         if changed {
+            self.commit();
+        }
+    }
+
+    fn on_tampering(&mut self, tampering: &Tampering) {
+        let Some(filter) = self.filter.as_ref().filter(|filter| filter.is_made()) else { return };
+        let (table, port) = (&filter.settings().table, filter.port());
+        let ours = match tampering {
+            Tampering::Missed => true,
+            Tampering::Tables(changed) => changed.iter().any(|(name, by)| name == table && *by != port),
+        };
+        if ours {
+            self.repair.ask(clock::now());
+        }
+    }
+
+    /// How long until [`Self::on_time`] wants to be called.
+    pub(super) fn poll_timeout(&self) -> Option<Duration> {
+        self.repair.due.map(|at| at.since(clock::now()))
+    }
+
+    /// Makes tables anew that somebody has removed or changed.
+    pub(super) fn on_time(&mut self) {
+        if !self.repair.is_due(clock::now()) {
+            return;
+        }
+        if let Some(filter) = self.filter.as_mut().filter(|filter| filter.is_made()) {
+            let table = &filter.settings().table;
+            tracing::info!("nftables: table {table} was changed by somebody else, making it anew");
+            filter.make_anew();
             self.commit();
         }
     }

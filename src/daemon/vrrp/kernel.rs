@@ -6,10 +6,12 @@
 use super::firewall::{Firewall, Order};
 use crate::config::value::VirtualAddress;
 use crate::sys::netlink::{Address, Change, Event, Failure, Monitor, Writer};
+use crate::sys::nftables::Watch;
 use crate::sys::sched;
 use crate::types::{Family, IfIndex};
 use std::io;
 use std::net::IpAddr;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -82,7 +84,17 @@ fn write(mut writer: Writer, buffer: u32, requests: &std::sync::mpsc::Receiver<R
         tracing::debug!("no priority for the thread that changes addresses: {error}");
     }
     let mut firewall = Firewall::default();
-    while let Ok(first) = requests.recv() {
+    loop {
+        let next = match firewall.poll_timeout() {
+            Some(timeout) => requests.recv_timeout(timeout),
+            None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        firewall.on_time();
+        let first = match next {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         // What has gathered meanwhile goes along: two hundred changes cost one system call.
         let mut batch = vec![first];
         batch.extend(requests.try_iter().take(MERGED_REQUESTS - 1));
@@ -112,12 +124,18 @@ fn write(mut writer: Writer, buffer: u32, requests: &std::sync::mpsc::Receiver<R
 }
 
 /// Starts the monitor thread, in the network namespace of the caller, with a receive buffer of at least so many
-/// bytes.
-pub(super) fn watch(buffer: u32) -> io::Result<mpsc::Receiver<Event>> {
+/// bytes. Of changes to tables of the packet filter it tells the writer thread.
+pub(super) fn watch(buffer: u32, writer: Kernel) -> io::Result<mpsc::Receiver<Event>> {
     let (events, receiver) = mpsc::channel(WAITING_EVENTS);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("vrrp-monitor".into()).spawn(move || {
-        if let Err(error) = runtime.block_on(listen(&events, buffer)) {
+        let listening = async {
+            tokio::select! {
+                result = listen(&events, buffer) => result,
+                result = watch_tables(&writer) => result,
+            }
+        };
+        if let Err(error) = runtime.block_on(listening) {
             tracing::error!("Netlink: the monitor failed: {error}");
         }
     })?;
@@ -138,6 +156,27 @@ async fn listen(events: &mpsc::Sender<Event>, buffer: u32) -> io::Result<()> {
                 tracing::error!("Netlink: the monitor failed: {error}");
                 tokio::time::sleep(REOPEN_DELAY).await;
                 monitor.reopen()?;
+            }
+        }
+    }
+}
+
+/// Where the kernel has no netfilter, or tells nothing, tables are made anew with the next change.
+async fn watch_tables(writer: &Kernel) -> io::Result<()> {
+    let mut watch = match Watch::open() {
+        Ok(watch) => watch,
+        Err(error) => {
+            tracing::debug!("nftables: {error}");
+            return std::future::pending().await;
+        }
+    };
+    let (nobody, _) = mpsc::unbounded_channel();
+    loop {
+        match watch.next().await {
+            Ok(tampering) => writer.filter(Order::Tampered(tampering), 0, &nobody),
+            Err(error) => {
+                tracing::error!("nftables: changes by others go unnoticed: {error}");
+                return std::future::pending().await;
             }
         }
     }

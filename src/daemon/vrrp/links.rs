@@ -10,11 +10,21 @@ use std::num::NonZeroU32;
 #[derive(Debug, Default)]
 pub(super) struct Links {
     links: Vec<Link>,
+    births: u64,
+}
+
+/// Tells a link from one that was there before under the same number: what a socket had joined on that one
+/// is gone with it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Incarnation {
+    index: IfIndex,
+    birth: u64,
 }
 
 #[derive(Debug)]
 struct Link {
     state: LinkState,
+    birth: u64,
     /// In the kernel's order: which address is the first decides where adverts come from.
     addresses: Vec<PresentAddress>,
 }
@@ -25,7 +35,8 @@ impl Links {
         match event {
             Event::LinkAdded(state) => {
                 self.links.retain(|link| link.state.index != state.index);
-                self.links.push(Link { state: state.clone(), addresses: Vec::new() });
+                self.births += 1;
+                self.links.push(Link { state: state.clone(), birth: self.births, addresses: Vec::new() });
             }
             Event::LinkChanged(state) => {
                 if let Some(link) = self.links.iter_mut().find(|link| link.state.index == state.index) {
@@ -61,6 +72,17 @@ impl Links {
     /// The link of that name, if there is one now.
     pub(super) fn get(&self, name: &IfName) -> Option<&LinkState> {
         self.named(name).map(|link| &link.state)
+    }
+
+    /// Which of the links that there have been under that name is there now.
+    pub(super) fn incarnation(&self, name: &IfName) -> Option<Incarnation> {
+        let Link { state, birth, .. } = self.named(name)?;
+        Some(Incarnation { index: state.index, birth: *birth })
+    }
+
+    /// All addresses, each with the name of its link.
+    pub(super) fn all_addresses(&self) -> impl Iterator<Item = (&IfName, &PresentAddress)> {
+        self.links.iter().flat_map(|link| link.addresses.iter().map(|address| (&link.state.name, address)))
     }
 
     /// A number that is not that of any interface group here.

@@ -256,7 +256,7 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
     let Protocol { config, commands, service, trackers, respawned, keep_addresses, no_bfd } = protocol;
     let buffers = config.global.buffers;
     let kernel = Kernel::start(buffers.command.bytes)?;
-    let events = kernel::watch(buffers.monitor.bytes)?;
+    let events = kernel::watch(buffers.monitor.bytes, kernel.clone())?;
     // Before the first group is joined.
     let _given_back_at_the_end = config.global.disable_local_igmp.then(SilentIgmp::lend);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;

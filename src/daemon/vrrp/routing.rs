@@ -202,6 +202,20 @@ impl Routing {
         routes.iter().filter_map(|route| self.addition(route, links).ok()).collect()
     }
 
+    /// What an instance wants and the kernel has refused, or has not told of.
+    pub(super) fn refused_to(&mut self, instance: InstanceId, links: &Links) -> Vec<Change> {
+        let refused = |route: &&Route| self.is_refused(route, links);
+        let wanted = self.routes.wanted_by(instance).map(|(_, route)| route);
+        let routes: Vec<Route> = wanted.filter(refused).cloned().collect();
+        let absent = |rule: &&Rule| !self.there.1.contains(&RuleKey::of(&rule_message(rule)));
+        let wanted = self.rules.wanted_by(instance).map(|(_, rule)| rule);
+        let rules: Vec<Rule> = wanted.filter(absent).cloned().collect();
+        let mut changes: Vec<Change> =
+            routes.iter().filter_map(|route| self.addition(route, links).ok()).collect();
+        changes.extend(rules.iter().map(|rule| self.rule_addition(rule)));
+        changes
+    }
+
     fn is_refused(&self, route: &Route, links: &Links) -> bool {
         let key = route_message(route, links).ok().and_then(|message| RouteKey::of(&message));
         key.is_some_and(|key| self.refused.contains(&key))

@@ -1,10 +1,11 @@
 //! The raw sockets, shared by all instances that need the same one.
 
 use super::inbox::Inbox;
+use super::links::Incarnation;
 use crate::config::block::{Auth, Delivery, VrrpInstance};
 use crate::sys::netlink::LinkState;
 use crate::sys::vrrp_socket::{self, Endpoint, Protocol, VrrpSocket};
-use crate::types::{IfIndex, IfName, Vrid};
+use crate::types::{IfName, Vrid};
 use crate::vrrp::{Carrier, Datagram, Transmit};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +28,7 @@ pub(super) struct Kind {
     pub(super) endpoint: Endpoint,
 }
 
-type Key = (IfIndex, Kind);
+type Key = (Incarnation, Kind);
 
 /// All open sockets; clones are the same table.
 #[derive(Clone, Debug, Default)]
@@ -85,8 +86,14 @@ pub(super) fn kind(config: &VrrpInstance, source: Option<IpAddr>) -> Option<Kind
 
 impl Sockets {
     /// Joins the socket of a link and kind, which is opened by the first to do so.
-    pub(super) fn join(&self, link: &LinkState, kind: &Kind, member: Member) -> io::Result<Membership> {
-        let key = (link.index, kind.clone());
+    pub(super) fn join(
+        &self,
+        link: &LinkState,
+        incarnation: Incarnation,
+        kind: &Kind,
+        member: Member,
+    ) -> io::Result<Membership> {
+        let key = (incarnation, kind.clone());
         let open = self.0.open.borrow().get(&key).and_then(Weak::upgrade);
         let shared = match open {
             Some(shared) => shared,
@@ -115,7 +122,7 @@ impl Sockets {
     }
 
     /// The descriptors that receive and send there, if anybody has that socket open.
-    pub(super) fn descriptors(&self, link: IfIndex, kind: &Kind) -> Option<(i32, i32)> {
+    pub(super) fn descriptors(&self, link: Incarnation, kind: &Kind) -> Option<(i32, i32)> {
         let shared = self.0.open.borrow().get(&(link, kind.clone())).and_then(Weak::upgrade)?;
         Some(shared.socket.descriptors())
     }
@@ -213,7 +220,7 @@ impl Shared {
 
 impl Membership {
     /// Whether this is what an instance with that link, socket and peers needs.
-    pub(super) fn is_for(&self, link: IfIndex, kind: &Kind, peers: &[IpAddr]) -> bool {
+    pub(super) fn is_for(&self, link: Incarnation, kind: &Kind, peers: &[IpAddr]) -> bool {
         (self.shared.key.0, &self.shared.key.1, self.peers.as_slice()) == (link, kind, peers)
     }
 

@@ -3,6 +3,8 @@
 //! Adverts and log lines leave at once. Announcements and notifications wait until the address
 //! changes asked for before them have been made, so that nobody is told of an address that is not there.
 
+mod upkeep;
+
 use super::inbox::Inbox;
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, Place, place};
@@ -24,6 +26,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use upkeep::Upkeep;
 
 /// A removed address is looked for again after this long: whoever removed it may be putting it back.
 pub(super) const RECHECK_DELAY: Duration = Duration::from_millis(5);
@@ -47,8 +50,8 @@ pub(super) enum Control {
     HearGroup,
     /// The instance's link, or an address on it, has changed.
     LinkChanged,
-    /// An address, a route or a rule that the instance wants is gone.
-    AddressGone,
+    /// An address, a route or a rule that the instance wants is gone, or is not as it was.
+    Look,
     /// Count from zero again.
     ClearStats,
     /// Show what becomes of the others when one fails.
@@ -73,9 +76,9 @@ pub(super) struct Task {
     answered: u64,
     /// Effects, and the request that must be answered before.
     waiting: VecDeque<(u64, Effect)>,
-    /// When lost addresses and unopened sockets are looked at again.
-    recheck: Option<Instant>,
+    /// When a socket that could not be opened is tried again.
     retry: Option<Instant>,
+    upkeep: Upkeep,
     last_error: Option<i32>,
     stopping: bool,
     /// It stops because a reload no longer has it.
@@ -115,8 +118,8 @@ impl Task {
             requested: 0,
             answered: 0,
             waiting: VecDeque::new(),
-            recheck: None,
             retry: None,
+            upkeep: Upkeep::default(),
             last_error: None,
             stopping: false,
             removed: false,
@@ -133,7 +136,7 @@ impl Task {
                 return;
             }
             let timer = self.machine.poll_timeout().map(|(at, _)| at);
-            let next = [timer, self.recheck, self.retry].into_iter().flatten().min();
+            let next = [timer, self.upkeep.poll_timeout(), self.retry].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 control = self.control.recv() => match control {
@@ -157,7 +160,7 @@ impl Task {
             }
             Control::HearGroup => self.hear_group(),
             Control::LinkChanged => self.on_link_changed(),
-            Control::AddressGone => self.recheck = Some(clock::now() + RECHECK_DELAY),
+            Control::Look => self.upkeep.look_soon(),
             Control::ClearStats => self.machine.clear_stats(),
             #[cfg(test)]
             Control::Fail => panic!("asked for by a test"),
@@ -247,9 +250,7 @@ impl Task {
         self.machine.tell_time_of_day(clock::wall());
         self.machine.handle_timeout(clock::now());
         self.carry_out_effects();
-        if due(self.recheck) {
-            self.look_for_lost_addresses();
-        }
+        self.tend();
         if due(self.retry) {
             self.join();
         }
@@ -261,8 +262,9 @@ impl Task {
         let shared = Rc::clone(&self.shared);
         let links = shared.links.borrow();
         let config = Arc::clone(self.machine.config());
-        let wanted = links.get(config.advert_link()).zip(kind(&config, self.source));
-        let Some((link, kind)) = wanted else {
+        let link = config.advert_link();
+        let wanted = links.get(link).zip(links.incarnation(link)).zip(kind(&config, self.source));
+        let Some(((link, incarnation), kind)) = wanted else {
             self.membership = None;
             return;
         };
@@ -270,14 +272,14 @@ impl Task {
             Delivery::Unicast { peers, .. } => peers.iter().map(|peer| peer.address).collect(),
             Delivery::Multicast { .. } => Vec::new(),
         };
-        let fits = |membership: &Membership| membership.is_for(link.index, &kind, &peers);
+        let fits = |membership: &Membership| membership.is_for(incarnation, &kind, &peers);
         if self.membership.as_ref().is_some_and(fits) {
             return;
         }
         let buffer = config.rx_buffer.unwrap_or(0);
         let member = Member { vrid: config.vrid, peers, buffer, inbox: Rc::clone(&self.inbox) };
         // The old socket is left only after the new one is open.
-        match shared.sockets.join(link, &kind, member) {
+        match shared.sockets.join(link, incarnation, &kind, member) {
             Ok(membership) => self.membership = Some(membership),
             Err(error) => {
                 tracing::error!("({}) cannot open a socket on {}: {error}", config.name, link.name);
@@ -426,8 +428,7 @@ impl Task {
 
     fn on_done(&mut self, done: Done) {
         self.answered = done.number;
-        let name = &self.machine.config().name;
-        self.shared.tell_failures(&format!("({name}) "), &done.failures);
+        self.on_refusals(&done);
         while let Some((_, effect)) = self.waiting.pop_front_if(|(after, _)| *after <= done.number) {
             match effect {
                 Effect::Announce(burst) => self.shared.announcer.announce(self.id, &burst),
@@ -440,28 +441,6 @@ impl Task {
                 | Effect::Rules(_)
                 | Effect::Group(_) => {}
             }
-        }
-    }
-
-    /// Tells the machine which of its addresses, routes and rules somebody else has removed.
-    fn look_for_lost_addresses(&mut self) {
-        if self.answered < self.requested {
-            self.recheck = Some(clock::now() + RECHECK_DELAY);
-            return;
-        }
-        self.recheck = None;
-        let lost: Vec<Place> = {
-            let (links, ledger) = (self.shared.links.borrow(), self.shared.ledger.borrow());
-            let is_lost = |(name, net): &&Place| {
-                links.get(name).is_some_and(|link| link.up) && links.address(name, *net).is_none()
-            };
-            ledger.wanted_by(self.id).map(|(place, _)| place).filter(is_lost).cloned().collect()
-        };
-        let (routes, rules) = self.shared.routing.borrow().lost_by(self.id, &self.shared.links.borrow());
-        let addresses = lost.into_iter().map(|(name, net)| (net.address, name)).collect();
-        let lost = Lost { addresses, routes, rules };
-        if !lost.is_empty() {
-            self.feed(clock::now(), Input::Lost(Box::new(lost)));
         }
     }
 }

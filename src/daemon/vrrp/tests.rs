@@ -2,6 +2,7 @@
 
 mod firewall;
 mod routing;
+mod upkeep;
 
 use super::*;
 use crate::config::block::{Delivery, DynamicInterfaces};

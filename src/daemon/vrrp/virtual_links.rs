@@ -33,6 +33,7 @@ impl LinkTable for Shared {
         Some(LinkView {
             index: state.index,
             up: state.up,
+            raised: state.raised,
             mac: state.mac,
             stacked: state.stacked,
             base: state.base,

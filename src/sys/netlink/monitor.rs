@@ -7,6 +7,7 @@ use super::KEEPALIVED_PROTOCOL;
 use super::link::{stacking, vrf_of};
 use super::routing::{RouteKey, RuleKey, is_our_route, is_our_rule};
 use crate::types::{IfIndex, IfName, IpNet, MacAddr, Stacked};
+use futures_util::FutureExt;
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use netlink_packet_core::{NLM_F_MULTIPART, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
@@ -15,6 +16,7 @@ use netlink_packet_route::route::RouteMessage;
 use netlink_packet_route::rule::RuleMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::AsyncSocket;
+use nix::sys::socket::{setsockopt, sockopt};
 use rtnetlink::{Handle, IpVersion, MulticastGroup};
 use socket2::{SockFilter, SockRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,6 +27,9 @@ use tokio::task::AbortHandle;
 /// Room for the events of thousands of changes while the process is busy.
 const RECEIVE_BUFFER: u32 = 4 << 20;
 
+/// Where there is always more than fits, what comes later is as good.
+const FLUSHES: usize = 8;
+
 /// A link, as far as anybody here cares.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LinkState {
@@ -34,6 +39,8 @@ pub struct LinkState {
     pub name: IfName,
     /// `IFF_UP` and `IFF_RUNNING`: configured up and with a carrier.
     pub up: bool,
+    /// `IFF_UP`: configured up.
+    pub raised: bool,
     /// `None` where it has no Ethernet address.
     pub mac: Option<MacAddr>,
     /// Octets of IP that fit a frame.
@@ -58,6 +65,7 @@ impl LinkState {
             index,
             name,
             up: false,
+            raised: false,
             mac: None,
             mtu: 1500,
             noarp: false,
@@ -80,6 +88,12 @@ pub struct PresentAddress {
     pub scope: u8,
     /// Not usable yet or never: duplicate address detection runs or has failed.
     pub tentative: bool,
+    /// Duplicate address detection has failed: another host has it.
+    pub duplicate: bool,
+    /// It is no source for new connections.
+    pub deprecated: bool,
+    /// It stays until somebody removes it.
+    pub lasting: bool,
     /// Marked as added by keepalived or by us.
     pub ours: bool,
 }
@@ -126,6 +140,8 @@ pub struct Monitor {
     rules: BTreeSet<RuleKey>,
     events: VecDeque<Event>,
     synced: bool,
+    /// The kernel had to leave out notices.
+    missed: bool,
 }
 
 impl Monitor {
@@ -142,7 +158,11 @@ impl Monitor {
     /// # Errors
     /// As [`Self::open`].
     pub fn with_buffer(bytes: u32) -> io::Result<Self> {
-        let buffer = bytes.max(RECEIVE_BUFFER);
+        Self::with_exact_buffer(bytes.max(RECEIVE_BUFFER))
+    }
+
+    /// As [`Self::with_buffer`], however small.
+    pub(super) fn with_exact_buffer(buffer: u32) -> io::Result<Self> {
         let (handle, messages, connection) = connect(buffer)?;
         Ok(Self {
             handle,
@@ -155,6 +175,7 @@ impl Monitor {
             rules: BTreeSet::new(),
             events: VecDeque::new(),
             synced: false,
+            missed: false,
         })
     }
 
@@ -180,6 +201,9 @@ impl Monitor {
                 return Ok(event);
             }
             if !self.synced {
+                if self.missed {
+                    self.skip_what_is_old().await.map_err(io::Error::other)?;
+                }
                 self.dump().await.map_err(io::Error::other)?;
                 self.synced = true;
                 self.events.push_back(Event::Synced);
@@ -190,6 +214,23 @@ impl Monitor {
                 None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
             }
         }
+    }
+
+    /// The kernel says that it has left out something ahead of what it said before that. Notices from before the
+    /// gap must not be believed after the dump, and an answer of its comes behind them all.
+    async fn skip_what_is_old(&mut self) -> Result<(), rtnetlink::Error> {
+        self.missed = false;
+        for _ in 0..FLUSHES {
+            let _: Vec<RuleMessage> = self.handle.rule().get(IpVersion::V4).execute().try_collect().await?;
+            let mut again = false;
+            while let Some(Some(message)) = self.messages.next().now_or_never() {
+                again |= matches!(message.payload, NetlinkPayload::Overrun(_));
+            }
+            if !again {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Asks for everything and turns the difference into events.
@@ -290,7 +331,7 @@ impl Monitor {
                 self.rules.remove(&key);
                 self.events.push_back(Event::RuleRemoved(key));
             }
-            NetlinkPayload::Overrun(_) => self.synced = false,
+            NetlinkPayload::Overrun(_) => (self.synced, self.missed) = (false, true),
             _ => {}
         }
     }
@@ -348,7 +389,10 @@ fn connect(buffer: u32) -> io::Result<(Handle, Messages, AbortHandle)> {
     ];
     let (mut connection, handle, messages) = rtnetlink::new_multicast_connection(&groups)?;
     let socket = connection.socket_mut().socket_mut();
-    socket.set_rx_buf_sz(buffer)?;
+    // Beyond the limit of the system where that is permitted.
+    if setsockopt(&*socket, sockopt::RcvBufForce, &(buffer as usize)).is_err() {
+        socket.set_rx_buf_sz(buffer)?;
+    }
     SockRef::from(&*socket).attach_filter(&foreign_routes_filter())?;
     // Older kernels hand out every route when ours are asked for.
     let _ = socket.set_netlink_get_strict_chk(true);
@@ -413,6 +457,7 @@ fn link_state(message: &LinkMessage) -> Option<LinkState> {
         index: IfIndex::new(message.header.index)?,
         name: name?,
         up: flags.contains(LinkFlags::Up | LinkFlags::Running),
+        raised: flags.contains(LinkFlags::Up),
         mac,
         mtu,
         noarp: flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback),
@@ -441,6 +486,9 @@ fn present_address(message: &AddressMessage) -> Option<PresentAddress> {
         scope: message.header.scope.into(),
         tentative: flags.intersects(AddressFlags::Tentative | AddressFlags::Dadfailed)
             && !flags.contains(AddressFlags::Optimistic),
+        duplicate: flags.contains(AddressFlags::Dadfailed),
+        deprecated: flags.contains(AddressFlags::Deprecated),
+        lasting: flags.contains(AddressFlags::Permanent),
         ours,
     })
 }

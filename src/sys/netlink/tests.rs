@@ -268,3 +268,39 @@ fn the_monitor_tells_what_is_on_top_of_what() {
         });
     });
 }
+
+/// What it knows in the end is what there is, whatever it has missed on the way.
+#[test]
+fn a_monitor_that_was_told_too_much_at_a_time_asks_for_everything() {
+    in_namespace(|| {
+        block_on(async {
+            let (index, _) = link("va");
+            let mut monitor = Monitor::with_exact_buffer(4096).unwrap();
+            let first = until_synced(&mut monitor).await;
+            let mut known: std::collections::BTreeSet<IpNet> = std::collections::BTreeSet::new();
+            let mut follow = |event: Event| match event {
+                Event::AddressAdded(address) => assert!(known.insert(address.net), "{address:?} twice"),
+                Event::AddressRemoved(address) => assert!(known.remove(&address.net), "{address:?}"),
+                _ => {}
+            };
+            first.into_iter().for_each(&mut follow);
+            // Nobody reads meanwhile.
+            let mut writer = Writer::open().unwrap();
+            let all = thousand(index);
+            writer.apply(&all.iter().cloned().map(Change::Add).collect::<Vec<_>>()).unwrap();
+            let (gone, stay) = all.split_at(600);
+            writer.apply(&gone.iter().cloned().map(Change::Remove).collect::<Vec<_>>()).unwrap();
+            let mut overruns = 0;
+            let patience = std::time::Duration::from_secs(2);
+            while let Ok(event) = tokio::time::timeout(patience, monitor.next()).await {
+                match event.unwrap() {
+                    Event::Synced => overruns += 1,
+                    event => follow(event),
+                }
+            }
+            assert!(overruns > 0);
+            assert!(stay.iter().all(|address| known.contains(&address.net)));
+            assert!(!gone.iter().any(|address| known.contains(&address.net)));
+        });
+    });
+}

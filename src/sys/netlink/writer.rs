@@ -9,8 +9,8 @@ use super::{Address, KEEPALIVED_PROTOCOL};
 use crate::sys::sysctl;
 use crate::types::{Family, IfIndex, IfName};
 use netlink_packet_core::{
-    Emitable, ErrorBuffer, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST,
-    NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NlasIterator,
+    Emitable, ErrorBuffer, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE,
+    NLM_F_REQUEST, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NlasIterator,
 };
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -44,6 +44,8 @@ const ACK_TEXT: u16 = 1;
 pub enum Change {
     /// Add it; no failure if it is there.
     Add(Address),
+    /// Make one that is there what it is to be: its lifetimes and flags.
+    Mend(Address),
     /// Remove it; no failure if it, or its link, is gone.
     Remove(Address),
     /// Add a route; no failure if the very same is there.
@@ -91,6 +93,7 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Add(address) => write!(f, "add {}", address.net),
+            Self::Mend(address) => write!(f, "mend {}", address.net),
             Self::Remove(address) => write!(f, "remove {}", address.net),
             Self::AddRoute(message, _) => {
                 f.write_str("add ")?;
@@ -281,6 +284,9 @@ fn request(change: &Change, sequence: u32) -> NetlinkMessage<RouteNetlinkMessage
     let (flags, payload) = match change {
         Change::Add(address) => {
             (NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewAddress(addition(address)))
+        }
+        Change::Mend(address) => {
+            (NLM_F_CREATE | NLM_F_REPLACE, RouteNetlinkMessage::NewAddress(addition(address)))
         }
         Change::Remove(address) => (0, RouteNetlinkMessage::DelAddress(naming(address))),
         Change::AddRoute(message, position) => {

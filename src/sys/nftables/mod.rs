@@ -10,6 +10,9 @@ mod tables;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod watch;
+
+pub use watch::{Tampering, Watch};
 
 use super::netlink::{Failure, acknowledgements};
 use crate::types::{Family, IfIndex, IfName};
@@ -71,6 +74,7 @@ impl Dropped {
 #[derive(Debug)]
 pub struct Filter {
     socket: Socket,
+    port: u32,
     sequence: u32,
     settings: Settings,
     /// Tables of this name may be there that are not ours.
@@ -88,14 +92,14 @@ impl Filter {
     /// The kernel has no netfilter.
     pub fn open(settings: Settings) -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_NETFILTER)?;
-        socket.bind_auto()?;
+        let port = socket.bind_auto()?.port_number();
         socket.connect(&SocketAddr::new(0, 0))?;
         socket.set_cap_ack(true)?;
         socket.set_ext_ack(true)?;
         // Without the right to go beyond the limit of the system only uncommonly many addresses fail.
         let _ = setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER);
         let _ = setsockopt(&socket, sockopt::RcvBufForce, &SEND_BUFFER);
-        Ok(Self { socket, sequence: 1, settings, leftovers: true, made: [None, None] })
+        Ok(Self { socket, port, sequence: 1, settings, leftovers: true, made: [None, None] })
     }
 
     /// The settings.
@@ -111,7 +115,7 @@ impl Filter {
     /// # Errors
     /// The kernel's reason; nothing has changed then.
     pub fn drop_packets(&mut self, wanted: &BTreeSet<Dropped>) -> io::Result<Result<(), Failure>> {
-        let there = self.made.iter().any(Option::is_some);
+        let there = self.is_made();
         match self.change_to(wanted)? {
             // `nft flush ruleset` knows no mercy.
             Err(_) if there => {
@@ -178,7 +182,20 @@ impl Filter {
         self.make_anew();
     }
 
-    fn make_anew(&mut self) {
+    /// The number of the socket that makes its changes.
+    #[must_use]
+    pub fn port(&self) -> u32 {
+        self.port
+    }
+
+    /// Whether there is a table.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        self.made.iter().any(Option::is_some)
+    }
+
+    /// The next [`Self::drop_packets`] makes the tables anew, whatever has become of them.
+    pub fn make_anew(&mut self) {
         self.made = [None, None];
         self.leftovers = true;
     }

@@ -34,6 +34,8 @@ pub struct LinkView {
     pub index: IfIndex,
     /// Up, with a carrier.
     pub up: bool,
+    /// Configured up.
+    pub raised: bool,
     /// Its Ethernet address.
     pub mac: Option<MacAddr>,
     /// What it is on top of another, if it is.
@@ -193,6 +195,8 @@ struct Kept {
     tended: Option<(Vec<LinkStep>, Instant)>,
     /// When it is to be looked at without an event.
     wake: Option<Instant>,
+    /// When somebody last made another link of it.
+    spoiled: Option<Instant>,
 }
 
 /// The virtual links of a configuration.
@@ -316,7 +320,15 @@ fn report(link: &VirtualLink, group: Option<u32>) -> Option<LinkStep> {
 
 impl Kept {
     fn new(plan: Blueprint) -> Self {
-        Self { plan, phase: Phase::Absent(None), delay: RETRY, told: false, tended: None, wake: None }
+        Self {
+            plan,
+            phase: Phase::Absent(None),
+            delay: RETRY,
+            told: false,
+            tended: None,
+            wake: None,
+            spoiled: None,
+        }
     }
 
     /// Whether the link is one that we have made or taken over, or are about to.
@@ -351,6 +363,9 @@ impl Kept {
             (phase, _) => phase,
         };
         let Some(base) = links.link(&self.plan.of.link.base) else { return };
+        if self.phase == Phase::Standing && view.as_ref().is_some_and(|view| !self.plan.fits(view, &base)) {
+            self.spoil(now);
+        }
         match self.phase {
             Phase::Absent(Some(retry)) if now < retry => self.wake = Some(retry),
             Phase::Absent(_) => self.establish(&base, view.as_ref(), effects),
@@ -361,6 +376,15 @@ impl Kept {
             }
             Phase::Asked(_) | Phase::Made(_) => {}
         }
+    }
+
+    /// Somebody has made another link of it, by its MAC address or by a link of that name: it is made anew, at
+    /// once if that has not just happened.
+    fn spoil(&mut self, now: Instant) {
+        let again = self.spoiled.is_some_and(|last| now < last + RETRY_MAX);
+        self.spoiled = Some(now);
+        self.phase = Phase::Absent(again.then_some(now + self.delay));
+        self.delay = if again { (self.delay * 2).min(RETRY_MAX) } else { RETRY };
     }
 
     /// Makes the link, or takes over what is there already.
@@ -404,6 +428,9 @@ impl Kept {
         let mut steps = Vec::new();
         if view.vrf != base.vrf {
             steps.push(LinkStep::Move(base.vrf));
+        }
+        if base.up && !view.raised {
+            steps.push(LinkStep::Raise);
         }
         if !view.up || !base.up {
             return steps;

@@ -50,6 +50,7 @@ impl Kernel {
             LinkView {
                 index: IfIndex::new(self.last).unwrap(),
                 up: true,
+                raised: true,
                 mac: Some(MacAddr([2, 0, 0, 0, 0, 0xa])),
                 stacked: None,
                 base: None,
@@ -98,6 +99,7 @@ impl Kernel {
             let view = LinkView {
                 index: IfIndex::new(self.last).unwrap(),
                 up: false,
+                raised: false,
                 mac,
                 stacked: Some(stacked),
                 base: Some(*base),
@@ -113,7 +115,7 @@ impl Kernel {
         let up = base_up(self, base);
         let Some(view) = self.links.get_mut(link) else { return Err("gone".to_owned()) };
         match step {
-            LinkStep::Raise => view.up = up,
+            LinkStep::Raise => (view.raised, view.up) = (true, up),
             LinkStep::Move(vrf) => view.vrf = *vrf,
             LinkStep::Install(net, _) => view.addresses.push(LinkAddress { net: *net, tentative: false }),
             LinkStep::Uninstall(net) => view.addresses.retain(|there| there.net != *net),
@@ -242,6 +244,34 @@ fn another_s_macvlan_of_the_name_is_replaced_and_any_other_link_is_left_alone() 
     machine.follow(&on_vmac());
     settle(&mut machine, &mut kernel, ms(6_000));
     assert_eq!(kernel.links[&name("vrrp.51")].mac, Some(MAC));
+}
+
+#[test]
+fn a_link_that_somebody_sets_down_comes_up_again() {
+    let (mut machine, mut kernel) = settled(&on_vmac());
+    let view = kernel.links.get_mut(&name("vrrp.51")).unwrap();
+    (view.up, view.raised) = (false, false);
+    settle(&mut machine, &mut kernel, ms(10));
+    assert!(machine.is_settled(&kernel));
+}
+
+/// Once at once, and then with patience.
+#[test]
+fn a_link_that_somebody_makes_another_of_is_made_anew() {
+    let (mut machine, mut kernel) = settled(&on_vmac());
+    let spoil = |kernel: &mut Kernel| {
+        kernel.links.get_mut(&name("vrrp.51")).unwrap().mac = Some(MacAddr([2, 0, 0, 0, 0, 0x99]));
+    };
+    let is_right = |kernel: &Kernel| kernel.links[&name("vrrp.51")].mac == Some(MAC);
+    spoil(&mut kernel);
+    settle(&mut machine, &mut kernel, ms(10));
+    assert!(is_right(&kernel));
+    spoil(&mut kernel);
+    settle(&mut machine, &mut kernel, ms(20));
+    assert!(!is_right(&kernel));
+    let due = machine.poll_timeout().unwrap();
+    settle(&mut machine, &mut kernel, due);
+    assert!(is_right(&kernel));
 }
 
 #[test]

@@ -123,3 +123,23 @@ fn an_instance_that_fails_and_is_dropped_meanwhile_blocks_nothing_in_the_end() {
         assert_eq!(dropped(), None);
     });
 }
+
+#[test]
+fn a_table_that_somebody_removes_or_changes_is_there_again_at_once() {
+    in_namespace(|| {
+        let mut node = start(&filtering(vec![deaf(150, &["10.99.0.100"])]), false);
+        node.await_event(Event::Master);
+        assert_eq!(dropped(), Some(vec![100]));
+        let settings = || Settings { table: TABLE.into(), priority: 0, counters: false };
+        for _ in 0..3 {
+            assert_eq!(Filter::open(settings()).unwrap().remove_tables().unwrap(), Ok(()));
+            assert!(soon(|| dropped() == Some(vec![100])));
+        }
+        // Another table of that name.
+        let other = BTreeSet::from([Dropped::Anywhere("10.99.0.77".parse().unwrap())]);
+        assert_eq!(Filter::open(settings()).unwrap().drop_packets(&other).unwrap(), Ok(()));
+        assert!(soon(|| dropped() == Some(vec![100])));
+        node.stop();
+        assert_eq!(dropped(), None);
+    });
+}

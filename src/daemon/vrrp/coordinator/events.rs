@@ -1,0 +1,287 @@
+//! What the monitor tells: links that come and go, and what somebody else does to ours on them.
+
+use super::{Control, Coordinator, Event, IfName, Input, InstanceId, Instant, LinkStatus, PresentAddress};
+use super::{SwitchInput, Tracked, VrrpInstance, clock};
+use crate::daemon::vrrp::ledger::Place;
+use crate::daemon::vrrp::task::RECHECK_DELAY;
+use crate::types::IpNet;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// So long after it was seen something that is none of ours is looked at again: what we remove may still be
+/// on its way out, and what somebody puts there may not stay.
+const SECOND_LOOK: Duration = Duration::from_millis(100);
+
+/// What has happened in all events that have come at one time.
+#[derive(Default)]
+struct Happened {
+    /// Links that are other than before, or whose addresses of others are.
+    changed: BTreeSet<IfName>,
+    anew: BTreeSet<IfName>,
+    came_up: BTreeSet<IfName>,
+    /// Links with another MAC address.
+    readdressed: BTreeSet<IfName>,
+    /// Who misses something.
+    bereft: BTreeSet<InstanceId>,
+    new_address: bool,
+}
+
+/// What is to be looked at once more.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    at: Option<Instant>,
+    /// Links that have lost IPv4 addresses, and routes with them of which the kernel says nothing.
+    bare: BTreeSet<IfName>,
+    /// Virtual addresses that are where nobody here wants them.
+    copies: BTreeSet<Place>,
+    /// Those that have been told and are still there.
+    told: BTreeSet<Place>,
+}
+
+impl Doubts {
+    /// When they are to be looked into.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.at
+    }
+
+    fn look_after(&mut self, delay: Duration) {
+        let at = clock::now() + delay;
+        self.at = Some(self.at.map_or(at, |earlier| earlier.min(at)));
+    }
+}
+
+impl Coordinator {
+    /// Takes all events that have come, links first in effect: an address that went with its link is
+    /// no address that somebody took away.
+    pub(super) fn on_events(&mut self, first: Event) {
+        let mut happened = Happened::default();
+        let mut next = Some(first);
+        while let Some(event) = next {
+            self.note(&event, &mut happened);
+            self.log_event(&event);
+            self.shared.links.borrow_mut().apply(&event);
+            happened.bereft.extend(self.shared.routing.borrow_mut().apply(&event));
+            next = self.events.try_recv().ok();
+        }
+        self.act_on(happened);
+    }
+
+    /// What an event means, beside what was known before.
+    fn note(&mut self, event: &Event, happened: &mut Happened) {
+        match event {
+            Event::LinkAdded(link) | Event::LinkChanged(link) => {
+                if matches!(event, Event::LinkAdded(_)) {
+                    happened.anew.insert(link.name.clone());
+                }
+                happened.changed.insert(link.name.clone());
+                let links = self.shared.links.borrow();
+                let known = links.get(&link.name);
+                if link.up && !known.is_some_and(|known| known.up) {
+                    happened.came_up.insert(link.name.clone());
+                }
+                if known.is_some_and(|known| known.mac != link.mac) {
+                    happened.readdressed.insert(link.name.clone());
+                }
+            }
+            Event::LinkRemoved(link) => {
+                happened.changed.insert(link.name.clone());
+            }
+            Event::AddressAdded(address) | Event::AddressChanged(address) => {
+                happened.new_address = true;
+                match self.unless_wanted(address) {
+                    Some(link) => {
+                        if self.is_virtual(address.net.address) {
+                            self.doubts.copies.insert((link.clone(), address.net));
+                            self.doubts.look_after(SECOND_LOOK);
+                        }
+                        happened.changed.insert(link);
+                    }
+                    // It may not be what it was.
+                    None if matches!(event, Event::AddressChanged(_)) => {
+                        happened.bereft.extend(self.wanting(address));
+                    }
+                    None => {}
+                }
+            }
+            Event::AddressRemoved(address) => {
+                happened.changed.extend(self.unless_wanted(address));
+                happened.bereft.extend(self.wanting(address));
+                if let Some(link) = self.shared.links.borrow().name(address.link) {
+                    self.doubts.told.remove(&(link.clone(), address.net));
+                    if address.net.address.is_ipv4() {
+                        self.doubts.bare.insert(link.clone());
+                        // Behind what puts the addresses back.
+                        self.doubts.look_after(RECHECK_DELAY * 4);
+                    }
+                }
+            }
+            Event::RouteAdded(_)
+            | Event::RouteRemoved(_)
+            | Event::RuleAdded(_)
+            | Event::RuleRemoved(_)
+            | Event::Synced => {}
+        }
+    }
+
+    fn act_on(&mut self, happened: Happened) {
+        let Happened { changed, anew, came_up, readdressed, mut bereft, new_address } = happened;
+        for name in &anew {
+            self.loans.renew(name);
+        }
+        for name in &changed {
+            let status = self.shared.links.borrow().get(name).map(|link| LinkStatus::of(link.up));
+            let status = status.unwrap_or(LinkStatus::Absent);
+            self.shared.coupling.handle(SwitchInput::Link(name.clone(), status));
+        }
+        self.shared.carry_out_coupling();
+        self.virtual_links.review_near(&changed);
+        if !changed.is_empty() {
+            self.shared.redirect_reports(&self.config);
+        }
+        self.reassert(&came_up, new_address);
+        // What went with a link is missed once there is one again.
+        bereft.extend(self.shared.ledger.borrow().wanting_any(|(link, _)| came_up.contains(link)));
+        if bereft.contains(&InstanceId::STATIC) {
+            self.statics.on_gone();
+        }
+        for handle in &self.instances {
+            if [&handle.config.interface, handle.config.advert_link()]
+                .iter()
+                .any(|link| changed.contains(*link))
+            {
+                handle.tell(Control::LinkChanged);
+            }
+            if bereft.contains(&handle.id) {
+                handle.tell(Control::Look);
+            }
+            for link in &readdressed {
+                handle.tell(Control::Input(Input::MacChanged(link.clone())));
+            }
+        }
+    }
+
+    /// Asks again for what was lost with a link, or could not be had so far.
+    fn reassert(&mut self, came_up: &BTreeSet<IfName>, new_address: bool) {
+        let mut changes = Vec::new();
+        {
+            let (links, mut routing) = (self.shared.links.borrow(), self.shared.routing.borrow_mut());
+            changes.extend(came_up.iter().flat_map(|name| routing.reassert(name, &links)));
+            if new_address && came_up.is_empty() {
+                changes.extend(routing.retry(&links));
+            }
+        }
+        self.statics.apply(changes);
+        came_up.iter().for_each(|name| self.statics.on_link_up(name));
+    }
+
+    // What is looked at twice.
+
+    /// At the start: what is there already is told as if it came now.
+    pub(super) fn doubt_all_addresses(&mut self) {
+        let copies: Vec<Place> = {
+            let (links, ledger) = (self.shared.links.borrow(), self.shared.ledger.borrow());
+            let all = links.all_addresses().map(|(name, address)| (name.clone(), address.net));
+            all.filter(|place| self.is_virtual(place.1.address) && !ledger.is_wanted(place)).collect()
+        };
+        if !copies.is_empty() {
+            self.doubts.copies.extend(copies);
+            self.doubts.look_after(SECOND_LOOK);
+        }
+    }
+
+    pub(super) fn look_into_doubts(&mut self) {
+        if self.doubts.at.is_none_or(|at| at > clock::now()) {
+            return;
+        }
+        self.doubts.at = None;
+        let bare = std::mem::take(&mut self.doubts.bare);
+        self.reassert_routes(&bare);
+        for place in std::mem::take(&mut self.doubts.copies) {
+            self.look_at_copy(place);
+        }
+    }
+
+    /// The kernel says nothing of IPv4 routes that go with the last address of a link, or with the address
+    /// that they are sent from. Of those that are still there it says that they are.
+    fn reassert_routes(&mut self, bare: &BTreeSet<IfName>) {
+        let mut changes = Vec::new();
+        {
+            let (links, mut routing) = (self.shared.links.borrow(), self.shared.routing.borrow_mut());
+            let up = |name: &&IfName| links.get(name).is_some_and(|link| link.up);
+            changes.extend(bare.iter().filter(up).flat_map(|name| routing.reassert(name, &links)));
+        }
+        self.statics.apply(changes);
+    }
+
+    /// A virtual address that somebody else has put on a link here: two nodes may answer for it. It is not
+    /// ours to remove, as it is not keepalived's.
+    fn look_at_copy(&mut self, place: Place) {
+        let (name, IpNet { address: ip, .. }) = &place;
+        let still_there = self.shared.links.borrow().address(name, place.1).is_some();
+        if !still_there || self.shared.ledger.borrow().is_wanted(&place) {
+            return;
+        }
+        let has =
+            |instance: &&std::sync::Arc<VrrpInstance>| virtual_addresses(instance).any(|vip| vip == *ip);
+        let Some(instance) = self.config.instances.iter().find(has) else { return };
+        if self.doubts.told.contains(&place) {
+            return;
+        }
+        tracing::warn!(
+            "({}) {ip} is on {name}, and it was not put there by this instance: it is left alone, and two nodes may \
+             answer for it",
+            instance.name
+        );
+        self.doubts.told.insert(place);
+    }
+
+    fn is_virtual(&self, ip: IpAddr) -> bool {
+        self.config.instances.iter().any(|instance| virtual_addresses(instance).any(|vip| vip == ip))
+    }
+
+    /// The link of an address that is none of ours: it may become, or have been, somebody's source.
+    fn unless_wanted(&self, address: &PresentAddress) -> Option<IfName> {
+        let name = self.shared.links.borrow().name(address.link)?.clone();
+        let wanted = self.shared.ledger.borrow().is_wanted(&(name.clone(), address.net));
+        (!wanted).then_some(name)
+    }
+
+    fn wanting(&self, address: &PresentAddress) -> Vec<InstanceId> {
+        let links = self.shared.links.borrow();
+        let Some(name) = links.name(address.link) else { return Vec::new() };
+        self.shared.ledger.borrow().wanting(&(name.clone(), address.net)).collect()
+    }
+
+    fn log_event(&self, event: &Event) {
+        let links = self.shared.links.borrow();
+        let used = |name: &IfName| {
+            self.config.instances.iter().any(|instance| {
+                let tracked = Tracked::Interface(name.clone());
+                let entries = self.config.tracked_by(instance);
+                instance.interface == *name
+                    || instance.virtual_links().any(|link| link.name == *name)
+                    || entries.iter().any(|entry| entry.tracked == tracked)
+            })
+        };
+        match event {
+            Event::LinkAdded(link) if used(&link.name) => tracing::debug!("Interface {} added", link.name),
+            Event::LinkRemoved(link) if used(&link.name) => {
+                tracing::debug!("Interface {} deleted", link.name)
+            }
+            Event::AddressRemoved(address) => {
+                if let Some(name) = links.name(address.link)
+                    && self.shared.ledger.borrow().is_wanted(&(name.clone(), address.net))
+                {
+                    let ip = address.net.address;
+                    tracing::debug!("Netlink reflector reports IP {ip} removed from {name}");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn virtual_addresses(instance: &VrrpInstance) -> impl Iterator<Item = IpAddr> + '_ {
+    instance.vips.iter().chain(&instance.excluded_vips).map(|vip| vip.net.address)
+}
