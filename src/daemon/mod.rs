@@ -16,7 +16,6 @@ pub mod identity;
 pub mod logging;
 pub mod machine;
 pub mod names;
-pub mod notify;
 pub mod options;
 pub mod runner;
 pub mod running;

@@ -9,31 +9,31 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
-use crate::config::block::{SyncGroup, VrrpInstance, VrrpScript};
+use crate::config::block::{GlobalDefs, NotifyScripts, SyncGroup, VrrpInstance, VrrpScript};
 use crate::config::value::ScriptCommand;
-use crate::daemon::fifo::{Reader, Slot};
-use crate::daemon::notify::{Notifier, Subject, Ticket};
+use crate::daemon::fifo::Reader;
 use crate::daemon::runner::{Command, Order, Report};
 use crate::daemon::script_security::{self, Rules};
+use crate::sys::clock;
 use crate::sys::process::Exit;
 use crate::sys::seqpacket::{AsyncSeqPacket, Received, SeqPacket};
 use crate::track::{ExitStatus, Signal};
 use crate::types::Priority;
-use crate::vrrp::{Event, Notification, RunId, SwitchInput};
+use crate::vrrp::{
+    Call, CallId, Event, Notification, Notifier, NotifyEffect, NotifyInput, NotifySettings, RunId, Subject,
+    SwitchInput, Telling,
+};
 
-/// How long notify scripts get once the daemon stops, as in keepalived.
-const STOP_LIMIT: Duration = Duration::from_secs(1);
-
-/// How much of its end the daemon spends on scripts that the last ones have to wait for.
-const PREDECESSOR_LIMIT: Duration = Duration::from_millis(500);
+/// The machine of notify scripts bounds its end; this is for a runner that answers nothing.
+const FINISH_LIMIT: Duration = Duration::from_secs(4);
 
 /// All commands of the VRRP child.
 #[derive(Debug)]
 pub struct Scripts {
     runner: Option<AsyncSeqPacket>,
     rules: Rules,
-    /// What has been judged since the configuration was read; `None`: may not run.
-    judged: BTreeMap<CommandKey, Option<Command>>,
+    /// What has been judged since the configuration was read, and why it may not run.
+    judged: BTreeMap<CommandKey, Result<Command, String>>,
     next_number: u64,
     /// What runs, or is about to, by the number that the runner knows it by.
     runs: BTreeMap<u64, Purpose>,
@@ -50,9 +50,7 @@ type CommandKey = (Vec<String>, Option<u32>, Option<u32>);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Purpose {
     Check(RunId),
-    Notify(Ticket),
-    /// It reads a FIFO.
-    Reader(Slot),
+    Notify(CallId),
 }
 
 impl Scripts {
@@ -61,23 +59,24 @@ impl Scripts {
     ///
     /// # Errors
     /// When the runtime cannot watch another descriptor.
-    pub fn new(runner: SeqPacket, rules: Rules) -> io::Result<Self> {
+    pub fn new(runner: SeqPacket, global: &GlobalDefs) -> io::Result<Self> {
         Ok(Self {
             runner: Some(AsyncSeqPacket::new(runner)?),
-            rules,
+            rules: Rules::of(global),
             judged: BTreeMap::new(),
             next_number: 0,
             runs: BTreeMap::new(),
             orders: VecDeque::new(),
             stillborn: VecDeque::new(),
-            notifier: Notifier::default(),
+            notifier: Notifier::new(settings(global)),
         })
     }
 
     /// A reload: commands are judged again before they run next.
-    pub fn reconfigure(&mut self, rules: Rules) {
-        self.rules = rules;
+    pub fn reconfigure(&mut self, global: &GlobalDefs) {
+        self.rules = Rules::of(global);
         self.judged.clear();
+        self.notifier.set(settings(global));
     }
 
     /// The parent started a new runner: what the old one ran has been given up.
@@ -87,7 +86,7 @@ impl Scripts {
     pub fn use_runner(&mut self, runner: SeqPacket) -> io::Result<()> {
         self.lose_runner();
         self.runner = Some(AsyncSeqPacket::new(runner)?);
-        self.start_notifications();
+        self.tell_notifier(NotifyInput::RunnerBack);
         Ok(())
     }
 
@@ -100,41 +99,29 @@ impl Scripts {
 
     /// Signals the process group of a check script's run. One that has ended is no error.
     pub fn signal_check(&mut self, run: RunId, signal: Signal) {
-        let number = match signal {
-            Signal::Term => signal_hook::consts::SIGTERM,
-            Signal::Kill => signal_hook::consts::SIGKILL,
-        };
-        let found = self.runs.iter().find(|(_, purpose)| **purpose == Purpose::Check(run));
-        if let Some((id, _)) = found {
-            self.orders.extend(Order::Kill(*id, number).encode());
-        }
+        self.signal(Purpose::Check(run), signal);
     }
 
     /// Tells the scripts of an instance, in order and each when its predecessor has ended.
     pub fn notify(&mut self, instance: &VrrpInstance, notification: Notification) {
-        self.notifier.push(Subject::Instance, &instance.name, &instance.notify, notification);
-        self.start_notifications();
+        self.tell(Subject::Instance, &instance.name, &instance.notify, notification);
     }
 
     /// The same of a sync group, to which keepalived gives priority 0.
     pub fn notify_group(&mut self, group: &SyncGroup, event: Event) {
         let notification = Notification { event, priority: Priority::STOP };
-        self.notifier.push(Subject::Group, &group.name, &group.notify, notification);
-        self.start_notifications();
+        self.tell(Subject::Group, &group.name, &group.notify, notification);
     }
 
-    /// Starts or ends what reads a FIFO.
-    pub fn reader(&mut self, reader: Reader) {
-        match reader {
-            Reader::Start(slot, command, path) => {
-                self.start(&command, &[path], Purpose::Reader(slot));
-            }
-            Reader::Stop(slot) => {
-                let runs = self.runs.iter().filter(|(_, purpose)| **purpose == Purpose::Reader(slot));
-                let orders = runs.map(|(id, _)| Order::Kill(*id, signal_hook::consts::SIGTERM).encode());
-                self.orders.extend(orders.flatten());
-            }
+    fn tell(&mut self, subject: Subject, name: &str, scripts: &NotifyScripts, notification: Notification) {
+        if let Some(telling) = Telling::new(subject, name, scripts, notification) {
+            self.tell_notifier(NotifyInput::Event(telling));
         }
+    }
+
+    /// Starts or ends what reads a FIFO, never two at once.
+    pub fn reader(&mut self, Reader { slot, command }: Reader) {
+        self.tell_notifier(NotifyInput::Reader(slot, command));
     }
 
     /// Carries orders out and waits for news of a check script. Dropping the future loses nothing.
@@ -149,58 +136,38 @@ impl Scripts {
         }
     }
 
-    /// The last act before the child ends: lets the scripts about the end run, killing what keeps
-    /// them from starting after [`PREDECESSOR_LIMIT`] and what has not ended after another
-    /// [`STOP_LIMIT`].
+    /// The last act before the child ends: lets the scripts about the end run, for as long as the machine
+    /// of notify scripts gives them.
     pub async fn finish(&mut self) {
-        if !self.step_while(PREDECESSOR_LIMIT, Notifier::is_waiting).await {
-            self.kill_notifications(Notifier::holds_up).await;
-        }
-        if !self.step_while(STOP_LIMIT, |notifier| !notifier.is_idle()).await {
-            self.kill_notifications(|_, _| true).await;
-        }
-    }
-
-    /// Whether `condition` ceased to hold within `limit`.
-    async fn step_while(&mut self, limit: Duration, condition: impl Fn(&Notifier) -> bool) -> bool {
+        self.tell_notifier(NotifyInput::Finish);
         let steps = async {
-            while condition(&self.notifier) && self.runner.is_some() {
+            while !self.notifier.is_idle() && self.runner.is_some() {
                 // News of check scripts interest nobody any more.
                 let _ = self.step().await;
             }
         };
-        tokio::time::timeout(limit, steps).await.is_ok()
+        // The runner takes orders at once unless it is stuck, and then nothing helps.
+        let _ = tokio::time::timeout(FINISH_LIMIT, steps).await;
     }
 
-    async fn kill_notifications(&mut self, which: impl Fn(&Notifier, Ticket) -> bool) {
-        for (id, purpose) in &self.runs {
-            if let Purpose::Notify(ticket) = purpose
-                && which(&self.notifier, *ticket)
-            {
-                self.orders.extend(Order::Kill(*id, signal_hook::consts::SIGKILL).encode());
-            }
-        }
-        if let Some(runner) = &self.runner {
-            // The runner takes orders at once unless it is stuck, and then nothing helps.
-            let _ =
-                tokio::time::timeout(Duration::from_millis(100), send_all(runner, &mut self.orders)).await;
-        }
-    }
-
-    /// One exchange with the runner.
+    /// One exchange with the runner, or a time that is up.
     async fn step(&mut self) -> Option<SwitchInput> {
         let mut buffer = [0; 64];
-        let Some(runner) = &self.runner else {
-            return std::future::pending().await;
-        };
-        let received = if self.orders.is_empty() {
-            Some(runner.recv(&mut buffer).await)
-        } else {
+        let due = self.notifier.poll_timeout();
+        let received = {
+            let Some(runner) = &self.runner else {
+                return std::future::pending().await;
+            };
             tokio::select! {
                 received = runner.recv(&mut buffer) => Some(received),
-                () = send_all(runner, &mut self.orders) => None,
+                () = send_all(runner, &mut self.orders), if !self.orders.is_empty() => None,
+                () = tokio::time::sleep(due.map_or(Duration::ZERO, |at| at.since(clock::now()))), if due.is_some() => {
+                    self.notifier.handle_timeout(clock::now());
+                    None
+                }
             }
         };
+        self.carry_out_notifier();
         match received? {
             Ok(Received::Message(length, _)) => self.on_report(Report::decode(&buffer[..length])?),
             Ok(Received::Closed) | Err(_) => {
@@ -222,26 +189,45 @@ impl Scripts {
                 Some(SwitchInput::ScriptEnded(run, status(exit)))
             }
             (Purpose::Check(run), Report::NotStarted(_)) => Some(SwitchInput::ScriptNotStarted(run)),
-            (Purpose::Notify(_) | Purpose::Reader(_), Report::Started(..)) => None,
-            (Purpose::Reader(_), Report::Ended(..) | Report::NotStarted(_)) => {
-                tracing::info!("vrrp notify fifo script terminated");
-                None
-            }
-            (Purpose::Notify(ticket), Report::Ended(..) | Report::NotStarted(_)) => {
-                self.notifier.ended(ticket);
-                self.start_notifications();
+            (Purpose::Notify(call), report) => {
+                self.tell_notifier(match report {
+                    Report::Started(..) => NotifyInput::Started(call),
+                    Report::Ended(..) => NotifyInput::Ended(call),
+                    Report::NotStarted(_) => NotifyInput::NotStarted(call),
+                });
                 None
             }
         }
     }
 
-    fn start_notifications(&mut self) {
-        while self.runner.is_some()
-            && let Some(call) = self.notifier.next_call()
-        {
-            if !self.start(&call.command, &call.arguments, Purpose::Notify(call.ticket)) {
-                self.notifier.ended(call.ticket);
+    fn tell_notifier(&mut self, input: NotifyInput) {
+        self.notifier.handle(clock::now(), input);
+        self.carry_out_notifier();
+    }
+
+    fn carry_out_notifier(&mut self) {
+        while let Some(effect) = self.notifier.poll_effect() {
+            match effect {
+                NotifyEffect::Start(Call { id, command, arguments }) => {
+                    if !self.start(&command, &arguments, Purpose::Notify(id)) {
+                        self.notifier.handle(clock::now(), NotifyInput::NotStarted(id));
+                    }
+                }
+                NotifyEffect::Signal(id, signal) => self.signal(Purpose::Notify(id), signal),
+                NotifyEffect::Notice(notice) if notice.is_warning() => tracing::warn!("{notice}"),
+                NotifyEffect::Notice(notice) => tracing::info!("{notice}"),
             }
+        }
+    }
+
+    fn signal(&mut self, purpose: Purpose, signal: Signal) {
+        let number = match signal {
+            Signal::Term => signal_hook::consts::SIGTERM,
+            Signal::Kill => signal_hook::consts::SIGKILL,
+        };
+        let found = self.runs.iter().find(|(_, known)| **known == purpose);
+        if let Some((id, _)) = found {
+            self.orders.extend(Order::Kill(*id, number).encode());
         }
     }
 
@@ -262,17 +248,23 @@ impl Scripts {
         true
     }
 
+    /// What may run stays allowed until a reload; what may not is looked at again, because whatever is
+    /// missing may have come.
     fn judge(&mut self, command: &ScriptCommand) -> Option<Command> {
         let key = (command.argv.clone(), command.uid, command.gid);
-        let judgement =
-            self.judged.entry(key).or_insert_with(|| match script_security::judge(command, self.rules) {
-                Ok(approved) => Some(approved.command),
-                Err(refusal) => {
-                    tracing::error!("{refusal}");
-                    None
-                }
-            });
-        judgement.clone()
+        let known = self.judged.get(&key);
+        if let Some(Ok(approved)) = known {
+            return Some(approved.clone());
+        }
+        let judgement = script_security::judge(command, self.rules);
+        let judgement = judgement.map(|approved| approved.command).map_err(|refusal| refusal.to_string());
+        if let Err(refusal) = &judgement
+            && known != Some(&judgement)
+        {
+            tracing::error!("{refusal}");
+        }
+        self.judged.insert(key, judgement.clone());
+        judgement.ok()
     }
 
     fn lose_runner(&mut self) {
@@ -281,11 +273,15 @@ impl Scripts {
         for purpose in std::mem::take(&mut self.runs).into_values() {
             match purpose {
                 Purpose::Check(run) => self.stillborn.push_back(run),
-                Purpose::Notify(ticket) => self.notifier.ended(ticket),
-                Purpose::Reader(_) => {}
+                Purpose::Notify(_) => {}
             }
         }
+        self.tell_notifier(NotifyInput::RunnerGone);
     }
+}
+
+fn settings(global: &GlobalDefs) -> NotifySettings {
+    NotifySettings { limit: global.notify_script_timeout }
 }
 
 /// Sends orders until none is left. Where nobody is there to take them the next receive says so.

@@ -18,6 +18,7 @@ pub mod pidfile;
 pub mod proc_connector;
 pub mod process;
 pub mod procfs;
+pub mod readiness;
 pub mod sched;
 pub mod sd_notify;
 pub mod seqpacket;

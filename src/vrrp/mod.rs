@@ -16,6 +16,7 @@ mod checksum;
 mod effect;
 mod instance;
 mod notice;
+mod notify;
 mod patience;
 mod sequences;
 mod source;
@@ -30,6 +31,10 @@ pub use accept::{Accepted, Carrier, Datagram, Discard, DiscardKind};
 pub use effect::{AddressChange, Announce, Blocked, Effect, Event, KernelChange, Notification, Transmit};
 pub use instance::{Heard, Input, Instance, InstanceStatus, Leftovers, Lost, Start};
 pub use notice::{Answer, Fault, GroupNotice, GroupNoticeKind, Notice, NoticeKind, RoutingKind};
+pub use notify::{
+    Backlog, Call, CallId, FifoSlot, KILL_GRACE, LineKind, Notifier, NotifyEffect, NotifyInput, NotifyNotice,
+    NotifySettings, PREDECESSOR_LIMIT, STOP_LIMIT, Subject, TERM_GRACE, Telling,
+};
 pub use source::{LinkAddress, primary_source};
 pub use stats::Stats;
 pub use switchboard::{Followed, RunId, ScriptStatus, SwitchEffect, SwitchInput, Switchboard, Tracking};

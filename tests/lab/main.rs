@@ -23,6 +23,7 @@ mod links;
 mod matrix;
 mod news;
 mod nginx;
+mod notify;
 mod oracle;
 mod process;
 mod processes;

@@ -71,6 +71,10 @@ pub struct GlobalDefs {
     pub vrrp_fifo: FifoDefs,
     /// `fifo_write_vrrp_states_on_reload`: FIFOs are told every state again after a reload.
     pub fifo_write_vrrp_states_on_reload: bool,
+    /// `notify_replay_on_reload`: so are notify scripts.
+    pub notify_replay_on_reload: bool,
+    /// `notify_script_timeout`: how long a notify script may run while another one waits for it, 1 to 86400 s.
+    pub notify_script_timeout: Duration,
     /// Packet filters.
     pub firewall: FirewallDefs,
     /// SNMP.
@@ -180,6 +184,8 @@ impl Default for GlobalDefs {
             fifo: FifoDefs::default(),
             vrrp_fifo: FifoDefs::default(),
             fifo_write_vrrp_states_on_reload: false,
+            notify_replay_on_reload: false,
+            notify_script_timeout: Duration::from_secs(60),
             firewall: FirewallDefs::default(),
             snmp: SnmpDefs::default(),
             dbus: DbusDefs::default(),
@@ -379,6 +385,8 @@ compared! { GlobalDefs {
     use_symlink_paths: "use_symlink_paths" None onoff;
     set_supplementary_groups: "set_supplementary_groups" None onoff;
     fifo_write_vrrp_states_on_reload: "fifo_write_vrrp_states_on_reload" None onoff;
+    notify_replay_on_reload: "notify_replay_on_reload" None onoff;
+    notify_script_timeout: "notify_script_timeout" None time;
     snmp: "enable_snmp_*" None hidden;
     dbus: "enable_dbus" None hidden;
     buffers: "*_bufs*" DaemonRestart hidden;

@@ -56,13 +56,8 @@ impl Fixture {
 
     /// Queues an event as [`Scripts::notify`] does.
     fn notify(scripts: &mut Scripts, commands: &NotifyScripts, event: Event) {
-        scripts.notifier.push(
-            Subject::Instance,
-            "VI_1",
-            commands,
-            Notification { event, priority: Priority::new(150) },
-        );
-        scripts.start_notifications();
+        let notification = Notification { event, priority: Priority::new(150) };
+        scripts.tell(Subject::Instance, "VI_1", commands, notification);
     }
 }
 
@@ -75,7 +70,7 @@ fn run<T>(body: impl AsyncFnOnce() -> T) -> T {
 fn a_check_starts_and_ends() {
     let fixture = Fixture::new();
     run(async || {
-        let mut scripts = Scripts::new(fixture.connect(), Rules::default()).unwrap();
+        let mut scripts = Scripts::new(fixture.connect(), &GlobalDefs::default()).unwrap();
         scripts.start_check(RunId(7), &fixture.check("exit 3"));
         assert!(matches!(scripts.next().await, SwitchInput::ScriptStarted(RunId(7), pid) if pid > 1));
         assert_eq!(scripts.next().await, SwitchInput::ScriptEnded(RunId(7), ExitStatus::Exited(3)));
@@ -87,7 +82,7 @@ fn a_check_starts_and_ends() {
 fn a_check_is_killed_on_demand() {
     let fixture = Fixture::new();
     run(async || {
-        let mut scripts = Scripts::new(fixture.connect(), Rules::default()).unwrap();
+        let mut scripts = Scripts::new(fixture.connect(), &GlobalDefs::default()).unwrap();
         scripts.start_check(RunId(1), &fixture.check("exec sleep 600"));
         assert!(matches!(scripts.next().await, SwitchInput::ScriptStarted(RunId(1), _)));
         scripts.signal_check(RunId(1), Signal::Term);
@@ -100,7 +95,7 @@ fn a_check_is_killed_on_demand() {
 fn what_may_not_run_is_reported_as_not_started() {
     let fixture = Fixture::new();
     run(async || {
-        let mut scripts = Scripts::new(fixture.connect(), Rules::default()).unwrap();
+        let mut scripts = Scripts::new(fixture.connect(), &GlobalDefs::default()).unwrap();
         let mut check = fixture.check("exit 0");
         check.command.argv[0] = "/nonexistent/check".to_owned();
         scripts.start_check(RunId(1), &check);
@@ -118,7 +113,7 @@ fn a_new_runner_carries_on_where_the_old_one_died() {
     let new = Fixture::new();
     run(async || {
         let (its_end, connection) = SeqPacket::pair().unwrap();
-        let mut scripts = Scripts::new(connection, Rules::default()).unwrap();
+        let mut scripts = Scripts::new(connection, &GlobalDefs::default()).unwrap();
         scripts.start_check(RunId(1), &old.check("exit 0"));
         drop(its_end);
         assert_eq!(scripts.next().await, SwitchInput::ScriptNotStarted(RunId(1)));
@@ -140,7 +135,7 @@ fn a_new_runner_carries_on_where_the_old_one_died() {
 fn transitions_arrive_in_order_however_long_each_script_takes() {
     let fixture = Fixture::new();
     run(async || {
-        let mut scripts = Scripts::new(fixture.connect(), Rules::default()).unwrap();
+        let mut scripts = Scripts::new(fixture.connect(), &GlobalDefs::default()).unwrap();
         let commands = NotifyScripts {
             any: Some(fixture.command("any", "[ $4 = MASTER ] && sleep 0.2; echo $2 $3 $4 $5 >> $1")),
             ..Default::default()
@@ -156,7 +151,7 @@ fn transitions_arrive_in_order_however_long_each_script_takes() {
 fn the_last_script_runs_though_its_predecessor_hangs_and_is_killed_after_a_second() {
     let fixture = Fixture::new();
     run(async || {
-        let mut scripts = Scripts::new(fixture.connect(), Rules::default()).unwrap();
+        let mut scripts = Scripts::new(fixture.connect(), &GlobalDefs::default()).unwrap();
         let commands = NotifyScripts {
             master: Some(fixture.command("m", "sleep 600; echo no >> $1")),
             stop: Some(fixture.command("s", "echo stop >> $1; sleep 600; echo no >> $1")),
@@ -167,7 +162,10 @@ fn the_last_script_runs_though_its_predecessor_hangs_and_is_killed_after_a_secon
         let start = Instant::now();
         scripts.finish().await;
         let took = start.elapsed();
-        assert!(took >= PREDECESSOR_LIMIT + STOP_LIMIT && took < Duration::from_secs(5), "{took:?}");
+        assert!(
+            took >= crate::vrrp::PREDECESSOR_LIMIT + crate::vrrp::STOP_LIMIT && took < Duration::from_secs(5),
+            "{took:?}"
+        );
         assert_eq!(read(&fixture.out()), "stop\n");
     });
 }

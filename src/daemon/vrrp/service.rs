@@ -4,12 +4,10 @@ use super::{Command, Notify, ToService};
 use crate::config::Config;
 use crate::daemon::child::{AsyncParentLink, FromChild, FromParent, ParentLink};
 use crate::daemon::dump_file;
-use crate::daemon::fifo::{self, Fifos};
+use crate::daemon::fifo::{Fifos, Line};
 use crate::daemon::handover::Handover;
 use crate::daemon::identity::Identity;
-use crate::daemon::notify::Subject;
 use crate::daemon::options::Options;
-use crate::daemon::script_security::Rules;
 use crate::daemon::scripts::Scripts;
 use crate::daemon::signals::{Request, SignalStream, Signals};
 use crate::status::{self, Snapshot};
@@ -17,7 +15,7 @@ use crate::sys::clock;
 use crate::sys::local_time::LocalTime;
 use crate::sys::seqpacket::SeqPacket;
 use crate::types::Instant;
-use crate::vrrp::GroupStatus;
+use crate::vrrp::{Event, GroupStatus, InstanceStatus, LineKind, Notification, Subject};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -43,7 +41,7 @@ pub(super) fn start(setup: Setup) -> io::Result<std::thread::JoinHandle<()>> {
     let service = {
         let _inside = runtime.enter();
         Service {
-            scripts: Scripts::new(setup.runner, Rules::of(&setup.config.global))?,
+            scripts: Scripts::new(setup.runner, &setup.config.global)?,
             options: setup.options,
             identity: setup.identity,
             config: setup.config,
@@ -59,6 +57,9 @@ pub(super) fn start(setup: Setup) -> io::Result<std::thread::JoinHandle<()>> {
         .name("vrrp-service".into())
         .spawn(move || runtime.block_on(service.run(from_protocol)))
 }
+
+/// How long the end of the daemon waits for a reader of a full FIFO.
+const READER_LIMIT: Duration = Duration::from_millis(500);
 
 struct Service {
     options: Arc<Options>,
@@ -101,11 +102,21 @@ impl Service {
                     }
                 },
                 input = self.scripts.next() => self.tell(Command::Tracked(input)).await,
+                () = self.fifos.catch_up(), if self.fifos.is_behind() => {}
             }
         }
         // A reader gets the rest of the lines, and TERM with the end of this process.
-        self.fifos.close();
-        self.scripts.finish().await;
+        let Self { fifos, scripts, .. } = &mut self;
+        let farewell = async {
+            let rest = async {
+                while fifos.is_behind() {
+                    fifos.catch_up().await;
+                }
+            };
+            let _ = tokio::time::timeout(READER_LIMIT, rest).await;
+            fifos.close();
+        };
+        tokio::join!(farewell, scripts.finish());
     }
 
     fn configure_fifos(&mut self) {
@@ -113,19 +124,37 @@ impl Service {
         readers.into_iter().for_each(|reader| self.scripts.reader(reader));
     }
 
-    /// All states again, for readers that a reload has started anew.
-    async fn write_states(&mut self) {
+    /// All states again after a reload, for whoever wants that.
+    async fn repeat_states(&mut self) {
+        let to_fifos = self.config.global.fifo_write_vrrp_states_on_reload && !self.fifos.is_empty();
+        let to_scripts = self.config.global.notify_replay_on_reload;
+        if !to_fifos && !to_scripts {
+            return;
+        }
         let (answer, snapshot) = oneshot::channel();
         self.tell(Command::Snapshot(answer)).await;
         let Ok(snapshot) = snapshot.await else { return };
         for GroupStatus { config, state, .. } in &snapshot.groups {
-            self.fifos.write(&fifo::line(Subject::Group, &config.name, &state.to_string(), 0));
+            if to_fifos {
+                self.write(Subject::Group, &config.name, LineKind::State, state.to_string(), 0);
+            }
+            if let Some(event) = Event::entering(*state).filter(|_| to_scripts) {
+                self.scripts.notify_group(config, event);
+            }
         }
-        for status in &snapshot.instances {
-            let what = status.state.to_string();
-            let line = fifo::line(Subject::Instance, &status.config.name, &what, status.priority.get());
-            self.fifos.write(&line);
+        for InstanceStatus { config, state, priority, .. } in &snapshot.instances {
+            if to_fifos {
+                let what = state.to_string();
+                self.write(Subject::Instance, &config.name, LineKind::State, what, priority.get());
+            }
+            if let Some(event) = Event::entering(*state).filter(|_| to_scripts) {
+                self.scripts.notify(config, Notification { event, priority: *priority });
+            }
         }
+    }
+
+    fn write(&mut self, subject: Subject, name: &str, kind: LineKind, what: String, priority: u8) {
+        self.fifos.write(&Line { subject, name, kind, what, priority });
     }
 
     async fn tell(&self, command: Command) {
@@ -139,30 +168,32 @@ impl Service {
             ToService::Reloaded(Ok(())) => {
                 self.config = self.coming.take().unwrap_or_else(|| Arc::clone(&self.config));
                 self.configure_fifos();
-                if self.config.global.fifo_write_vrrp_states_on_reload && !self.fifos.is_empty() {
-                    self.write_states().await;
-                }
+                self.repeat_states().await;
                 self.parent.tell(FromChild::Reloaded).await;
             }
             ToService::Reloaded(Err(reason)) => {
                 self.coming = None;
-                self.scripts.reconfigure(Rules::of(&self.config.global));
+                self.scripts.reconfigure(&self.config.global);
                 self.parent.tell(FromChild::ReloadFailed(reason)).await;
             }
             ToService::StartScript(run, script) => self.scripts.start_check(run, &script),
             ToService::SignalScript(run, signal) => self.scripts.signal_check(run, signal),
             ToService::Notify(Notify { config, notification }) => {
                 self.scripts.notify(&config, notification);
-                let (what, priority) = (notification.event.to_string(), notification.priority.get());
-                self.fifos.write(&fifo::line(Subject::Instance, &config.name, &what, priority));
+                let kind = match notification.event {
+                    Event::MasterRxLowerPri => LineKind::LowerPri,
+                    _ => LineKind::State,
+                };
+                let Notification { event, priority } = notification;
+                self.write(Subject::Instance, &config.name, kind, event.to_string(), priority.get());
             }
             ToService::NotifyGroup(group, event) => {
                 self.scripts.notify_group(&group, event);
-                self.fifos.write(&fifo::line(Subject::Group, &group.name, &event.to_string(), 0));
+                self.write(Subject::Group, &group.name, LineKind::State, event.to_string(), 0);
             }
             ToService::Priority(config, state, priority) => {
                 let what = format!("{state}_PRIORITY");
-                self.fifos.write(&fifo::line(Subject::Instance, &config.name, &what, priority.get()));
+                self.write(Subject::Instance, &config.name, LineKind::Priority, what, priority.get());
             }
         }
     }
@@ -171,7 +202,6 @@ impl Service {
         if let Err(error) = self.scripts.use_runner(runner) {
             tracing::error!("cannot reach the new script runner: {error}");
         }
-        self.fifos.readers().into_iter().for_each(|reader| self.scripts.reader(reader));
     }
 
     async fn on_request(&mut self, request: Request) {
@@ -243,7 +273,7 @@ impl Service {
         match Handover::open(sealed) {
             Ok(handover) => {
                 let config = Arc::new(handover.config());
-                self.scripts.reconfigure(Rules::of(&config.global));
+                self.scripts.reconfigure(&config.global);
                 self.coming = Some(Arc::clone(&config));
                 self.tell(Command::Reload(config)).await;
             }

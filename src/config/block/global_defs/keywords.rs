@@ -80,9 +80,9 @@ keywords! {
     "use_symlink_paths" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.use_symlink_paths, n), "run scripts by the path that is written, not by what it leads to";
     "set_supplementary_groups" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.set_supplementary_groups, n), "scripts have all groups of their user", NotYet("scripts have the one group of their user");
     "startup_script" Optional "COMMAND [USER [GROUP]]" "" "none" => scripts::startup, "runs once, before anything else";
-    "startup_script_timeout" Optional "SECS" "1 to 1000" "10" => |d, n, cx| scripts::timeout(&mut d.defs.life.startup_timeout, n, cx), "how long it may take";
+    "startup_script_timeout" Optional "SECS" "1 to 1000" "10" => |d, n, cx| scripts::timeout(&mut d.defs.life.startup_timeout, 1000, n, cx), "how long it may take";
     "shutdown_script" Optional "COMMAND [USER [GROUP]]" "" "none" => scripts::shutdown, "runs once, when everything has stopped";
-    "shutdown_script_timeout" Optional "SECS" "1 to 1000" "10" => |d, n, cx| scripts::timeout(&mut d.defs.life.shutdown_timeout, n, cx), "how long it may take";
+    "shutdown_script_timeout" Optional "SECS" "1 to 1000" "10" => |d, n, cx| scripts::timeout(&mut d.defs.life.shutdown_timeout, 1000, n, cx), "how long it may take";
     "max_auto_priority" Optional "[N]" "-1 to 99" "0: off; 99" => |d, n, cx| process::max_auto_priority(&mut d.defs.auto_priority, n, cx), "real-time priority up to which a late process raises itself", Differs("the protocol thread is in the real-time class from the start, where that is permitted");
     "min_auto_priority_delay" Optional "MICROSECONDS" "1 to 10000000" "1000000" => |d, n, cx| process::min_auto_priority_delay(&mut d.defs.auto_priority, n, cx), "lateness that makes it do so", Differs("the protocol thread is in the real-time class from the start, where that is permitted");
     "vrrp_priority" Optional "N" "-20 to 19" "0" => |d, n, cx| process::priority(&mut d.defs.vrrp_process, "vrrp", n, cx), "nice value of the VRRP process", Differs("it is taken when the process starts, not on a reload");
@@ -110,6 +110,8 @@ keywords! {
     "vrrp_notify_fifo" Optional "PATH [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.vrrp_fifo.set_fifo("vrrp_", n, d.script_account, cx), "FIFO that gets the events of VRRP";
     "vrrp_notify_fifo_script" Optional "COMMAND [USER [GROUP]]" "" "none" => |d, n, cx| d.defs.vrrp_fifo.set_script(n, d.script_account, cx), "reads that FIFO";
     "fifo_write_vrrp_states_on_reload" Flag "" "" "off" => |d, _, _| d.defs.fifo_write_vrrp_states_on_reload = true, "tell FIFOs every state again after a reload";
+    "notify_replay_on_reload" Flag "" "" "off" => |d, _, _| d.defs.notify_replay_on_reload = true, "tell notify scripts every state again after a reload; unknown to keepalived";
+    "notify_script_timeout" Optional "SECS" "1 to 86400" "60" => |d, n, cx| scripts::timeout(&mut d.defs.notify_script_timeout, 86_400, n, cx), "how long a notify script may run while another one of its instance or group waits for it; unknown to keepalived";
     "snmp_socket" Optional "PATH" "" "unix:/var/agentx/master" => snmp::socket, "where the SNMP master agent listens", NotYet("nothing is served over SNMP");
     "enable_traps" Flag "" "" "off" => |d, _, _| d.defs.snmp.traps = true, "send SNMP traps", NotYet("nothing is served over SNMP");
     "enable_snmp_vrrp" Flag "" "" "off" => |d, _, _| d.defs.snmp.vrrp = true, "serve keepalived's own MIB over SNMP", NotYet("nothing is served over SNMP");

@@ -93,13 +93,13 @@ fn life_script(
 }
 
 /// `KEYWORD SECS`
-pub(super) fn timeout(slot: &mut Duration, node: &Node, cx: &mut Context<'_>) {
+pub(super) fn timeout(slot: &mut Duration, most: i64, node: &Node, cx: &mut Context<'_>) {
     let keyword = &node.keyword;
     let Some(word) = node.args.first() else {
         return cx.missing_value(node, &format!("{keyword} requires value"));
     };
-    let otherwise = Otherwise::ignored(format!("{keyword} '{word}' must be in [1, 1000] - ignoring"));
-    if let Some(secs) = cx.integer(word, 1..=1000, Junk::Tolerated, otherwise) {
+    let otherwise = Otherwise::ignored(format!("{keyword} '{word}' must be in [1, {most}] - ignoring"));
+    if let Some(secs) = cx.integer(word, 1..=most, Junk::Tolerated, otherwise) {
         *slot = super::secs(secs);
     }
 }
