@@ -14,7 +14,7 @@ use super::Config;
 use super::block::{Delivery, VirtualLink, VrrpInstance};
 use crate::types::{Family, IfName, Version, Vrid};
 use serde::Serialize;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::{self, Display};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -213,8 +213,9 @@ impl ReloadPlan {
             });
         }
         self.moves = holdings.moves();
+        let losers = holdings.losers();
         for step in self.steps.iter_mut().filter(|step| step.block == BLOCK && step.noticed.is_none()) {
-            if holdings.leaves(&step.name) {
+            if losers.contains(step.name.as_str()) {
                 step.noticed = Some("what leaves no longer answers");
             }
         }
@@ -225,7 +226,8 @@ impl ReloadPlan {
 #[derive(Default)]
 struct Holdings {
     gone: Vec<(String, String)>,
-    come: Vec<(String, String)>,
+    /// What there is anew, and the first that has it.
+    come: BTreeMap<String, String>,
 }
 
 impl Holdings {
@@ -248,22 +250,23 @@ impl Holdings {
             addresses.into_iter().chain(routes).chain(rules)
         };
         self.gone.extend(strings(true).map(|what| (what, new.name.clone())));
-        self.come.extend(strings(false).map(|what| (what, new.name.clone())));
+        for what in strings(false) {
+            self.come.entry(what).or_insert_with(|| new.name.clone());
+        }
     }
 
     fn moves(&self) -> Vec<Move> {
-        let to = |what: &str| self.come.iter().find(|(come, _)| come == what).map(|(_, to)| to.clone());
-        let moves = self
-            .gone
-            .iter()
-            .filter_map(|(what, from)| Some(Move { what: what.clone(), from: from.clone(), to: to(what)? }));
+        let moves = self.gone.iter().filter_map(|(what, from)| {
+            let to = self.come.get(what)?;
+            Some(Move { what: what.clone(), from: from.clone(), to: to.clone() })
+        });
         moves.collect()
     }
 
-    /// Whether an instance loses something for good.
-    fn leaves(&self, name: &str) -> bool {
-        let stays = |what: &str| self.come.iter().any(|(come, _)| come == what);
-        self.gone.iter().any(|(what, from)| from == name && !stays(what))
+    /// Instances that lose something for good.
+    fn losers(&self) -> BTreeSet<&str> {
+        let lost = self.gone.iter().filter(|(what, _)| !self.come.contains_key(what));
+        lost.map(|(_, from)| from.as_str()).collect()
     }
 }
 

@@ -17,7 +17,7 @@ use super::virtual_links::Carpenter;
 use super::{Command, Shared, ToService};
 use crate::config::Config;
 use crate::config::block::{DynamicInterfaces, Tracked, VrrpInstance};
-use crate::config::diff::ReloadPlan;
+use crate::config::diff::origins;
 use crate::config::dump::{SocketState, general};
 use crate::status::Snapshot;
 use crate::sys::clock;
@@ -467,8 +467,9 @@ impl Coordinator {
             return self.shared.tell_service(ToService::Reloaded(Ok(())));
         }
         let mut old: Vec<_> = std::mem::take(&mut self.instances).into_iter().map(Some).collect();
-        let plan = ReloadPlan::new(&self.config, &config);
-        for (new, origin) in config.instances.iter().zip(plan.origins) {
+        // Of the plan this alone: to put the rest into words is nothing for the thread of the timers.
+        let origins = origins(&self.config.instances, &config.instances);
+        for (new, origin) in config.instances.iter().zip(origins) {
             let kept = origin.and_then(|place| old.get_mut(place)?.take());
             let handle = match kept {
                 Some(handle) => self.change(handle, new).await,
