@@ -94,6 +94,9 @@ pub enum FromParent {
     NewRunner(SeqPacket),
     /// Run what is in this [`Handover`](crate::daemon::handover::Handover) from now on, and say so.
     Configuration(OwnedFd),
+    /// The end, which it has been told of by SIGTERM, is not to wait for anybody. No signal says so: a
+    /// `killall` or a service manager sends one to every process, beside the one that the parent passes on.
+    Hurry,
     /// The parent is gone. SIGTERM comes too.
     Gone,
 }
@@ -101,6 +104,7 @@ pub enum FromParent {
 /// The first byte of what a descriptor comes with.
 const RUNNER: u8 = b'S';
 const CONFIGURATION: u8 = b'C';
+const HURRY: u8 = b'H';
 
 /// The child's end of its connection with the parent; nothing on it blocks.
 #[derive(Debug)]
@@ -157,6 +161,7 @@ impl AsyncParentLink {
                 Received::Message(_, Some(descriptor)) => {
                     return Ok(FromParent::NewRunner(descriptor.into()));
                 }
+                Received::Message(1, None) if code[0] == HURRY => return Ok(FromParent::Hurry),
                 Received::Message(_, None) => {}
             }
         }
@@ -210,6 +215,11 @@ impl ChildLink {
     /// When the child is gone.
     pub fn give_configuration(&self, sealed: BorrowedFd<'_>) -> io::Result<()> {
         self.socket.send(&[CONFIGURATION], Some(sealed))
+    }
+
+    /// Tells a child that has been told to end not to wait for anybody. One that is gone has done so.
+    pub fn hurry(&self) {
+        let _ = self.socket.send(&[HURRY], None);
     }
 }
 

@@ -301,7 +301,7 @@ impl Supervisor {
             (Vrrp::Running(pid, _), Phase::Stopping(kill_at)) if kill_at <= now => {
                 tracing::error!(target: ALERT, "VRRP process failed to die - forcing termination");
                 send(*pid, SIGKILL);
-                self.phase = Phase::Stopping(now + self.stop_limit());
+                self.phase = Phase::Stopping(now + self.config.global.daemon.child_wait_time);
             }
             (Vrrp::Unwanted | Vrrp::Due(_), Phase::Stopping(_)) => self.phase = Phase::Ended(0),
             _ => {}
@@ -313,7 +313,9 @@ impl Supervisor {
 
     /// How long children may take to stop. None has less than what its last words need.
     fn stop_limit(&self) -> Duration {
-        self.config.global.daemon.child_wait_time
+        let instances = self.config.instances.iter();
+        let parting = instances.map(|instance| crate::vrrp::parting_time(&self.config, instance)).max();
+        self.config.global.daemon.child_wait_time + parting.unwrap_or_default()
     }
 
     fn wait(&self) {
@@ -376,6 +378,10 @@ impl Supervisor {
 
     fn stop(&mut self) {
         if self.phase != Phase::Running {
+            if let Vrrp::Running(_, link) = &self.vrrp {
+                tracing::info!("Stopping at once");
+                link.hurry();
+            }
             return;
         }
         tracing::info!("Stopping");

@@ -17,7 +17,7 @@ use crate::track::{ExitStatus, Signal};
 use crate::types::{IfName, Instant, State};
 use crate::vrrp::{
     Datagram, Effect, GroupReport, GroupSays, Input, Instance, KernelChange, Leftovers, Lost, RunId, Start,
-    SwitchEffect, SwitchInput, Switchboard, Tracking,
+    SwitchEffect, SwitchInput, Switchboard, Tracking, parting_time,
 };
 
 /// An instance that has failed starts again after this long, as in the daemon.
@@ -31,8 +31,10 @@ impl World {
     pub(super) fn start(&mut self, host: Host, adopt: bool) {
         let node = &mut self.nodes[host];
         if node.is_alive() {
+            node.starts_again = !node.is_staying();
             return;
         }
+        node.starts_again = false;
         let now = node.local(self.now);
         node.remove_unknown_leftovers();
         let config = self.border.config(host, Arc::clone(&node.plan.config));
@@ -49,6 +51,7 @@ impl World {
             trailers: Default::default(),
             told: Default::default(),
             reloading: true,
+            stopping: false,
         });
         for instance in 0..config.instances.len() {
             self.start_instance(Machine { node: host, instance }, adopt);
@@ -91,7 +94,7 @@ impl World {
     }
 
     pub(super) fn restart(&mut self, machine: Machine) {
-        if self.nodes[machine.node].is_alive()
+        if self.nodes[machine.node].is_staying()
             && self.nodes[machine.node].instance(machine.instance).is_none()
         {
             self.start_instance(machine, true);
@@ -123,10 +126,25 @@ impl World {
         }
     }
 
-    /// The daemon waits for its kernel's work, then it is gone.
+    /// Every instance is told to leave.
     pub(super) fn stop(&mut self, host: Host) {
         for machine in self.machines(host) {
-            self.handle(machine, Input::Stop, Cause::Stopped);
+            let Some(daemon) = &self.nodes[host].daemon else { return };
+            let time = parting_time(&daemon.config, &daemon.config.instances[machine.instance]);
+            self.handle(machine, Input::Stop(time), Cause::Stopped);
+        }
+        if let Some(daemon) = &mut self.nodes[host].daemon {
+            daemon.stopping = true;
+        }
+        self.pump(host);
+    }
+
+    /// A daemon whose last instance has left waits for its kernel's work, then it is gone.
+    fn end_if_all_have_left(&mut self, host: Host) {
+        let stopping = self.nodes[host].daemon.as_ref().filter(|daemon| daemon.stopping);
+        let has_left = |daemon: &Daemon| daemon.instances.iter().flatten().all(Instance::has_left);
+        if !stopping.is_some_and(has_left) {
+            return;
         }
         let trouble = std::mem::take(&mut self.nodes[host].kernel_trouble);
         while self.nodes[host].kernel.is_busy() {
@@ -134,13 +152,16 @@ impl World {
         }
         self.nodes[host].kernel_trouble = trouble;
         self.kill(host);
+        if self.nodes[host].starts_again {
+            self.start(host, false);
+        }
     }
 
     /// Reads the configuration again, which may be another by now. As in the daemon each instance hears
     /// of it, and of all that trackers say under it, before anything else that comes of it is done.
     pub(super) fn reload(&mut self, host: Host, cause: &Cause) {
         let node = &mut self.nodes[host];
-        let Some(daemon) = &mut node.daemon else { return };
+        let Some(daemon) = node.daemon.as_mut().filter(|daemon| !daemon.stopping) else { return };
         let config = self.border.config(host, Arc::clone(&node.plan.config));
         daemon.config = Arc::clone(&config);
         daemon.reloading = true;
@@ -263,6 +284,7 @@ impl World {
     }
 
     fn rearm(&mut self, host: Host) {
+        self.end_if_all_have_left(host);
         let machines: Vec<_> = self.machines(host).filter_map(|machine| self.deadline(machine)).collect();
         let node = &mut self.nodes[host];
         let switchboard = node.daemon.as_ref().and_then(|daemon| daemon.switchboard.poll_timeout());
@@ -335,6 +357,10 @@ impl World {
                 Effect::Routes(change) => Operation::Routes(change.clone()),
                 Effect::Rules(change) => Operation::Rules(change.clone()),
                 Effect::Announce(announce) => Operation::Announce(announce.clone()),
+                Effect::Hush => {
+                    self.nodes[host].kernel.hush();
+                    continue;
+                }
                 Effect::Notice(_) | Effect::Notify(_) | Effect::Group(_) => continue,
             };
             if let Some(operation) = self.border.operation(host, operation) {
@@ -497,6 +523,7 @@ impl fmt::Display for Step<'_> {
                 Effect::Announce(announce) => {
                     write!(f, " | announce {}x{}", announce.targets.len(), announce.rounds)?;
                 }
+                Effect::Hush => write!(f, " | hush")?,
                 Effect::Notice(notice) => write!(f, " | {}", notice.kind)?,
                 Effect::Notify(notification) => write!(f, " | notify {}", notification.event)?,
                 Effect::Group(GroupReport::Stands { stance, .. }) => write!(f, " | stands {stance:?}")?,

@@ -177,7 +177,7 @@ impl Ensemble {
         self.carry_out_coupling(now);
         for Member { id, machine, .. } in old.into_iter().flatten() {
             let Some(mut machine) = machine else { continue };
-            machine.handle(now, Input::Stop);
+            machine.handle(now, Input::Stop(Duration::ZERO));
             let effects = std::iter::from_fn(|| machine.poll_effect());
             self.outcomes.extend(effects.map(|effect| Outcome::Instance(id, effect)));
         }

@@ -125,6 +125,11 @@ impl Kernel {
         self.queue.push_back(operation);
     }
 
+    /// Announces nothing that it has been given to announce.
+    pub fn hush(&mut self) {
+        self.queue.retain(|queued| !matches!(queued, Operation::Announce(_)));
+    }
+
     /// Whether there is work.
     #[must_use]
     pub fn is_busy(&self) -> bool {

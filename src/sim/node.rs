@@ -25,6 +25,8 @@ pub struct Node {
     /// Its kernel.
     pub kernel: Kernel,
     pub(super) daemon: Option<Daemon>,
+    /// It is to start again as soon as the daemon that is stopping has.
+    pub(super) starts_again: bool,
     /// How each check script behaves now.
     pub(super) behaviours: Vec<Behaviour>,
     /// What it tracks, as it is now.
@@ -49,6 +51,8 @@ pub(super) struct Daemon {
     pub(super) told: BTreeMap<String, Event>,
     /// A reload is under way: what comes of it waits until all instances have heard of it.
     pub(super) reloading: bool,
+    /// It has been told to stop: every instance that has not left is leaving.
+    pub(super) stopping: bool,
     /// Runs of scripts that have not ended, with the script's number and what the run does.
     pub(super) runs: BTreeMap<RunId, (usize, Behaviour)>,
     /// The last trailer that came to an instance from each sender.
@@ -83,6 +87,7 @@ impl Node {
         let mut node = Self {
             kernel: Kernel::default(),
             daemon: None,
+            starts_again: false,
             behaviours,
             things: Things::default(),
             paused_until: None,
@@ -161,6 +166,12 @@ impl Node {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.daemon.is_some()
+    }
+
+    /// Whether a daemon runs that has not been told to stop.
+    #[must_use]
+    pub fn is_staying(&self) -> bool {
+        self.daemon.as_ref().is_some_and(|daemon| !daemon.stopping)
     }
 
     /// An instance, while the daemon runs.

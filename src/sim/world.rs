@@ -393,6 +393,7 @@ impl World {
         if let Some((address, mac)) = self.observer.hear(frame) {
             self.record(format_args!("observer: {address} is at {mac}"));
         }
+        self.check(|checker, scene| checker.on_world(scene));
     }
 
     fn on_stranger(&mut self, left: u32, spacing: Duration) {
@@ -434,6 +435,7 @@ impl World {
         {
             self.announce(host, &announce);
         }
+        self.check(|checker, scene| checker.on_world(scene));
         self.schedule_kernel(host);
     }
 
@@ -518,7 +520,7 @@ impl World {
         if node.plan.config.sync_groups.len() == node.plan.variants[0].sync_groups.len() {
             return;
         }
-        if node.is_alive() {
+        if node.is_staying() {
             self.reconfigure(host, 0);
         } else {
             node.plan.config = Arc::clone(&node.plan.variants[0]);
@@ -529,7 +531,7 @@ impl World {
     fn reconfigure(&mut self, host: Host, variant: usize) {
         let node = &mut self.nodes[host];
         let new = Arc::clone(&node.plan.variants[variant]);
-        if node.is_alive() && *new != *node.plan.config {
+        if node.is_staying() && *new != *node.plan.config {
             let old = std::mem::replace(&mut node.plan.config, Arc::clone(&new));
             self.reload(host, &Cause::Reconfigured);
             self.let_go_for_the_failed(host, &old, &new);

@@ -22,6 +22,8 @@ pub enum Effect {
     Rules(KernelChange<Rule>),
     /// Tell the neighbours where the addresses are, once earlier address changes are done.
     Announce(Announce),
+    /// Announce nothing of what is still to be announced.
+    Hush,
     /// Tell the operator.
     Notice(Notice),
     /// Tell scripts and whoever else subscribes.

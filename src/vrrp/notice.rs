@@ -122,6 +122,8 @@ pub enum NoticeKind {
     Announcing(IfName, IpAddr),
     /// Told the others that we leave.
     SentPriorityZero,
+    /// Of one that leaves: this router has taken over, or nobody has within the time that it takes.
+    Succeeded(Option<IpAddr>),
     /// As backup: the master leaves.
     MasterLeaves,
     /// As master: somebody else's leaving.
@@ -276,6 +278,7 @@ impl Notice {
                 | NoticeKind::Routing(..)
                 | NoticeKind::Announcing(..)
                 | NoticeKind::SentPriorityZero
+                | NoticeKind::Succeeded(_)
                 | NoticeKind::MasterLeaves
                 | NoticeKind::RivalLeaves
                 | NoticeKind::PreemptDelayStarted(_)
@@ -356,6 +359,8 @@ impl fmt::Display for NoticeKind {
                 write!(f, "Sending/queueing Unsolicited Neighbour Adverts on {link} for {address}")
             }
             Self::SentPriorityZero => f.write_str("sent 0 priority"),
+            Self::Succeeded(Some(successor)) => write!(f, "{successor} has taken over"),
+            Self::Succeeded(None) => f.write_str("nobody has taken over"),
             Self::MasterLeaves => f.write_str("Backup received priority 0 advertisement"),
             Self::RivalLeaves => f.write_str("Master received priority 0 message"),
             Self::LowerDiscarded(from, priority) => {

@@ -21,10 +21,12 @@ pub enum Timer {
     ExtraGarp,
     /// A master whose priority has changed may tell it, not waiting for its next advert.
     News,
+    /// Of one that leaves: nobody has taken over, and nobody will.
+    Leave,
 }
 
 impl Timer {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Advert,
         Self::MasterDown,
         Self::Burst,
@@ -33,6 +35,7 @@ impl Timer {
         Self::OtherOwner,
         Self::ExtraGarp,
         Self::News,
+        Self::Leave,
     ];
 }
 

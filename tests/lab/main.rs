@@ -18,6 +18,7 @@ mod failover;
 mod firewall;
 mod flapping;
 mod globals;
+mod handover;
 mod lifecycle;
 mod links;
 mod matrix;

@@ -4,6 +4,7 @@
 //! (`coupling` has the rest). It never waits for an instance except where a reload or the end must be whole.
 
 mod events;
+mod parting;
 
 use super::bfd::Verdicts;
 use super::firewall::Tables;
@@ -28,15 +29,13 @@ use crate::types::{IfName, Instant};
 use crate::vrrp::InstanceStatus;
 use crate::vrrp::{Input, KernelChange, SwitchInput, Switchboard};
 use events::Doubts;
+use parting::stop_instance;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
-
-/// How long the end waits for the kernel to let go of addresses.
-const STOP_LIMIT: Duration = Duration::from_secs(4);
 
 /// How long the start and a reload wait for the links that they make.
 const LINKS_LIMIT: Duration = Duration::from_secs(2);
@@ -337,7 +336,7 @@ impl Coordinator {
             Command::Fail(name) => {
                 self.instances.iter().filter(|h| h.config.name == name).for_each(|h| h.tell(Control::Fail));
             }
-            Command::Stop => {}
+            Command::Stop | Command::Hurry => {}
         }
     }
 
@@ -485,7 +484,7 @@ impl Coordinator {
         self.shared.coupling.hold(false);
         self.shared.carry_out_coupling();
         for handle in old.into_iter().flatten() {
-            if !stop_instance(&handle, Control::Remove).await {
+            if !stop_instance(&handle, |confirm| Control::Remove(Duration::ZERO, confirm)).await {
                 self.let_go_of_all_for(&handle);
             }
         }
@@ -560,46 +559,6 @@ impl Coordinator {
         self.shared.kernel.filter(self.shared.unblock_held(), 0, &done);
         is_done
     }
-
-    // The end.
-
-    async fn stop(mut self) -> End {
-        if self.keep_addresses {
-            self.tasks.abort_all();
-            return End::Stopped;
-        }
-        self.shared.bfd.stop().await;
-        let mut failed = Vec::new();
-        for handle in &self.instances {
-            if !stop_instance(handle, |confirm| Control::Confirmed(Input::Stop, confirm)).await {
-                failed.push(handle);
-            }
-        }
-        self.hold_removals();
-        failed.into_iter().for_each(|failed| self.let_go_of_all_for(failed));
-        let mut released = self.settle();
-        let shared = Rc::clone(&self.shared);
-        let limit = self.shared.deadlines.sleep_until(Some(clock::now() + STOP_LIMIT));
-        tokio::select! {
-            () = async {
-                while self.tasks.join_next().await.is_some() {}
-                released.recv().await;
-                self.statics.release().recv().await;
-                shared.use_tables(Tables::default()).recv().await;
-                self.virtual_links.follow(&Config::default());
-                self.virtual_links.let_go();
-                while !self.virtual_links.is_gone()
-                    && let Some(done) = self.virtual_links.next_done().await
-                {
-                    self.virtual_links.on_done(&done);
-                }
-            } => {}
-            () = limit => tracing::error!("the kernel has not let go of all addresses in time"),
-        }
-        shared.coupling.handle(SwitchInput::Stopped);
-        shared.carry_out_coupling();
-        End::Stopped
-    }
 }
 
 /// What came before everything was ready is first.
@@ -611,11 +570,4 @@ async fn next_command(
         Some(command) => Some(command),
         None => commands.recv().await,
     }
-}
-
-/// Returns once the instance has said its last words; `false`: it has failed already.
-async fn stop_instance(handle: &Handle, how: impl FnOnce(oneshot::Sender<()>) -> Control) -> bool {
-    let (confirm, confirmed) = oneshot::channel();
-    handle.tell(how(confirm));
-    confirmed.await.is_ok()
 }

@@ -106,6 +106,8 @@ pub(super) enum Command {
     Fail(String),
     /// End, with last words.
     Stop,
+    /// The end is not to wait for anybody.
+    Hurry,
 }
 
 /// What all tasks of the protocol thread use.

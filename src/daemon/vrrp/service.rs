@@ -96,6 +96,7 @@ impl Service {
                 told = self.parent.hear(), if parent_is_there => match told {
                     Ok(FromParent::NewRunner(runner)) => self.use_runner(runner),
                     Ok(FromParent::Configuration(sealed)) => self.reload(sealed).await,
+                    Ok(FromParent::Hurry) => self.tell(Command::Hurry).await,
                     Ok(FromParent::Gone) | Err(_) => {
                         parent_is_there = false;
                         self.tell(Command::Stop).await;

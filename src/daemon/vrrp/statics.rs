@@ -152,7 +152,7 @@ impl Statics {
     }
 
     /// Lets go of everything, rules first; told when that is done.
-    pub(super) fn release(mut self) -> mpsc::UnboundedReceiver<Done> {
+    pub(super) fn release(&mut self) -> mpsc::UnboundedReceiver<Done> {
         let StaticObjects { addresses, routes, rules, .. } = std::mem::take(&mut self.objects);
         self.change_rules(&KernelChange::removing(rules));
         self.change_routes(&KernelChange::removing(routes));

@@ -44,8 +44,8 @@ pub(super) enum Control {
     Input(Input),
     /// The same, and an answer once its effects are under way.
     Confirmed(Input, oneshot::Sender<()>),
-    /// Leave for good: a reload no longer has the instance. Answered like `Confirmed`.
-    Remove(oneshot::Sender<()>),
+    /// Leave for good, within so long: a reload no longer has the instance. Answered like `Confirmed`.
+    Remove(Duration, oneshot::Sender<()>),
     /// The sync group has something to say.
     HearGroup,
     /// The instance's link, or an address on it, has changed.
@@ -132,7 +132,7 @@ impl Task {
     pub(super) async fn run(mut self) {
         loop {
             self.carry_out_effects();
-            if self.stopping && self.answered == self.requested {
+            if self.machine.has_left() && self.answered == self.requested {
                 return;
             }
             let timer = self.machine.poll_timeout().map(|(at, _)| at);
@@ -154,9 +154,9 @@ impl Task {
         match control {
             Control::Input(input) => self.handle(input),
             Control::Confirmed(input, confirm) => self.handle_confirmed(input, confirm),
-            Control::Remove(confirm) => {
+            Control::Remove(patience, confirm) => {
                 self.removed = true;
-                self.handle_confirmed(Input::Stop, confirm);
+                self.handle_confirmed(Input::Stop(patience), confirm);
             }
             Control::HearGroup => self.hear_group(),
             Control::LinkChanged => self.on_link_changed(),
@@ -176,7 +176,7 @@ impl Task {
     }
 
     fn handle(&mut self, input: Input) {
-        self.stopping |= input == Input::Stop;
+        self.stopping |= matches!(input, Input::Stop(_));
         let reconfigured = matches!(input, Input::Reconfigure(_));
         self.feed(clock::now(), input);
         if reconfigured {
@@ -305,6 +305,7 @@ impl Task {
                     self.waiting.push_back((self.requested, effect));
                 }
                 Effect::Announce(burst) => self.shared.announcer.announce(self.id, &burst),
+                Effect::Hush => self.hush(),
                 Effect::Notify(notification) => self.notify(notification),
                 Effect::Group(report) => self.tell_group(report),
             }
@@ -376,8 +377,7 @@ impl Task {
     fn change_addresses(&mut self, change: AddressChange) {
         let AddressChange { install, remove } = change;
         if !remove.is_empty() && self.machine.state() != State::Master {
-            self.waiting.retain(|(_, effect)| !matches!(effect, Effect::Announce(_)));
-            self.shared.announcer.cancel(self.id);
+            self.hush();
         }
         let mut changes = Vec::with_capacity(install.len() + remove.len());
         {
@@ -404,6 +404,12 @@ impl Task {
             }
         }
         self.request(changes);
+    }
+
+    /// Announces nothing that it has been asked to.
+    fn hush(&mut self) {
+        self.waiting.retain(|(_, effect)| !matches!(effect, Effect::Announce(_)));
+        self.shared.announcer.cancel(self.id);
     }
 
     fn change_routes(&mut self, change: &KernelChange<Route>) {
@@ -439,6 +445,7 @@ impl Task {
                 | Effect::Addresses(_)
                 | Effect::Routes(_)
                 | Effect::Rules(_)
+                | Effect::Hush
                 | Effect::Group(_) => {}
             }
         }

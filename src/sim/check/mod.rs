@@ -8,6 +8,7 @@ mod addresses;
 mod best_wins;
 mod doorkeeper;
 mod firewall;
+mod handover;
 mod liveness;
 mod neighbours;
 mod news;
@@ -178,6 +179,11 @@ impl Scene<'_> {
         }
     }
 
+    /// The most that a node's kernel takes for everything that a change of state asks of it.
+    fn kernel_time(&self, host: Host) -> Duration {
+        self.nodes[host].plan.kernel_latency * 6
+    }
+
     /// What frames still under way, and clocks that differ a little, may add to a time.
     fn slack(&self, time: Duration) -> Duration {
         time / 100 + self.plan.frame_time() + self.plan.stormy.latency + self.plan.stormy.jitter
@@ -194,6 +200,14 @@ pub trait Checker {
     /// # Errors
     /// How the rule was broken.
     fn on_step(&mut self, _scene: &Scene<'_>, _step: &Step<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// A kernel has done a piece of work, or an announcement has reached the observer.
+    ///
+    /// # Errors
+    /// How the rule was broken.
+    fn on_world(&mut self, _scene: &Scene<'_>) -> Result<(), String> {
         Ok(())
     }
 
@@ -246,6 +260,7 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(firewall::Firewall),
         Box::new(routing::Routing),
         Box::new(neighbours::Neighbours::default()),
+        Box::new(handover::Handover::default()),
         Box::new(quiet_reload::QuietReload),
         Box::new(stable::Stable::default()),
         Box::new(sync_group::InStep::default()),

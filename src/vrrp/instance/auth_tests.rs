@@ -120,7 +120,7 @@ fn a_life_with_ah_is_keepaliveds_on_the_wire() {
     let mut a = start(&config, A, secs(0));
     let (first, _) = take_over(&mut a);
     let (second, now) = next_advert(&mut a);
-    a.handle(now, Input::Stop);
+    a.handle(now, Input::Stop(Duration::ZERO));
     let farewell = drain(&mut a).0.remove(0);
     let expected = [
         "45c0004000010000ff33d0530a630001e0000012 700400000a63000100000001a6eae2c289548523a767a6c0

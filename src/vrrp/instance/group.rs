@@ -1,6 +1,6 @@
 //! What an instance has to do with its sync group.
 
-use super::Instance;
+use super::{Instance, Phase};
 use crate::config::block::Preempt;
 use crate::types::{Instant, State};
 use crate::vrrp::effect::Effect;
@@ -78,7 +78,7 @@ impl Instance {
 
     /// Tells the group where it stands, if that is news.
     pub(super) fn report(&mut self) {
-        if self.stopped || !self.is_grouped() {
+        if self.phase != Phase::Present || !self.is_grouped() {
             return;
         }
         let report = GroupReport::Stands { stance: self.stance(), state: self.state, heard: self.word };

@@ -19,6 +19,7 @@
 mod auth_tests;
 mod change;
 mod group;
+mod leave;
 mod output;
 mod receive;
 mod rival;
@@ -27,6 +28,8 @@ pub(super) mod sample;
 #[cfg(test)]
 mod tests;
 mod transition;
+
+pub use leave::parting_time;
 
 use super::accept::{Datagram, DiscardKind};
 use super::checksum::ChecksumForm;
@@ -68,8 +71,9 @@ pub enum Input {
     Group(GroupSays),
     /// The configuration has changed, within what [`super::same_router`] calls the same router.
     Reconfigure(Arc<VrrpInstance>),
-    /// Leave: the daemon stops or the instance is no longer configured.
-    Stop,
+    /// Leave: the daemon stops or the instance is no longer configured. A master's addresses stay until a
+    /// successor is heard, for so long at most; of one that is leaving already, zero ends the waiting.
+    Stop(Duration),
 }
 
 /// What somebody removed at one time.
@@ -122,6 +126,17 @@ pub struct Heard {
     pub address: IpAddr,
     /// Its priority.
     pub priority: Priority,
+}
+
+/// How far it is on its way out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    /// Not at all.
+    Present,
+    /// It has said farewell, then, and waits for a successor.
+    Leaving { since: Instant },
+    /// It has stopped.
+    Gone,
 }
 
 /// `preempt_delay` at work.
@@ -206,7 +221,7 @@ pub struct Instance {
     /// What the sync group was told last.
     reported: Option<GroupReport>,
     addresses_set: bool,
-    stopped: bool,
+    phase: Phase,
     last_transition: Instant,
     /// Kinds of trouble already told since the last change of state or master.
     told: BTreeSet<Told>,
@@ -254,7 +269,7 @@ impl Instance {
             has_begun: false,
             reported: None,
             addresses_set: true,
-            stopped: false,
+            phase: Phase::Present,
             last_transition: now,
             told: BTreeSet::new(),
             patience: Patience::new(now),
@@ -285,8 +300,10 @@ impl Instance {
 
     /// Takes one input. Total: every state has an answer to every input.
     pub fn handle(&mut self, now: Instant, input: Input) {
-        if self.stopped {
-            return;
+        match self.phase {
+            Phase::Present => {}
+            Phase::Leaving { .. } => return self.handle_leaving(now, input),
+            Phase::Gone => return,
         }
         match input {
             Input::Packet(datagram) => self.on_packet(now, &datagram),
@@ -296,7 +313,7 @@ impl Instance {
             Input::Lost(lost) => self.on_lost(now, &lost),
             Input::Group(says) => self.on_group(now, says),
             Input::Reconfigure(config) => self.on_reconfigure(now, config),
-            Input::Stop => self.on_stop(),
+            Input::Stop(patience) => self.on_stop(now, patience),
         }
         self.report();
     }
@@ -320,6 +337,7 @@ impl Instance {
                     self.arm_extra_garp(now);
                 }
                 Timer::News => self.tell_news(now),
+                Timer::Leave => self.leave_to(None),
             }
         }
         self.report();

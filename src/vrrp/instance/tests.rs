@@ -2,6 +2,7 @@ mod group;
 
 use super::sample::{sample as config, vip};
 mod firewall;
+mod leave;
 mod removal;
 mod routing;
 mod vmac;
@@ -130,7 +131,7 @@ fn becoming_master_goes_advert_addresses_announcement_scripts() {
             assert_eq!((announce.rounds, announce.targets.len()), (5, 2));
             Some("announcement")
         }
-        Effect::Notice(_) | Effect::Group(_) => None,
+        Effect::Notice(_) | Effect::Group(_) | Effect::Hush => None,
         Effect::Notify(_) => Some("scripts"),
     };
     let order: Vec<_> = drain(&mut instance).iter().filter_map(kind).collect();
@@ -490,7 +491,7 @@ fn weights_that_count_from_the_start_are_told() {
 #[test]
 fn stopping_says_so_and_leaves_nothing_behind() {
     let (mut instance, now) = master(&config());
-    instance.handle(now, Input::Stop);
+    instance.handle(now, Input::Stop(Duration::ZERO));
     let effects = drain(&mut instance);
     assert_eq!((priorities(&effects), events(&effects)), (vec![0], vec![Event::Stop]));
     assert!(

@@ -325,19 +325,4 @@ impl Instance {
         }
         self.notice(NoticeKind::Entered { state, at_start });
     }
-
-    pub(super) fn on_stop(&mut self) {
-        if self.state == State::Master {
-            self.send_priority_zero();
-            self.notice(NoticeKind::SentPriorityZero);
-            self.stats.release_master += 1;
-        }
-        self.timers.disarm_all();
-        if self.addresses_set {
-            self.release_addresses();
-        }
-        self.state = State::Init;
-        self.stopped = true;
-        self.notify(Event::Stop);
-    }
 }

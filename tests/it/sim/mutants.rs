@@ -1,6 +1,6 @@
 //! Bugs planted at the border between machines and world: every checker must catch one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use vrrpd::config::Config;
 use vrrpd::config::block::{Preempt, Tracked, VrrpInstance};
 use vrrpd::sim::{Border, Keep, Machine, Operation, check};
 use vrrpd::types::{Instant, Priority, State};
-use vrrpd::vrrp::{Datagram, Effect, GroupSays, Timer};
+use vrrpd::vrrp::{AddressChange, Datagram, Effect, GroupSays, Timer};
 
 /// A bug that shows itself at all does so within so many seeds.
 const SEEDS: u64 = 100;
@@ -94,7 +94,8 @@ impl Border for RearmsOnAnyPacket {
             | Timer::Refresh
             | Timer::OtherOwner
             | Timer::ExtraGarp
-            | Timer::News => deadline,
+            | Timer::News
+            | Timer::Leave => deadline,
         }
     }
 }
@@ -437,4 +438,87 @@ impl Border for BlocksForEver {
 #[test]
 fn a_kernel_that_goes_on_blocking_is_caught() {
     assert_caught("firewall", || Box::new(BlocksForEver));
+}
+
+/// A node that says farewell and lets go of everything, as keepalived does.
+#[derive(Default)]
+struct Hasty {
+    configs: BTreeMap<usize, Arc<Config>>,
+}
+
+/// Whether these are the last words of a machine.
+fn says_farewell(state: State, effects: &[Effect]) -> bool {
+    let is_farewell = |effect: &Effect| match effect {
+        Effect::Send(transmit) => check::advert_priority(transmit) == Some(0),
+        _ => false,
+    };
+    state == State::Init && effects.iter().any(is_farewell)
+}
+
+impl Border for Hasty {
+    fn config(&mut self, node: usize, config: Arc<Config>) -> Arc<Config> {
+        self.configs.insert(node, Arc::clone(&config));
+        config
+    }
+
+    fn effects(&mut self, machine: Machine, state: State, effects: &mut Vec<Effect>) {
+        if says_farewell(state, effects) {
+            let config = &self.configs[&machine.node].instances[machine.instance];
+            let all = config.vips.iter().chain(&config.excluded_vips).cloned().collect();
+            effects.push(Effect::Addresses(AddressChange::removing(all)));
+        }
+    }
+}
+
+#[test]
+fn a_master_that_leaves_before_its_successor_is_there_is_caught() {
+    assert_caught("handover", || Box::new(Hasty::default()));
+}
+
+/// A node that leaves and does not listen for a successor.
+#[derive(Default)]
+struct LeavesDeaf {
+    leaving: BTreeSet<Machine>,
+}
+
+impl Border for LeavesDeaf {
+    fn packet(&mut self, machine: Machine, _now: Instant, datagram: Datagram) -> Option<Datagram> {
+        (!self.leaving.contains(&machine)).then_some(datagram)
+    }
+
+    fn effects(&mut self, machine: Machine, state: State, effects: &mut Vec<Effect>) {
+        if says_farewell(state, effects) {
+            self.leaving.insert(machine);
+        } else if state != State::Init {
+            self.leaving.remove(&machine);
+        }
+    }
+}
+
+#[test]
+fn a_master_that_does_not_make_room_for_its_successor_is_caught() {
+    assert_caught("handover", || Box::new(LeavesDeaf::default()));
+}
+
+/// A node that never gives up waiting for a successor, of which it hears nothing.
+#[derive(Default)]
+struct Clings(LeavesDeaf);
+
+impl Border for Clings {
+    fn packet(&mut self, machine: Machine, now: Instant, datagram: Datagram) -> Option<Datagram> {
+        self.0.packet(machine, now, datagram)
+    }
+
+    fn effects(&mut self, machine: Machine, state: State, effects: &mut Vec<Effect>) {
+        self.0.effects(machine, state, effects);
+    }
+
+    fn deadline(&mut self, _machine: Machine, (deadline, timer): (Instant, Timer)) -> Instant {
+        if timer == Timer::Leave { deadline + Duration::from_hours(1) } else { deadline }
+    }
+}
+
+#[test]
+fn a_master_that_never_leaves_is_caught() {
+    assert_caught("handover", || Box::new(Clings::default()));
 }

@@ -71,7 +71,8 @@ impl Drop for Tree {
     }
 }
 
-fn is_alive(process: u32) -> bool {
+/// Whether there is such a process, and it is no zombie.
+pub(crate) fn is_alive(process: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }

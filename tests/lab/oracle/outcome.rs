@@ -72,16 +72,16 @@ pub(super) fn read(recording: &Recording<'_>) -> Outcome {
     }
     let own = [lan::ipv4(1).into(), lan::ipv6(1).into()];
     let is_vip = |ip: IpAddr| !own.contains(&ip) && !ip.to_string().starts_with("fe80::ff:fe00:");
+    // keepalived lets go of everything at once and waits for a second before its last words; vrrpd waits for a
+    // successor first, as long as one could take, and here there is none.
+    let unless_last = |at: SystemTime| since(at).min(recording.stop);
     for change in recording.addresses.iter().filter(|c| is_vip(c.address)) {
         let sign = if change.added { '+' } else { '-' };
-        outcome.add(since(change.at), format!("{sign}{}", change.address));
+        outcome.add(unless_last(change.at), format!("{sign}{}", change.address));
     }
     for (at, line) in &recording.lines {
         if let Some(line) = lines::normal(line, recording.dir) {
-            // keepalived waits for a second before its last words.
-            let last_words = line.starts_with("Stopped") || line.starts_with("CPU usage");
-            let at = if last_words { recording.stop } else { since(*at) };
-            outcome.add(at, format!("LOG {line}"));
+            outcome.add(unless_last(*at), format!("LOG {line}"));
         }
     }
     outcome.add(recording.stop, format!("EXIT {:?}", recording.code));

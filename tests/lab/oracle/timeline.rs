@@ -142,7 +142,7 @@ impl Timeline {
             ended,
             reloads: &self.reloads(),
             exceptions: &self.exceptions,
-            stop: Duration::from_millis(end),
+            stop: Duration::from_millis(self.told_to_stop().unwrap_or(end)),
             code: status.code(),
             adverts: lan.capture.adverts(begin),
             announces: lan.capture.announces(begin),
@@ -157,6 +157,12 @@ impl Timeline {
     fn reloads(&self) -> Vec<Duration> {
         let reloads = self.steps.iter().filter(|(_, act)| matches!(act, Act::Reload(_)));
         reloads.map(|(at, _)| Duration::from_millis(*at)).collect()
+    }
+
+    /// When a step tells it to stop, if one does.
+    fn told_to_stop(&self) -> Option<u64> {
+        let stops = |act: &Act| matches!(act, Act::Signal(Signal::SIGINT | Signal::SIGTERM));
+        self.steps.iter().filter(|(_, act)| stops(act)).map(|(at, _)| *at).min()
     }
 
     fn hurried(&self, machine: &Space, kind: Kind) -> Program {

@@ -42,7 +42,7 @@ fn routes_and_rules_come_behind_the_addresses_and_go_before_them() {
     let due = instance.poll_timeout().unwrap().0;
     instance.handle_timeout(due);
     assert_eq!(kernel_work(&drain(&mut instance)), ["+a", "+r", "+u", "announce"]);
-    instance.handle(due, Input::Stop);
+    instance.handle(due, Input::Stop(Duration::ZERO));
     assert_eq!(kernel_work(&drain(&mut instance)), ["-u", "-r", "-a"]);
 }
 

@@ -1,0 +1,139 @@
+//! The end of an instance: it says farewell at once, and keeps its addresses until another has them.
+//!
+//! A backup that hears the farewell waits for its Skew_Time before it takes over, and keepalived's clients
+//! wait with it, because the one that leaves has let go already. Backups are silent, so whether there is one
+//! is found out by waiting: for the advert of the successor, or for as long as the slowest could take.
+
+use super::{Input, Instance, Phase};
+use crate::config::Config;
+use crate::config::block::{Delivery, VrrpInstance};
+use crate::types::{Instant, Priority, State, Version};
+use crate::vrrp::accept::{Datagram, accept};
+use crate::vrrp::effect::{Effect, Event};
+use crate::vrrp::notice::NoticeKind;
+use crate::vrrp::timers::Timer;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How much later than its Skew_Time a successor may be heard: what its timers, its addresses and the
+/// network take.
+const LEEWAY: Duration = Duration::from_millis(10);
+
+/// How long an instance that stops waits for a successor at most: the Skew_Time of the lowest priority, that
+/// of its sync group's slowest member, since the group of the successor takes over as one.
+#[must_use]
+pub fn parting_time(config: &Config, instance: &VrrpInstance) -> Duration {
+    let together = |other: &VrrpInstance| {
+        other.name == instance.name
+            || (instance.sync_group.is_some() && other.sync_group == instance.sync_group)
+    };
+    let members = config.instances.iter().map(|member| &**member).filter(|member| together(member));
+    members.chain([instance]).map(longest_skew).max().unwrap_or_default() + LEEWAY
+}
+
+/// Skew_Time is a fraction of this (RFC 3768 §6.1, RFC 9568 §6.1).
+fn longest_skew(instance: &VrrpInstance) -> Duration {
+    match instance.version {
+        Version::V2 => Duration::from_secs(1),
+        Version::V3 => instance.advert_int.duration(),
+    }
+}
+
+impl Instance {
+    /// Whether it has said farewell and waits for a successor.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Leaving { .. })
+    }
+
+    /// Whether it has stopped: nothing will come of it any more.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.phase == Phase::Gone
+    }
+
+    /// A master says farewell; its addresses stay for `patience` at most.
+    pub(super) fn on_stop(&mut self, now: Instant, patience: Duration) {
+        let was_master = self.state == State::Master;
+        self.timers.disarm_all();
+        if was_master {
+            self.send_priority_zero();
+            self.notice(NoticeKind::SentPriorityZero);
+            self.stats.release_master += 1;
+            self.push(Effect::Hush);
+        }
+        self.state = State::Init;
+        if was_master && !patience.is_zero() && self.may_have_successor() {
+            self.phase = Phase::Leaving { since: now };
+            self.timers.arm(Timer::Leave, now + patience);
+        } else {
+            self.leave();
+        }
+    }
+
+    /// Whether anybody could have heard the farewell, and there is anything to keep for them.
+    fn may_have_successor(&self) -> bool {
+        let config = &self.config;
+        let is_heard = match &config.delivery {
+            Delivery::Multicast { .. } => true,
+            Delivery::Unicast { peers, .. } => peers.iter().any(|peer| Some(peer.address) != self.source),
+        };
+        is_heard && !(config.vips.is_empty() && config.excluded_vips.is_empty())
+    }
+
+    /// What happens while it waits: a successor, or that waiting has become useless.
+    pub(super) fn handle_leaving(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Packet(datagram) => {
+                if let Some(successor) = self.successor(now, &datagram) {
+                    self.leave_to(Some(successor));
+                }
+            }
+            Input::Tracking(tracking) => {
+                self.tracking = tracking;
+                self.leave_if_faulty();
+            }
+            Input::Source(source) => {
+                self.source = source;
+                self.leave_if_faulty();
+            }
+            Input::Stop(patience) if patience.is_zero() => self.leave(),
+            Input::Stop(_)
+            | Input::MacChanged(_)
+            | Input::Lost(_)
+            | Input::Group(_)
+            | Input::Reconfigure(_) => {}
+        }
+    }
+
+    /// Who sent an advert that was not sent before the farewell, if it is a good one of another master.
+    fn successor(&mut self, now: Instant, datagram: &Datagram) -> Option<IpAddr> {
+        let Phase::Leaving { since } = self.phase else { return None };
+        if now < since {
+            return None;
+        }
+        let advert = accept(&self.config, self.checksum, &mut self.sequences, self.wall, datagram).ok()?;
+        let is_another = advert.priority != Priority::STOP && Some(advert.source) != self.source;
+        is_another.then_some(advert.source)
+    }
+
+    fn leave_if_faulty(&mut self) {
+        if !self.faults().is_empty() {
+            self.leave();
+        }
+    }
+
+    pub(super) fn leave_to(&mut self, successor: Option<IpAddr>) {
+        self.notice(NoticeKind::Succeeded(successor));
+        self.leave();
+    }
+
+    fn leave(&mut self) {
+        self.timers.disarm_all();
+        if self.addresses_set {
+            self.release_addresses();
+        }
+        self.phase = Phase::Gone;
+        self.notify(Event::Stop);
+    }
+}
