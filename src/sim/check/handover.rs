@@ -14,6 +14,8 @@ use crate::types::{Instant, State, Version};
 #[derive(Debug, Default)]
 pub(super) struct Handover {
     resting: bool,
+    /// When an advert that is no farewell was last sent.
+    spoken: BTreeMap<usize, Instant>,
     leaving: BTreeMap<usize, Leave>,
 }
 
@@ -22,7 +24,7 @@ pub(super) struct Handover {
 struct Leave {
     host: Host,
     since: Instant,
-    /// Whether there was a backup, and all could be reached.
+    /// Whether there was a backup that heard the farewell last, and all could be reached.
     missed: bool,
     /// Since when an address is where nobody looks for it.
     dark_since: Option<Instant>,
@@ -45,7 +47,10 @@ impl Handover {
             all.iter().all(|it| scene.nodes[*other].state(*it) == State::Backup)
         };
         let others = scene.hosts_in(instance, State::Backup);
-        let missed = others.iter().any(is_backup) && is_reached(scene, instance);
+        let way = scene.slack(Duration::ZERO);
+        let mut all = scene.companions(host, instance).into_iter();
+        let in_order = all.all(|it| self.spoken.get(&it).is_none_or(|spoken| *spoken + way < scene.now));
+        let missed = others.iter().any(is_backup) && in_order && is_reached(scene, instance);
         let leave = Leave { host, since: scene.now, missed, dark_since: None, succeeded: None };
         self.leaving.insert(instance, leave);
     }
@@ -134,6 +139,9 @@ impl Checker for Handover {
     fn on_step(&mut self, scene: &Scene<'_>, step: &Step<'_>) -> Result<(), String> {
         self.look(scene)?;
         self.begin(scene, step);
+        if step.sent().any(|priority| priority > 0) {
+            self.spoken.insert(step.machine.instance, scene.now);
+        }
         Ok(())
     }
 
