@@ -167,8 +167,12 @@ impl Plan {
         let reading = configuration::read(&options);
         show(&reading.loaded);
         let (_, judged) = reading.judge();
-        let Accepted { config: new, .. } =
-            judged.map_err(|refused| (REFUSED, format!("would be refused: {}", refused.reason)))?;
+        let refused = |reason: &str| (REFUSED, format!("would be refused: {reason}"));
+        let accepted = judged.map_err(|problem| refused(&problem.reason))?;
+        if let Some(objection) = accepted.objection(running.handover.is_doubtful()) {
+            return Err(refused(objection));
+        }
+        let Accepted { config: new, .. } = accepted;
         let identity = Identity::new(&options, &old.global.daemon);
         match identity.contradictions(&options, &old.global, &new.global).into_iter().next() {
             Some(contradiction) => Err((REFUSED, contradiction)),

@@ -52,11 +52,24 @@ impl Loaded {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         let worst = self.worst_consequence();
-        let problem = self.diagnostics.iter().find(|d| d.is_fatal() && d.consequence == worst)?;
+        self.diagnostics.iter().find(|d| d.is_fatal() && d.consequence == worst).map(|d| self.line_about(d))
+    }
+
+    /// Why it looks like a part of a file only, in one line: one that somebody is about to write. It can run.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        let main = self.sources.files().next();
+        if let Some(empty) = main.filter(|file| file.text().trim().is_empty()) {
+            return Some(format!("{}: the file is empty", empty.path.display()));
+        }
+        self.diagnostics.iter().find(|d| d.id == MISSING_CLOSE_BRACE).map(|d| self.line_about(d))
+    }
+
+    fn line_about(&self, problem: &Diagnostic) -> String {
         let place = problem.span.map_or(String::new(), |span| {
             format!("{}:{}: ", self.sources.file(span.file).path.display(), self.sources.position(span).0)
         });
-        Some(format!("{place}{}", problem.message))
+        format!("{place}{}", problem.message)
     }
 
     /// The exit code of `-t`: 2 for a missing argument, else that of the highest class (0, 4, 5, 6).
@@ -233,5 +246,27 @@ fn of_checkers(diagnostic: Diagnostic) -> Diagnostic {
     match diagnostic.consequence {
         Consequence::StopsReading => diagnostic.consequence(Consequence::StopsCheckers),
         _ => diagnostic,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::environment::Anywhere;
+    use crate::config::source::MemoryFiles;
+
+    #[test]
+    fn a_file_that_is_being_written_is_told_from_one_that_is_whole() {
+        let doubt =
+            |text: &str| load(Path::new("/k.conf"), &MemoryFiles::single("/k.conf", text), &Anywhere).doubt();
+        let whole = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n \
+                     10.0.0.1\n }\n}\n";
+        assert_eq!(doubt(whole), None);
+        assert_eq!(doubt("# nobody runs anything here\n"), None);
+        assert_eq!(doubt("\n").as_deref(), Some("/k.conf: the file is empty"));
+        for cut in whole.find('{').expect("a block") + 1..whole.len() - 2 {
+            let part = &whole[..cut];
+            assert!(doubt(part).is_some_and(|doubt| doubt.starts_with("/k.conf:")), "{part}");
+        }
     }
 }

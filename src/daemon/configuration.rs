@@ -98,6 +98,18 @@ pub struct Accepted {
     pub config: Arc<Config>,
     /// How it came about.
     pub handover: Handover,
+    /// Why it looks like a part of a file only.
+    pub doubt: Option<String>,
+}
+
+impl Accepted {
+    /// Why it does not take the place of one that runs, and that may have been doubtful itself.
+    ///
+    /// A file that is being written must not take addresses away; one that has always been like that runs.
+    #[must_use]
+    pub fn objection(&self, was_doubtful: bool) -> Option<&str> {
+        self.doubt.as_deref().filter(|_| !was_doubtful)
+    }
 }
 
 /// A configuration that cannot run.
@@ -121,9 +133,10 @@ impl Reading {
         if let Some(code) = loaded.run_exit_code() {
             return (lines, Err(Refused { code, reason: loaded.reason().unwrap_or_default() }));
         }
+        let doubt = loaded.doubt();
         let (vetted, handover) = Handover::vet(loaded, recording);
         lines.extend(vetted.lines());
-        (lines, Ok(Accepted { config: Arc::new(vetted.config), handover }))
+        (lines, Ok(Accepted { config: Arc::new(vetted.config), handover, doubt }))
     }
 
     /// The same, and logs all problems, in keepalived's form.

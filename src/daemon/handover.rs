@@ -85,6 +85,12 @@ impl Handover {
         vet_by(self.recording.load(), &mut ask).config
     }
 
+    /// Whether that looks like a part of a file only.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.recording.load().doubt().is_some()
+    }
+
     /// The reading.
     #[must_use]
     pub fn recording(&self) -> &Recording {

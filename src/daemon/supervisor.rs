@@ -132,8 +132,10 @@ struct Supervisor {
     /// The configuration in force, and the same as a file, for whoever wants to compare.
     config: Arc<Config>,
     sealed: Option<OwnedFd>,
+    /// It looks like a part of a file.
+    doubtful: bool,
     /// What the child is about to run instead.
-    coming: Option<(Arc<Config>, OwnedFd)>,
+    coming: Option<Coming>,
     vrrp: Vrrp,
     vrrp_respawn: Respawn,
     /// A child that is started now takes the place of one that died.
@@ -141,6 +143,13 @@ struct Supervisor {
     phase: Phase,
     reload: Reload,
     started_up: bool,
+}
+
+/// A configuration that can run.
+struct Coming {
+    config: Arc<Config>,
+    sealed: OwnedFd,
+    doubtful: bool,
 }
 
 /// The VRRP child.
@@ -190,7 +199,7 @@ impl Supervisor {
         tracing::info!("Configuration file {}", options.config_file.display());
         let reading =
             configuration::read_where_it_runs(&options).map_err(|error| fatal(&error.to_string()))?;
-        let Accepted { config, handover } = reading.accept().map_err(|refused| refused.code)?;
+        let Accepted { config, handover, doubt } = reading.accept().map_err(|refused| refused.code)?;
         // Without it nothing can be compared with what runs, which is no reason not to run.
         let sealed =
             handover.seal().map_err(|error| tracing::debug!("no copy of the configuration: {error}")).ok();
@@ -216,6 +225,7 @@ impl Supervisor {
             vrrp_pid_file: None,
             config,
             sealed,
+            doubtful: doubt.is_some(),
             coming: None,
             vrrp: Vrrp::Unwanted,
             vrrp_respawn: Respawn::default(),
@@ -413,9 +423,12 @@ impl Supervisor {
     }
 
     /// Reads what there is, once, and finds out whether it can run. The reason why not.
-    fn prepare(&self) -> Result<(Arc<Config>, OwnedFd), String> {
-        let reading = configuration::read(&self.options);
-        let Accepted { config, handover } = reading.accept().map_err(|refused| refused.reason)?;
+    fn prepare(&self) -> Result<Coming, String> {
+        let accepted = configuration::read(&self.options).accept().map_err(|refused| refused.reason)?;
+        if let Some(objection) = accepted.objection(self.doubtful) {
+            return Err(objection.to_owned());
+        }
+        let Accepted { config, handover, doubt } = accepted;
         let contradictions = self.identity.contradictions(&self.options, &self.config.global, &config.global);
         contradictions.iter().for_each(|line| tracing::error!("{line}"));
         if let Some(first) = contradictions.into_iter().next() {
@@ -423,13 +436,13 @@ impl Supervisor {
         }
         let sealed =
             handover.seal().map_err(|error| format!("the configuration cannot be handed over: {error}"))?;
-        Ok((config, sealed))
+        Ok(Coming { config, sealed, doubtful: doubt.is_some() })
     }
 
     /// The child's answer decides whether it is in force; without a child it is.
-    fn hand_over(&mut self, coming: (Arc<Config>, OwnedFd)) {
+    fn hand_over(&mut self, coming: Coming) {
         let given = match &self.vrrp {
-            Vrrp::Running(_, link) => link.give_configuration(coming.1.as_fd()),
+            Vrrp::Running(_, link) => link.give_configuration(coming.sealed.as_fd()),
             Vrrp::Unwanted | Vrrp::Due(_) => {
                 self.coming = Some(coming);
                 self.on_reloaded(Ok(()));
@@ -451,9 +464,8 @@ impl Supervisor {
         let coming = self.coming.take();
         match result {
             Ok(()) => {
-                if let Some((config, sealed)) = coming {
-                    self.config = config;
-                    self.sealed = Some(sealed);
+                if let Some(Coming { config, sealed, doubtful }) = coming {
+                    (self.config, self.sealed, self.doubtful) = (config, Some(sealed), doubtful);
                 }
                 tracing::info!("Reload complete");
                 tell_service_manager("READY=1\nSTATUS=Running");

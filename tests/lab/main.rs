@@ -28,6 +28,7 @@ mod notify;
 mod oracle;
 mod process;
 mod processes;
+mod reload;
 mod routing;
 mod scale;
 mod sim;
