@@ -11,6 +11,7 @@ mod auth;
 mod bad_files;
 mod bfd;
 mod catalogue;
+mod chaos;
 mod config;
 mod corpus;
 mod election;

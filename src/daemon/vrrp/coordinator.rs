@@ -189,7 +189,7 @@ impl Coordinator {
                 },
                 input = self.verdicts.next() => self.shared.coupling.handle(input),
                 () = self.shared.deadlines.sleep_until(next) => self.on_time(),
-                Some(done) = self.statics.next_done() => self.shared.tell_failures("", &done.failures),
+                Some(done) = self.statics.next_done() => self.on_statics_done(&done),
                 Some(done) = self.virtual_links.next_done() => self.virtual_links.on_done(&done),
                 Some(ended) = self.tasks.join_next_with_id() => self.on_ended(ended),
             }

@@ -5,7 +5,7 @@
 
 use super::firewall::{Firewall, Order};
 use crate::config::value::VirtualAddress;
-use crate::sys::netlink::{Address, Change, Event, Failure, Monitor, Writer};
+use crate::sys::netlink::{Address, Change, Event, Failure, Monitor, PresentAddress, Writer};
 use crate::sys::nftables::Watch;
 use crate::sys::sched;
 use crate::types::{Family, IfIndex};
@@ -202,4 +202,31 @@ pub(super) fn kernel_address(link: IfIndex, vip: &VirtualAddress) -> Address {
         noprefixroute: vip.noprefixroute,
         autojoin: vip.autojoin,
     }
+}
+
+/// Whether somebody has changed what an address is good for.
+pub(super) fn is_altered(vip: &VirtualAddress, there: &PresentAddress) -> bool {
+    let preferred = match vip.preferred_lft {
+        None => !there.deprecated,
+        Some(0) => there.deprecated,
+        Some(_) => true,
+    };
+    let detects = vip.net.family() == Family::V4 || vip.dad != there.nodad;
+    let as_wanted = preferred && detects && has_scope(vip, there) && there.lasting;
+    !(there.duplicate || as_wanted)
+}
+
+/// What makes it again what it is to be.
+pub(super) fn mending(vip: &VirtualAddress, there: &PresentAddress) -> Vec<Change> {
+    let wanted = kernel_address(there.link, vip);
+    match has_scope(vip, there) {
+        true => vec![Change::Mend(wanted)],
+        // The kernel changes no scope.
+        false => vec![Change::Remove(wanted.clone()), Change::Add(wanted)],
+    }
+}
+
+/// Of IPv6 the address itself says it.
+fn has_scope(vip: &VirtualAddress, there: &PresentAddress) -> bool {
+    vip.net.family() == Family::V6 || there.scope == vip.scope
 }

@@ -44,6 +44,8 @@ type Place = (IfName, &'static str);
 #[derive(Debug, Default)]
 pub(super) struct Loans {
     lent: BTreeMap<Place, Lent>,
+    /// What links must have once they are there.
+    wanted: BTreeSet<LoanSetting>,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,7 @@ impl Loans {
         if on_vmacs {
             self.narrow_rp_filter(config);
         }
+        self.wanted = wanted.clone();
         for LoanSetting { link, key, value } in wanted {
             self.lend(link, key, value);
         }
@@ -74,11 +77,11 @@ impl Loans {
 
     /// A link that is there anew has what new links have.
     pub(super) fn renew(&mut self, link: &IfName) {
-        let places: Vec<Place> = self.lent.keys().filter(|(name, _)| name == link).cloned().collect();
-        for (link, key) in places {
-            if let Some(Lent { ours, .. }) = self.lent.remove(&(link.clone(), key)) {
-                self.lend(link, key, &ours);
-            }
+        // It may be gone again, and come back.
+        let wanted: Vec<_> = self.wanted.iter().filter(|loan| loan.link == *link).cloned().collect();
+        for LoanSetting { link, key, value } in wanted {
+            self.lent.remove(&(link.clone(), key));
+            self.lend(link, key, value);
         }
     }
 
@@ -151,7 +154,7 @@ fn give_back(settings: BTreeMap<Place, Lent>) {
 mod tests {
     use super::*;
     use crate::config::block::{MacOrigin, VirtualLink, VirtualLinkKind, VrrpInstance};
-    use crate::sys::testing::in_namespace;
+    use crate::sys::testing::{in_namespace, ip};
     use crate::types::MacAddr;
     use std::sync::Arc;
 
@@ -182,6 +185,14 @@ mod tests {
             assert_eq!(state(), ["1", "1"]);
             loans.follow(&config(&["vb"]));
             assert_eq!(state(), [before[0].as_str(), "1"]);
+            sysctl::set(&Setting::ipv4(&link("vb"), KEY, "0")).unwrap();
+            loans.renew(&link("vb"));
+            assert_eq!(state()[1], "1");
+            // It comes, goes, and comes for good.
+            ip("link set vb down");
+            ip("link set vb name away");
+            loans.renew(&link("vb"));
+            ip("link set away name vb");
             sysctl::set(&Setting::ipv4(&link("vb"), KEY, "0")).unwrap();
             loans.renew(&link("vb"));
             assert_eq!(state()[1], "1");

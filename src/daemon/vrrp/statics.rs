@@ -1,6 +1,6 @@
 //! Static addresses, routes and rules: there from the start to the end, whatever the instances do.
 
-use super::kernel::{Done, kernel_address};
+use super::kernel::{Done, is_altered, kernel_address, mending};
 use super::ledger::{InstanceId, place};
 use super::routing::Work;
 use super::{Shared, task};
@@ -29,7 +29,12 @@ pub(super) struct Statics {
     recheck: Option<Instant>,
     /// Since when and how often somebody has been removing them.
     tug: (Instant, u32),
+    /// What the kernel refuses is asked for again after this long.
+    delay: Duration,
 }
+
+const RETRY: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(60);
 
 impl Statics {
     pub(super) fn new(shared: Rc<Shared>) -> Self {
@@ -39,6 +44,7 @@ impl Statics {
             done: mpsc::unbounded_channel(),
             recheck: None,
             tug: (clock::now(), 0),
+            delay: RETRY,
         }
     }
 
@@ -48,6 +54,19 @@ impl Statics {
         self.change_addresses(&KernelChange::between(old.addresses.iter(), new.addresses.iter(), place));
         self.change_routes(&KernelChange::between(old.routes.iter(), new.routes.iter(), Route::place));
         self.change_rules(&KernelChange::between(old.rules.iter(), new.rules.iter(), Rule::place));
+        // What is there already may be there as we would not have it.
+        self.mend();
+    }
+
+    /// What the kernel has said.
+    pub(super) fn on_done(&mut self, done: &Done) {
+        self.shared.tell_failures("", &done.failures);
+        let refused = |change: &Change| matches!(change, Change::Add(_) | Change::AddRule(_));
+        if !done.failures.iter().any(|(change, _)| refused(change)) {
+            return;
+        }
+        self.recheck = Some(clock::now() + self.delay);
+        self.delay = (self.delay * 2).min(RETRY_MAX);
     }
 
     fn change_addresses(&self, change: &KernelChange<VirtualAddress>) {
@@ -113,8 +132,10 @@ impl Statics {
             return;
         }
         self.recheck = None;
+        self.mend();
         let (addresses, routes, rules) = self.lost();
         if addresses.is_empty() && routes.is_empty() && rules.is_empty() {
+            self.delay = RETRY;
             return;
         }
         let (since, count) = self.tug;
@@ -135,6 +156,19 @@ impl Statics {
         self.change_addresses(&KernelChange::installing(addresses));
         self.change_routes(&KernelChange::installing(routes));
         self.change_rules(&KernelChange::installing(rules));
+    }
+
+    fn mend(&self) {
+        let mut changes = Vec::new();
+        let links = self.shared.links.borrow();
+        for address in self.objects.addresses.iter().filter(|address| !address.no_track) {
+            let (name, net) = place(address);
+            if let Some(there) = links.address(&name, net).filter(|there| is_altered(address, there)) {
+                tracing::info!("static address {address} was altered by somebody else, mending it");
+                changes.extend(mending(address, there));
+            }
+        }
+        self.apply(changes);
     }
 
     fn lost(&self) -> (Vec<VirtualAddress>, Vec<Route>, Vec<Rule>) {

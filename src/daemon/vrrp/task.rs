@@ -385,6 +385,11 @@ impl Task {
             let mut ledger = self.shared.ledger.borrow_mut();
             for vip in &install {
                 ledger.want(self.id, vip);
+                let (name, net) = place(vip);
+                if links.address(&name, net).is_some() {
+                    // Somebody may have put it there as we would not.
+                    self.upkeep.look_soon();
+                }
                 match links.get(vip.link()) {
                     Some(link) => changes.push(Change::Add(kernel_address(link.index, vip))),
                     None => tracing::warn!(

@@ -92,6 +92,8 @@ pub struct PresentAddress {
     pub duplicate: bool,
     /// It is no source for new connections.
     pub deprecated: bool,
+    /// No duplicate address detection.
+    pub nodad: bool,
     /// It stays until somebody removes it.
     pub lasting: bool,
     /// Marked as added by keepalived or by us.
@@ -488,6 +490,7 @@ fn present_address(message: &AddressMessage) -> Option<PresentAddress> {
             && !flags.contains(AddressFlags::Optimistic),
         duplicate: flags.contains(AddressFlags::Dadfailed),
         deprecated: flags.contains(AddressFlags::Deprecated),
+        nodad: flags.contains(AddressFlags::Nodad),
         lasting: flags.contains(AddressFlags::Permanent),
         ours,
     })

@@ -1,6 +1,8 @@
 //! What the monitor tells: links that come and go, and what somebody else does to ours on them.
 
-use super::{Control, Coordinator, Event, IfName, Input, InstanceId, Instant, LinkStatus, PresentAddress};
+use super::{
+    Change, Control, Coordinator, Done, Event, IfName, Input, InstanceId, Instant, LinkStatus, PresentAddress,
+};
 use super::{SwitchInput, Tracked, VrrpInstance, clock};
 use crate::daemon::vrrp::ledger::Place;
 use crate::daemon::vrrp::task::RECHECK_DELAY;
@@ -37,7 +39,14 @@ pub(super) struct Doubts {
     copies: BTreeSet<Place>,
     /// Those that have been told and are still there.
     told: BTreeSet<Place>,
+    /// Routes were refused: they are asked for again, that much later the time after that.
+    refused: bool,
+    delay: Duration,
 }
+
+/// What the kernel refuses is asked for again after this long; doubled each time.
+const RETRY: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(60);
 
 impl Doubts {
     /// When they are to be looked into.
@@ -98,7 +107,7 @@ impl Coordinator {
                         happened.changed.insert(link);
                     }
                     // It may not be what it was.
-                    None if matches!(event, Event::AddressChanged(_)) => {
+                    None if matches!(event, Event::AddressChanged(_)) || !address.ours => {
                         happened.bereft.extend(self.wanting(address));
                     }
                     None => {}
@@ -197,8 +206,25 @@ impl Coordinator {
         self.doubts.at = None;
         let bare = std::mem::take(&mut self.doubts.bare);
         self.reassert_routes(&bare);
+        if std::mem::take(&mut self.doubts.refused) {
+            let changes = self.shared.routing.borrow_mut().retry(&self.shared.links.borrow());
+            if changes.is_empty() {
+                self.doubts.delay = RETRY;
+            }
+            self.statics.apply(changes);
+        }
         for place in std::mem::take(&mut self.doubts.copies) {
             self.look_at_copy(place);
+        }
+    }
+
+    /// An answer may come after the address that would have made it another.
+    pub(super) fn on_statics_done(&mut self, done: &Done) {
+        self.statics.on_done(done);
+        if done.failures.iter().any(|(change, _)| matches!(change, Change::AddRoute(..))) {
+            self.doubts.refused = true;
+            self.doubts.look_after(self.doubts.delay.max(RETRY));
+            self.doubts.delay = (self.doubts.delay.max(RETRY) * 2).min(RETRY_MAX);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use super::{Done, Input, Lost, Place, RECHECK_DELAY, Task, kernel_address};
 use crate::config::value::VirtualAddress;
+use crate::daemon::vrrp::kernel::{is_altered, mending};
 use crate::sys::clock;
 use crate::sys::netlink::{Address, Change, Failure, PresentAddress};
 use crate::types::{Instant, IpNet};
@@ -134,7 +135,7 @@ impl Task {
         let mut changes = Vec::new();
         for ((link, net), vip, there) in altered {
             tracing::info!("({name}) {} on {link} was altered by somebody else, mending it", net.address);
-            changes.push(Change::Mend(kernel_address(there.link, &vip)));
+            changes.extend(mending(&vip, &there));
         }
         self.request(changes);
     }
@@ -233,15 +234,4 @@ impl Task {
         }
         self.request(changes);
     }
-}
-
-/// Whether somebody has changed what an address is good for.
-fn is_altered(vip: &VirtualAddress, there: &PresentAddress) -> bool {
-    let as_wanted = match vip.preferred_lft {
-        None => !there.deprecated,
-        Some(0) => there.deprecated,
-        Some(_) => true,
-    };
-    let as_it_was = as_wanted && there.lasting;
-    !(there.duplicate || as_it_was)
 }
