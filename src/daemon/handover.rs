@@ -52,7 +52,12 @@ impl Verdict {
         let account = Account { uid: self.uid.unwrap_or(0), gid: self.gid.unwrap_or(0) };
         match &self.approved {
             Some(name) => {
-                let command = Command { file: name.into(), argv: vec![OsString::from(name)], account };
+                let command = Command {
+                    file: name.into(),
+                    argv: vec![OsString::from(name)],
+                    account,
+                    groups: Vec::new(),
+                };
                 Ok(Approved { command, found_in_path: None, weakness: None })
             }
             None => Err(Refusal::NotAFile(PathBuf::new())),

@@ -147,13 +147,19 @@ pub struct Rules {
     pub strict: bool,
     /// `use_symlink_paths`: a script is run by the path that is written, and not by the one that it leads to.
     pub keeps_links: bool,
+    /// `set_supplementary_groups`: a script is in all groups of its user.
+    pub all_groups: bool,
 }
 
 impl Rules {
     /// Those of a configuration.
     #[must_use]
     pub fn of(global: &GlobalDefs) -> Self {
-        Self { strict: global.enable_script_security, keeps_links: global.use_symlink_paths }
+        Self {
+            strict: global.enable_script_security,
+            keeps_links: global.use_symlink_paths,
+            all_groups: global.set_supplementary_groups,
+        }
     }
 }
 
@@ -163,9 +169,10 @@ impl Rules {
 /// Why it may not run.
 pub fn judge(command: &ScriptCommand, rules: Rules) -> Result<Approved, Refusal> {
     let account = Account { uid: command.uid.unwrap_or(0), gid: command.gid.unwrap_or(0) };
+    let groups = if rules.all_groups { groups_of(account) } else { vec![account.gid] };
     if command.is_redirection() {
         let argv = ["/bin/sh", "-c", &command.to_string()].map(OsString::from).to_vec();
-        let command = Command { file: "/bin/sh".into(), argv, account };
+        let command = Command { file: "/bin/sh".into(), argv, account, groups };
         return Ok(Approved { command, found_in_path: None, weakness: None });
     }
     let mut argv: Vec<OsString> = command.argv.iter().map(OsString::from).collect();
@@ -173,7 +180,7 @@ pub fn judge(command: &ScriptCommand, rules: Rules) -> Result<Approved, Refusal>
     let found_in_path = if name.as_encoded_bytes().contains(&b'/') {
         None
     } else {
-        Some(search_path(&name, account).ok_or(Refusal::NotInPath(name.clone()))?)
+        Some(search_path(&name, account, &groups).ok_or(Refusal::NotInPath(name.clone()))?)
     };
     let path = found_in_path.clone().unwrap_or_else(|| PathBuf::from(&name));
     let inaccessible = |error| Refusal::Inaccessible(path.clone(), error);
@@ -191,7 +198,7 @@ pub fn judge(command: &ScriptCommand, rules: Rules) -> Result<Approved, Refusal>
     if let Some(weakness) = weakness.as_ref().filter(|_| rules.strict) {
         return Err(Refusal::Insecure(path, weakness.clone()));
     }
-    if !is_executable(&metadata, account) {
+    if !is_executable(&metadata, account, &groups) {
         return Err(Refusal::NotExecutable(path, account));
     }
     let called = if rules.keeps_links { path.clone() } else { named(&path, &file) };
@@ -199,7 +206,15 @@ pub fn judge(command: &ScriptCommand, rules: Rules) -> Result<Approved, Refusal>
     if let Some(word) = argv.first_mut() {
         *word = called.into_os_string();
     }
-    Ok(Approved { command: Command { file, argv, account }, found_in_path, weakness })
+    Ok(Approved { command: Command { file, argv, account, groups }, found_in_path, weakness })
+}
+
+fn groups_of(account: Account) -> Vec<u32> {
+    account::groups(account).unwrap_or_else(|error| {
+        let user = account::user_label(account.uid);
+        tracing::warn!("cannot look up the groups of {user}: {error}; scripts have the one group");
+        vec![account.gid]
+    })
 }
 
 /// What a program is called as: the real directory, and the name that was asked for, because there are
@@ -212,13 +227,13 @@ fn named(path: &Path, file: &Path) -> PathBuf {
     }
 }
 
-fn search_path(name: &OsStr, account: Account) -> Option<PathBuf> {
+fn search_path(name: &OsStr, account: Account, groups: &[u32]) -> Option<PathBuf> {
     let directories = std::env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into());
     std::env::split_paths(&directories)
         .filter(|directory| directory.is_absolute())
         .map(|directory| directory.join(name))
         .find(|path| {
-            std::fs::metadata(path).is_ok_and(|file| file.is_file() && is_executable(&file, account))
+            std::fs::metadata(path).is_ok_and(|file| file.is_file() && is_executable(&file, account, groups))
         })
 }
 
@@ -244,12 +259,12 @@ fn is_weak(metadata: &Metadata) -> bool {
     metadata.uid() != 0 || (writable && !(metadata.is_dir() && mode & STICKY != 0))
 }
 
-fn is_executable(metadata: &Metadata, account: Account) -> bool {
+fn is_executable(metadata: &Metadata, account: Account, groups: &[u32]) -> bool {
     let bits = if account.uid == 0 {
         0o111
     } else if account.uid == metadata.uid() {
         0o100
-    } else if account.gid == metadata.gid() {
+    } else if groups.contains(&metadata.gid()) {
         0o010
     } else {
         0o001

@@ -4,9 +4,10 @@
 //! members that are left out where they would be empty.
 
 use super::Snapshot;
-use crate::config::block::{Auth, Preempt, Tracked, VrrpInstance};
+use crate::config::block::{Auth, ParamMatch, Preempt, TrackProcess, Tracked, VrrpInstance};
 use crate::config::dump::general;
 use crate::config::value::{ScriptCommand, VirtualAddress};
+use crate::track::Verdict;
 use crate::types::{Instant, State};
 use crate::vrrp::{InstanceStatus, Stats};
 use std::fmt::{Display, Write};
@@ -23,7 +24,60 @@ pub fn json(snapshot: &Snapshot, seconds: &dyn Fn(Instant) -> String) -> Option<
         object.close()
     };
     let instances: Vec<String> = snapshot.instances.iter().map(instance).collect();
-    (!instances.is_empty()).then(|| format!("[{}]\n", instances.join(",")))
+    if instances.is_empty() {
+        return None;
+    }
+    let instances = format!("[{}]", instances.join(","));
+    if !is_second(snapshot) {
+        return Some(instances + "\n");
+    }
+    let mut all = Object::default();
+    all.member("vrrp", instances);
+    let processes: Vec<String> =
+        snapshot.config.track_processes.iter().map(|process| tracked(process, snapshot).close()).collect();
+    if !processes.is_empty() {
+        all.member("track_process", format_args!("[{}]", processes.join(",")));
+    }
+    Some(all.close() + "\n")
+}
+
+/// Whether the configuration asks for `json_version 2` (keepalived 2.2.8).
+fn is_second(snapshot: &Snapshot) -> bool {
+    snapshot.config.global.files.json_version == 2
+}
+
+/// A `vrrp_track_process` of the second layout.
+fn tracked(process: &TrackProcess, snapshot: &Snapshot) -> Object {
+    let (count, verdict) = snapshot.processes.get(&process.name).copied().unwrap_or((0, Verdict::Bad));
+    let (enough, settled) = (process.is_quorum(count), verdict == Verdict::Good);
+    let pattern = &process.pattern;
+    let mut o = Object::default();
+    o.text("process", &pattern.command);
+    if !pattern.params.is_empty() {
+        o.text("parameters", &pattern.params.join(" "));
+    }
+    let compared = match pattern.param_match {
+        None => "none",
+        Some(ParamMatch::Exact) => "exact",
+        Some(ParamMatch::Partial) => "partial",
+        Some(ParamMatch::Initial) => "initial",
+    };
+    o.text("param_match", compared);
+    o.member("min_processes", process.quorum);
+    if let Some(most) = process.quorum_max {
+        o.member("max_processes", most);
+    }
+    o.member("current_processes", count);
+    o.member("have_quorum", settled);
+    let weight = i32::from(process.weight.value);
+    o.member("weight", if process.weight.reverse { -weight } else { weight });
+    o.member("terminate_delay", general(process.terminate_delay.as_secs_f64()));
+    o.member("fork_delay", general(process.fork_delay.as_secs_f64()));
+    // What is not settled as it is waits for one of both.
+    o.member("fork_delay_timer_running", enough && !settled);
+    o.member("terminate_delay_timer_running", !enough && settled);
+    o.member("full_command", pattern.full_command);
+    o
 }
 
 fn data(status: &InstanceStatus, snapshot: &Snapshot, seconds: &dyn Fn(Instant) -> String) -> Object {
@@ -118,6 +172,16 @@ fn lists(o: &mut Object, status: &InstanceStatus, snapshot: &Snapshot) {
     };
     o.list("track_ifp", config.track.iter().filter_map(|entry| interface(&entry.tracked)));
     o.list("track_script", config.track.iter().filter_map(|entry| script(&entry.tracked)));
+    if is_second(snapshot) {
+        let process = |tracked: &Tracked| match tracked {
+            Tracked::Process(name) => {
+                let mut all = snapshot.config.track_processes.iter();
+                all.find(|process| process.name == *name).map(|process| process.pattern.command.clone())
+            }
+            _ => None,
+        };
+        o.list("track_process", config.track.iter().filter_map(|entry| process(&entry.tracked)));
+    }
 }
 
 fn command<'s>(snapshot: &'s Snapshot, name: &str) -> Option<&'s ScriptCommand> {
@@ -223,5 +287,37 @@ mod tests {
         assert_eq!(value[0]["data"]["last_transition"], 2.0);
         assert_eq!(value[0]["stats"]["become_master"], 1);
         assert_eq!(json(&Snapshot::default(), &|at| at.to_string()), None);
+    }
+
+    /// oracle: keepalived 2.4's members and their order; no 2.4 to run is at hand.
+    #[test]
+    fn the_second_layout_is_an_object_and_has_processes() {
+        let mut snapshot = Snapshot::of_a_master(crate::vrrp::sample());
+        let first = json(&snapshot, &|at| at.to_string()).unwrap();
+        let mut config = crate::config::Config::clone(&snapshot.config);
+        config.global.files.json_version = 2;
+        snapshot.config = std::sync::Arc::new(config.clone());
+        let second = json(&snapshot, &|at| at.to_string()).unwrap();
+        assert_eq!(second.trim_end(), format!("{{\"vrrp\":{}}}", first.trim_end()));
+        let mut process = crate::track::sample::process("p");
+        process.pattern.command = "/usr/sbin/nginx".into();
+        process.pattern.params = vec!["-g".into(), "x".into()];
+        process.pattern.param_match = Some(ParamMatch::Partial);
+        process.quorum = 2;
+        process.fork_delay = std::time::Duration::from_millis(1500);
+        process.weight = crate::config::value::Weight { value: 10, reverse: true };
+        snapshot.processes.insert("p".into(), (3, Verdict::Bad));
+        config.track_processes = vec![std::sync::Arc::new(process)];
+        snapshot.config = std::sync::Arc::new(config);
+        let text = json(&snapshot, &|at| at.to_string()).unwrap();
+        let processes = text.split_once(",\"track_process\":").unwrap().1;
+        assert_eq!(
+            processes,
+            "[{\"process\":\"\\/usr\\/sbin\\/nginx\",\"parameters\":\"-g x\",\"param_match\":\"partial\",\
+             \"min_processes\":2,\"current_processes\":3,\"have_quorum\":false,\"weight\":-10,\
+             \"terminate_delay\":0,\"fork_delay\":1.5,\"fork_delay_timer_running\":true,\
+             \"terminate_delay_timer_running\":false,\"full_command\":false}]}\n"
+        );
+        serde_json::from_str::<serde_json::Value>(&text).unwrap();
     }
 }

@@ -27,14 +27,16 @@ pub struct Program {
     shell: Vec<CString>,
     environment: Vec<CString>,
     account: Account,
+    groups: Vec<Gid>,
 }
 
 impl Program {
-    /// `file` is what is executed, `argv` what it is told, its own name first.
+    /// `file` is what is executed, `argv` what it is told, its own name first; `groups` are the
+    /// supplementary ones of its process, besides that of the account.
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] when a word has a NUL byte.
-    pub fn new(file: &Path, argv: &[OsString], account: Account) -> io::Result<Self> {
+    pub fn new(file: &Path, argv: &[OsString], account: Account, groups: &[u32]) -> io::Result<Self> {
         let c_string = |word: &OsStr| CString::new(word.as_bytes()).map_err(io::Error::from);
         let argv: Vec<CString> = argv.iter().map(|word| c_string(word)).collect::<Result<_, _>>()?;
         let file = c_string(file.as_os_str())?;
@@ -49,10 +51,14 @@ impl Program {
                 c_string(&pair)
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { file, argv, shell, environment, account })
+        let mut groups: Vec<Gid> = groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
+        if !groups.contains(&Gid::from_raw(account.gid)) {
+            groups.push(Gid::from_raw(account.gid));
+        }
+        Ok(Self { file, argv, shell, environment, account, groups })
     }
 
-    /// Starts it in a process group of its own, as its user and only in its group, with all
+    /// Starts it in a process group of its own, as its user and in no other groups, with all
     /// signals as a new program expects them, without input and output, and tied to the life of
     /// the calling thread. Does not wait until the program is loaded: a file system that hangs
     /// holds up this one alone.
@@ -100,7 +106,7 @@ impl Program {
         let stays = self.account == Account::current();
         if !stays || Uid::effective().is_root() {
             let gid = Gid::from_raw(self.account.gid);
-            match nix::unistd::setgroups(&[gid]) {
+            match nix::unistd::setgroups(&self.groups) {
                 // A user namespace forbids it; who stays the same user gains nothing by the old groups.
                 Err(nix::errno::Errno::EPERM) if stays => {}
                 result => result?,

@@ -20,6 +20,8 @@ pub struct Command {
     pub argv: Vec<OsString>,
     /// Who runs it.
     pub account: Account,
+    /// The supplementary groups of its process; that of the account is always among them.
+    pub groups: Vec<u32>,
 }
 
 /// From the client.
@@ -48,11 +50,13 @@ impl Order {
     pub fn encode(&self) -> Option<Vec<u8>> {
         let mut frame = Vec::new();
         match self {
-            Self::Run(id, Command { file, argv, account }) => {
+            Self::Run(id, Command { file, argv, account, groups }) => {
                 frame.push(b'R');
                 frame.extend(id.to_le_bytes());
                 frame.extend(account.uid.to_le_bytes());
                 frame.extend(account.gid.to_le_bytes());
+                frame.extend(u32::try_from(groups.len()).ok()?.to_le_bytes());
+                frame.extend(groups.iter().flat_map(|gid| gid.to_le_bytes()));
                 for word in std::iter::once(file.as_os_str()).chain(argv.iter().map(OsString::as_os_str)) {
                     if word.as_bytes().contains(&0) {
                         return None;
@@ -79,11 +83,19 @@ impl Order {
             b'R' => {
                 let (uid, rest) = number(rest)?;
                 let (gid, rest) = number(rest)?;
+                let (count, mut rest) =
+                    number(rest).map(|(bytes, rest)| (u32::from_le_bytes(bytes), rest))?;
+                let mut groups = Vec::new();
+                for _ in 0..count {
+                    let (group, further) = number(rest)?;
+                    groups.push(u32::from_le_bytes(group));
+                    rest = further;
+                }
                 let words = rest.strip_suffix(&[0])?.split(|byte| *byte == 0);
                 let mut words = words.map(|word| OsString::from_vec(word.to_vec()));
                 let file = PathBuf::from(words.next()?);
                 let account = Account { uid: u32::from_le_bytes(uid), gid: u32::from_le_bytes(gid) };
-                Some(Self::Run(id, Command { file, argv: words.collect(), account }))
+                Some(Self::Run(id, Command { file, argv: words.collect(), account, groups }))
             }
             b'K' => match number(rest)? {
                 (signal, []) => Some(Self::Kill(id, i32::from_le_bytes(signal))),
@@ -155,7 +167,9 @@ mod tests {
     fn run(words: &[&str]) -> Order {
         let argv = words.iter().map(OsString::from).collect();
         let account = Account { uid: 33, gid: 4_294_967_294 };
-        Order::Run(0x0102_0304_0506_0708, Command { file: PathBuf::from("/usr/bin/a"), argv, account })
+        let command =
+            Command { file: PathBuf::from("/usr/bin/a"), argv, account, groups: vec![33, 0, 65_534] };
+        Order::Run(0x0102_0304_0506_0708, command)
     }
 
     #[test]

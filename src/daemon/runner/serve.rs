@@ -230,7 +230,7 @@ impl Client {
 }
 
 fn start(command: &Command) -> io::Result<u32> {
-    Program::new(&command.file, &command.argv, command.account)?.start(|error| {
+    Program::new(&command.file, &command.argv, command.account, &command.groups)?.start(|error| {
         tracing::error!("Error exec-ing command {}: {error}", command.quoted());
     })
 }

@@ -15,7 +15,7 @@ fn script(dir: &Path, mode: u32) -> PathBuf {
     path
 }
 
-const STRICT: Rules = Rules { strict: true, keeps_links: false };
+const STRICT: Rules = Rules { strict: true, keeps_links: false, all_groups: false };
 
 #[test]
 fn a_command_of_the_system_is_approved_as_its_resolved_file() {
@@ -93,11 +93,16 @@ fn only_the_bits_of_ones_own_class_count() {
     let path = script(dir.path(), 0o611);
     let metadata = std::fs::metadata(&path).unwrap();
     let (uid, gid) = (metadata.uid(), metadata.gid());
-    assert!(is_executable(&metadata, Account::ROOT));
-    assert!(is_executable(&metadata, Account { uid: 4_000_000, gid }));
-    assert!(is_executable(&metadata, Account { uid: 4_000_000, gid: 4_000_000 }));
+    assert!(is_executable(&metadata, Account::ROOT, &[0]));
+    assert!(is_executable(&metadata, Account { uid: 4_000_000, gid }, &[gid]));
+    let in_it_as_well = [4_000_000, gid];
+    let path = script(dir.path(), 0o710);
+    let closed = std::fs::metadata(&path).unwrap();
+    assert!(is_executable(&closed, Account { uid: 4_000_000, gid: 4_000_000 }, &in_it_as_well));
+    assert!(!is_executable(&closed, Account { uid: 4_000_000, gid: 4_000_000 }, &[4_000_000]));
+    assert!(is_executable(&metadata, Account { uid: 4_000_000, gid: 4_000_000 }, &[4_000_000]));
     if uid != 0 {
-        assert!(!is_executable(&metadata, Account { uid, gid }));
+        assert!(!is_executable(&metadata, Account { uid, gid }, &[gid]));
     }
 }
 

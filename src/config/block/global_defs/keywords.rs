@@ -78,7 +78,7 @@ keywords! {
     "vrrp_process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.vrrp_process.name, n, cx), "name of the VRRP process";
     "bfd_process_name" Required "NAME" "15 characters" "the program's" => |d, n, cx| process::name(&mut d.defs.bfd_process.name, n, cx), "name of the BFD process", Differs("BFD has no process of its own, and that of VRRP has its own name");
     "use_symlink_paths" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.use_symlink_paths, n), "run scripts by the path that is written, not by what it leads to";
-    "set_supplementary_groups" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.set_supplementary_groups, n), "scripts have all groups of their user", NotYet("scripts have the one group of their user");
+    "set_supplementary_groups" Optional "[BOOL]" "" "off" => |d, n, cx| cx.global_flag(&mut d.defs.set_supplementary_groups, n), "scripts have all groups of their user";
     "startup_script" Optional "COMMAND [USER [GROUP]]" "" "none" => scripts::startup, "runs once, before anything else";
     "startup_script_timeout" Optional "SECS" "1 to 1000" "10" => |d, n, cx| scripts::timeout(&mut d.defs.life.startup_timeout, 1000, n, cx), "how long it may take";
     "shutdown_script" Optional "COMMAND [USER [GROUP]]" "" "none" => scripts::shutdown, "runs once, when everything has stopped";
@@ -145,7 +145,7 @@ keywords! {
     "config_save_dir" Required "DIRECTORY" "" "none" => |d, n, _| d.defs.files.config_save_dir = Some(n.arg().text.clone()), "gets a copy of each configuration that is read", NotYet("nothing is saved");
     "tmp_config_directory" Optional "DIRECTORY" "" "none" => files::tmp_config_directory, "where keepalived keeps the copy that its processes share", Differs("each process reads the files themselves");
     "data_use_instance" Optional "[BOOL]" "" "off" => files::data_use_instance, "names of dumps have the instance and the namespace in them";
-    "json_version" Optional "N" "1 or 2" "1" => files::json_version, "layout of the JSON dump", NotYet("the JSON dump has layout 1");
+    "json_version" Optional "N" "1 or 2" "1" => files::json_version, "layout of the JSON dump: 2 has tracked processes as well";
     "state_dump_file" Optional "PATH" "one word" "keepalived.data" => |d, n, cx| files::path(&mut d.defs.files.state_dump_file, n, cx), "where USR1 dumps the state";
     "stats_dump_file" Optional "PATH" "one word" "keepalived.stats" => |d, n, cx| files::path(&mut d.defs.files.stats_dump_file, n, cx), "where USR2 dumps the counters", Differs("keepalived reads it and writes keepalived.stats all the same");
     "json_dump_file" Optional "PATH" "one word" "keepalived.json" => |d, n, cx| files::path(&mut d.defs.files.json_dump_file, n, cx), "where the JSON dump goes", Differs("keepalived reads it and writes keepalived.json all the same");

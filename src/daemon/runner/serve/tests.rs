@@ -36,7 +36,10 @@ impl Fixture {
 
     fn run(&self, id: u64, path: &Path, argument: &Path) {
         let argv = vec![path.into(), OsString::from(argument)];
-        self.order(&Order::Run(id, Command { file: path.to_owned(), argv, account: Account::current() }));
+        self.order(&Order::Run(
+            id,
+            Command { file: path.to_owned(), argv, account: Account::current(), groups: Vec::new() },
+        ));
     }
 
     fn order(&self, order: &Order) {

@@ -181,7 +181,7 @@ fn judge(command: &ScriptCommand, scripts: &[String]) -> Result<Approved, Refusa
     }
     let mut argv: Vec<OsString> = command.argv.iter().map(Into::into).collect();
     argv[0] = path.clone().into();
-    let command = Command { file: path.into(), argv, account };
+    let command = Command { file: path.into(), argv, account, groups: Vec::new() };
     Ok(Approved { command, found_in_path: found_in_path.map(Into::into), weakness: None })
 }
 
