@@ -33,6 +33,7 @@ mod reload;
 mod routing;
 mod scale;
 mod sim;
+mod soak;
 mod strangers;
 mod takeover;
 mod takeover_cost;
