@@ -169,8 +169,8 @@ impl Plan {
         let (_, judged) = reading.judge();
         let refused = |reason: &str| (REFUSED, format!("would be refused: {reason}"));
         let accepted = judged.map_err(|problem| refused(&problem.reason))?;
-        if let Some(objection) = accepted.objection(running.handover.is_doubtful()) {
-            return Err(refused(objection));
+        if let Some(objection) = accepted.objection(&old, running.handover.is_doubtful()) {
+            return Err(refused(&objection));
         }
         let Accepted { config: new, .. } = accepted;
         let identity = Identity::new(&options, &old.global.daemon);

@@ -100,15 +100,22 @@ pub struct Accepted {
     pub handover: Handover,
     /// Why it looks like a part of a file only.
     pub doubt: Option<String>,
+    /// The exit code of `-t`.
+    pub test_exit_code: u8,
 }
 
 impl Accepted {
-    /// Why it does not take the place of one that runs, and that may have been doubtful itself.
+    /// Why it does not take the place of one that runs, `before`, which may have been doubtful itself.
     ///
     /// A file that is being written must not take addresses away; one that has always been like that runs.
     #[must_use]
-    pub fn objection(&self, was_doubtful: bool) -> Option<&str> {
-        self.doubt.as_deref().filter(|_| !was_doubtful)
+    pub fn objection(&self, before: &Config, was_doubtful: bool) -> Option<String> {
+        if let Some(log) = &before.global.files.reload_check_config
+            && self.test_exit_code != 0
+        {
+            return Some(format!("New config failed validation, see {log} for details"));
+        }
+        self.doubt.clone().filter(|_| !was_doubtful)
     }
 }
 
@@ -122,10 +129,8 @@ pub struct Refused {
 }
 
 impl Reading {
-    /// Drops the scripts that may not run. Says nothing of what there is to say.
-    ///
-    /// # Errors
-    /// keepalived would not run this.
+    /// Drops the scripts that may not run; gives what there is to say of all problems, in keepalived's form,
+    /// and whether keepalived would run this.
     pub fn judge(self) -> (Vec<String>, Result<Accepted, Refused>) {
         let Self { loaded, recording } = self;
         let lines = loaded.diagnostics.iter().flat_map(|problem| problem.classic_lines(&loaded.sources));
@@ -133,13 +138,14 @@ impl Reading {
         if let Some(code) = loaded.run_exit_code() {
             return (lines, Err(Refused { code, reason: loaded.reason().unwrap_or_default() }));
         }
-        let doubt = loaded.doubt();
+        let (doubt, code) = (loaded.doubt(), loaded.test_exit_code());
         let (vetted, handover) = Handover::vet(loaded, recording);
+        let test_exit_code = vetted.test_exit_code(code);
         lines.extend(vetted.lines());
-        (lines, Ok(Accepted { config: Arc::new(vetted.config), handover, doubt }))
+        (lines, Ok(Accepted { config: Arc::new(vetted.config), handover, doubt, test_exit_code }))
     }
 
-    /// The same, and logs all problems, in keepalived's form.
+    /// The same, and logs what there is to say.
     ///
     /// # Errors
     /// keepalived would not run this.

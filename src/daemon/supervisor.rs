@@ -9,14 +9,14 @@ mod pid_files;
 mod respawn;
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGKILL, SIGTERM};
 
-use crate::config::block::{DaemonDefs, ProcessDefs};
+use crate::config::block::{DaemonDefs, ProcessDefs, ReloadFile};
 use crate::config::{self, Config};
 use crate::daemon::child::{ChildContext, ChildLink, FromChild, ParentLink, exit_code};
 use crate::daemon::configuration::{self, Accepted};
@@ -142,6 +142,8 @@ struct Supervisor {
     respawned: bool,
     phase: Phase,
     reload: Reload,
+    /// What is there as long as one is under way.
+    reload_file: Option<PathBuf>,
     started_up: bool,
 }
 
@@ -199,7 +201,7 @@ impl Supervisor {
         tracing::info!("Configuration file {}", options.config_file.display());
         let reading =
             configuration::read_where_it_runs(&options).map_err(|error| fatal(&error.to_string()))?;
-        let Accepted { config, handover, doubt } = reading.accept().map_err(|refused| refused.code)?;
+        let Accepted { config, handover, doubt, .. } = reading.accept().map_err(|refused| refused.code)?;
         // Without it nothing can be compared with what runs, which is no reason not to run.
         let sealed =
             handover.seal().map_err(|error| tracing::debug!("no copy of the configuration: {error}")).ok();
@@ -232,6 +234,7 @@ impl Supervisor {
             respawned: false,
             phase: Phase::Running,
             reload: Reload::Idle,
+            reload_file: None,
             started_up: false,
         };
         match supervisor.start_all() {
@@ -415,6 +418,7 @@ impl Supervisor {
         tracing::info!("Reloading ...");
         tell_service_manager(&format!("RELOADING=1\nMONOTONIC_USEC={}", sd_notify::monotonic_usec()));
         self.reload = Reload::UnderWay;
+        self.make_reload_file();
         tracing::info!("Configuration file {}", self.options.config_file.display());
         match self.prepare() {
             Ok(coming) => self.hand_over(coming),
@@ -422,13 +426,41 @@ impl Supervisor {
         }
     }
 
+    fn make_reload_file(&mut self) {
+        let path = match &self.config.global.files.reload_file {
+            None => return,
+            Some(ReloadFile::At(path)) => PathBuf::from(path),
+            Some(ReloadFile::Customary) => self.identity.pid_files.parent.with_file_name("keepalived.reload"),
+        };
+        match std::fs::File::create(&path) {
+            Ok(_) => self.reload_file = Some(path),
+            Err(error) => tracing::warn!("Cannot create {}: {error}", path.display()),
+        }
+    }
+
+    fn remove_reload_file(&mut self) {
+        if let Some(path) = self.reload_file.take()
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::warn!("Cannot remove {}: {error}", path.display());
+        }
+    }
+
     /// Reads what there is, once, and finds out whether it can run. The reason why not.
     fn prepare(&self) -> Result<Coming, String> {
-        let accepted = configuration::read(&self.options).accept().map_err(|refused| refused.reason)?;
-        if let Some(objection) = accepted.objection(self.doubtful) {
-            return Err(objection.to_owned());
+        let (lines, judged) = configuration::read(&self.options).judge();
+        lines.iter().for_each(|line| tracing::info!("{line}"));
+        if let Some(log) = &self.config.global.files.reload_check_config
+            && let Err(error) =
+                std::fs::write(log, lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+        {
+            tracing::warn!("Cannot write {log}: {error}");
         }
-        let Accepted { config, handover, doubt } = accepted;
+        let accepted = judged.map_err(|refused| refused.reason)?;
+        if let Some(objection) = accepted.objection(&self.config, self.doubtful) {
+            return Err(objection);
+        }
+        let Accepted { config, handover, doubt, .. } = accepted;
         let contradictions = self.identity.contradictions(&self.options, &self.config.global, &config.global);
         contradictions.iter().for_each(|line| tracing::error!("{line}"));
         if let Some(first) = contradictions.into_iter().next() {
@@ -462,6 +494,7 @@ impl Supervisor {
         let again = self.reload == Reload::Again;
         self.reload = Reload::Idle;
         let coming = self.coming.take();
+        self.remove_reload_file();
         match result {
             Ok(()) => {
                 if let Some(Coming { config, sealed, doubtful }) = coming {

@@ -46,6 +46,32 @@ fn usage_errors_have_keepaliveds_words_and_code() {
     }
 }
 
+#[test]
+fn a_plan_of_two_files_needs_neither_their_machine_nor_a_daemon() {
+    let dir = directory();
+    let file = |name: &str, priority: u8| {
+        let text =
+            format!("vrrp_instance A {{\n interface far0\n virtual_router_id 1\n priority {priority}\n}}\n");
+        std::fs::write(dir.path().join(name), text).expect("a file");
+    };
+    file("old", 100);
+    file("new", 150);
+    std::fs::write(dir.path().join("bad"), "vrrp_instance A {\n virtual_router_id\n}\n").expect("a file");
+    for (line, code, stdout) in [
+        ("plan old old", 0, "nothing changes\n"),
+        ("plan --exit-code old old", 0, "nothing changes\n"),
+        ("plan old new", 0, "priority                 advert     100 -> 150\n"),
+        ("plan --exit-code old new", 4, "1 change, clients or neighbours may notice 1 of them\n"),
+        ("plan --format json old new", 0, "\"impact\": \"advert\""),
+        ("plan old bad", 2, ""),
+        ("plan -p nowhere new", 1, ""),
+    ] {
+        let output = vrrpd(&dir, line);
+        assert_eq!(output.status.code(), Some(code), "{line}: {}", text(&output.stderr));
+        assert!(text(&output.stdout).contains(stdout), "{line}: {}", text(&output.stdout));
+    }
+}
+
 /// # oracle: keepalived 2.2.7; the numbers are what exporters fall back to
 #[test]
 fn signum_prints_a_bare_number_on_standard_output() {

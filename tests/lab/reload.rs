@@ -246,6 +246,31 @@ fn misplaced(node: &Node, holder: usize) -> Vec<String> {
     wrong.collect()
 }
 
+/// `vrrpd plan` beside the running daemon, whose file it has not read yet.
+fn ask_for_the_plan(node: &Node) {
+    let path = node.space.dir.join("keepalived.conf");
+    let plan = |text: String| {
+        fs::write(&path, text).expect("a file");
+        let mut command = Command::new(&node.program.path);
+        command.args(["plan", "--exit-code"]).stdin(Stdio::null());
+        let child =
+            node.space.spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped())).expect("it starts");
+        let output = child.wait_with_output().expect("it ends");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (output.status.code(), text(output.stdout) + &text(output.stderr))
+    };
+    assert_eq!(plan(movers(1)), (Some(0), "nothing changes\n".to_owned()));
+    let (code, text) = plan(movers(0));
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("10.99.3.0/32 dev eth0: from VI_2 to VI_1"), "{text}");
+    let (code, text) = plan(movers(1).replacen("virtual_router_id 1\n", "virtual_router_id 99\n", 1));
+    assert_eq!(code, Some(4), "{text}");
+    assert!(text.contains("vrrp_instance VI_1: ends, and begins again [restart]"), "{text}");
+    let (code, text) = plan(movers(1).trim_end().trim_end_matches('}').to_owned());
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("would be refused: ") && text.contains("keepalived.conf:"), "{text}");
+}
+
 /// One HUP moves an address, a route and a rule between instances in all states, there and back.
 #[test]
 fn what_moves_between_instances_is_where_it_belongs_within_a_second() {
@@ -288,6 +313,7 @@ fn what_moves_between_instances_is_where_it_belongs_within_a_second() {
         assert_eq!(misplaced(&node, holder), [""; 0], "held by {holder}, later");
     }
     drop(monitor);
+    ask_for_the_plan(&node);
     // Between two masters nothing is ever away.
     let of_masters = node.watch.changes(moved(0).into(), since);
     assert!(of_masters.iter().all(|change| change.added), "{of_masters:?}");
