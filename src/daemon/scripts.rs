@@ -2,8 +2,8 @@
 //!
 //! Lives on the service thread. When to run and when to kill is decided elsewhere (the trackers
 //! in the switchboard, [`Notifier`]); this gives each run a number, keeps the connection to the
-//! runner, and turns its reports into inputs. When the runner dies all runs count as not started
-//! until the parent hands over a connection to the next one.
+//! runner, and turns its reports into inputs. When the runner dies all runs count as lost until the
+//! parent hands over a connection to the next one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -41,7 +41,7 @@ pub struct Scripts {
     /// runs twice at a time.
     orders: VecDeque<Vec<u8>>,
     /// Runs that ended without the runner.
-    stillborn: VecDeque<RunId>,
+    stillborn: VecDeque<SwitchInput>,
     notifier: Notifier,
 }
 
@@ -92,8 +92,10 @@ impl Scripts {
 
     /// Begins a run of a check script; what becomes of it comes from [`Scripts::next`].
     pub fn start_check(&mut self, run: RunId, script: &VrrpScript) {
-        if !self.start(&script.command, &[], Purpose::Check(run)) {
-            self.stillborn.push_back(run);
+        if self.runner.is_none() {
+            self.stillborn.push_back(SwitchInput::ScriptLost(run));
+        } else if !self.start(&script.command, &[], Purpose::Check(run)) {
+            self.stillborn.push_back(SwitchInput::ScriptNotStarted(run));
         }
     }
 
@@ -127,8 +129,8 @@ impl Scripts {
     /// Carries orders out and waits for news of a check script. Dropping the future loses nothing.
     pub async fn next(&mut self) -> SwitchInput {
         loop {
-            if let Some(run) = self.stillborn.pop_front() {
-                return SwitchInput::ScriptNotStarted(run);
+            if let Some(input) = self.stillborn.pop_front() {
+                return input;
             }
             if let Some(input) = self.step().await {
                 return input;
@@ -272,7 +274,7 @@ impl Scripts {
         self.orders.clear();
         for purpose in std::mem::take(&mut self.runs).into_values() {
             match purpose {
-                Purpose::Check(run) => self.stillborn.push_back(run),
+                Purpose::Check(run) => self.stillborn.push_back(SwitchInput::ScriptLost(run)),
                 Purpose::Notify(_) => {}
             }
         }

@@ -15,6 +15,8 @@ use std::time::Duration;
 const TERM_GRACE: Duration = Duration::from_secs(2);
 /// KILL is repeated at this distance while the kernel has not reaped the run.
 const KILL_REPEAT: Duration = Duration::from_secs(10);
+/// Runs that are lost for longer than this count as failed: a verdict that nobody checks is none.
+const LOST_LIMIT: Duration = Duration::from_secs(5);
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,8 +37,10 @@ pub enum ScriptInput {
     },
     /// The run is over.
     Ended(ExitStatus),
-    /// The run could not begin (fork failed, the runner is away); counts as a failed run.
+    /// The run could not begin; counts as a failed run.
     NotStarted,
+    /// Whatever starts scripts is away, and the run with it: says nothing of what is checked, unless that lasts.
+    Lost,
 }
 
 /// The signals that end a run.
@@ -154,6 +158,8 @@ pub struct ScriptTracker {
     next_run: Instant,
     /// When the run under way gets its next signal.
     deadline: Option<Instant>,
+    /// Since when every run has been lost.
+    lost_since: Option<Instant>,
     effects: VecDeque<TrackerEffect>,
 }
 
@@ -175,6 +181,7 @@ impl ScriptTracker {
             pid: 0,
             next_run: now,
             deadline: None,
+            lost_since: None,
             effects: VecDeque::new(),
         }
     }
@@ -219,7 +226,7 @@ impl ScriptTracker {
     }
 
     /// Tells the tracker what became of its run. Anything about a run that it did not ask for is ignored.
-    pub fn handle(&mut self, _now: Instant, input: ScriptInput) {
+    pub fn handle(&mut self, now: Instant, input: ScriptInput) {
         if self.run == ScriptRun::Idle {
             return;
         }
@@ -229,7 +236,17 @@ impl ScriptTracker {
                 self.idle();
                 self.failed(Failure::NotStarted);
             }
-            ScriptInput::Ended(status) => self.on_ended(status),
+            ScriptInput::Lost => {
+                self.idle();
+                let since = *self.lost_since.get_or_insert(now);
+                if now.since(since) > LOST_LIMIT {
+                    self.failed(Failure::NotStarted);
+                }
+            }
+            ScriptInput::Ended(status) => {
+                self.lost_since = None;
+                self.on_ended(status);
+            }
         }
     }
 
@@ -447,6 +464,26 @@ mod tests {
         let mut tracker = ScriptTracker::new(at(0), script(1, 1, false));
         tracker.handle(at(0), ScriptInput::Ended(ExitStatus::Exited(1)));
         assert_eq!((tracker.verdict(), tracker.poll_effect()), (Verdict::Pending, None));
+    }
+
+    /// Found by `tests/lab/soak.rs`: a killed script runner put masters into FAULT.
+    #[test]
+    fn a_lost_run_says_nothing_unless_that_lasts() {
+        let mut tracker = ScriptTracker::new(at(0), script(1, 1, false));
+        assert_eq!(verdicts(&mut tracker, &[0]), [Verdict::Good]);
+        let mut seen = Vec::new();
+        for second in 1..=8 {
+            tracker.handle_timeout(at(1000 * second));
+            tracker.handle(at(1000 * second), ScriptInput::Started { pid: 1 });
+            tracker.handle(at(1000 * second), ScriptInput::Lost);
+            seen.push(tracker.verdict());
+        }
+        assert_eq!(seen, [vec![Verdict::Good; 6], vec![Verdict::Bad; 2]].concat());
+        tracker.handle_timeout(at(9000));
+        tracker.handle(at(9000), ScriptInput::Ended(ExitStatus::Exited(0)));
+        tracker.handle_timeout(at(10_000));
+        tracker.handle(at(10_000), ScriptInput::Lost);
+        assert_eq!(tracker.verdict(), Verdict::Good);
     }
 
     #[test]

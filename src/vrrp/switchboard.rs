@@ -59,6 +59,8 @@ pub enum SwitchInput {
     ScriptEnded(RunId, ExitStatus),
     /// A run could not begin.
     ScriptNotStarted(RunId),
+    /// A run of a check script has gone with whatever starts scripts.
+    ScriptLost(RunId),
     /// A link is like this now.
     Link(IfName, LinkStatus),
     /// The `track_file` of that name says this.
@@ -240,6 +242,7 @@ impl Switchboard {
             SwitchInput::ScriptStarted(run, pid) => self.tell_script(now, run, ScriptInput::Started { pid }),
             SwitchInput::ScriptEnded(run, status) => self.tell_script(now, run, ScriptInput::Ended(status)),
             SwitchInput::ScriptNotStarted(run) => self.tell_script(now, run, ScriptInput::NotStarted),
+            SwitchInput::ScriptLost(run) => self.tell_script(now, run, ScriptInput::Lost),
             SwitchInput::Link(link, status) => {
                 let delays = self.delays.iter().find(|delays| delays.interface == link);
                 let tracker = self.links.entry(link.clone()).or_insert_with(|| {

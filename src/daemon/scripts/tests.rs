@@ -116,9 +116,9 @@ fn a_new_runner_carries_on_where_the_old_one_died() {
         let mut scripts = Scripts::new(connection, &GlobalDefs::default()).unwrap();
         scripts.start_check(RunId(1), &old.check("exit 0"));
         drop(its_end);
-        assert_eq!(scripts.next().await, SwitchInput::ScriptNotStarted(RunId(1)));
+        assert_eq!(scripts.next().await, SwitchInput::ScriptLost(RunId(1)));
         scripts.start_check(RunId(2), &old.check("exit 0"));
-        assert_eq!(scripts.next().await, SwitchInput::ScriptNotStarted(RunId(2)));
+        assert_eq!(scripts.next().await, SwitchInput::ScriptLost(RunId(2)));
         let commands =
             NotifyScripts { master: Some(new.command("m", "echo master >> $1")), ..Default::default() };
         Fixture::notify(&mut scripts, &commands, Event::Master);
