@@ -36,8 +36,9 @@ const REST: Duration = Duration::from_secs(20);
 /// How long it must stay there.
 const QUIET: Duration = Duration::from_millis(1500);
 
-/// How far two masters may overlap where nothing excuses them: one advert, and what a busy machine adds.
-const OVERLAP: Duration = Duration::from_millis(700);
+/// How far two masters may overlap beyond one advert: the loser may repeat itself so that the winner hears
+/// that there were two, and the machine is busy.
+const OVERLAP: Duration = Duration::from_millis(1200);
 
 /// A virtual router: VRID, address, interval of its adverts, and the priorities on a, b and c.
 struct Router {
