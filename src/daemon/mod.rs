@@ -17,6 +17,7 @@ pub mod logging;
 pub mod machine;
 pub mod names;
 pub mod options;
+pub mod panics;
 pub mod runner;
 pub mod running;
 pub mod script_security;

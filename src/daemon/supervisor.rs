@@ -32,6 +32,7 @@ use crate::sys::process::{self, Exit};
 use crate::sys::sched;
 use crate::sys::sd_notify;
 use crate::sys::seqpacket::SeqPacket;
+use crate::vrrp::PartingTimes;
 use launch::Launcher;
 use life_script::LifeScript;
 use pid_files::claim;
@@ -326,8 +327,8 @@ impl Supervisor {
 
     /// How long children may take to stop. None has less than what its last words need.
     fn stop_limit(&self) -> Duration {
-        let instances = self.config.instances.iter();
-        let parting = instances.map(|instance| crate::vrrp::parting_time(&self.config, instance)).max();
+        let times = PartingTimes::new(&self.config);
+        let parting = self.config.instances.iter().map(|instance| times.of(instance)).max();
         self.config.global.daemon.child_wait_time + parting.unwrap_or_default()
     }
 

@@ -16,8 +16,8 @@ use crate::config::block::VrrpScript;
 use crate::track::{ExitStatus, Signal};
 use crate::types::{IfName, Instant, State};
 use crate::vrrp::{
-    Datagram, Effect, GroupReport, GroupSays, Input, Instance, KernelChange, Leftovers, Lost, RunId, Start,
-    SwitchEffect, SwitchInput, Switchboard, Tracking, parting_time,
+    Datagram, Effect, GroupReport, GroupSays, Input, Instance, KernelChange, Leftovers, Lost, PartingTimes,
+    RunId, Start, SwitchEffect, SwitchInput, Switchboard, Tracking,
 };
 
 /// An instance that has failed starts again after this long, as in the daemon.
@@ -130,7 +130,7 @@ impl World {
     pub(super) fn stop(&mut self, host: Host) {
         for machine in self.machines(host) {
             let Some(daemon) = &self.nodes[host].daemon else { return };
-            let time = parting_time(&daemon.config, &daemon.config.instances[machine.instance]);
+            let time = PartingTimes::new(&daemon.config).of(&daemon.config.instances[machine.instance]);
             self.handle(machine, Input::Stop(time), Cause::Stopped);
         }
         if let Some(daemon) = &mut self.nodes[host].daemon {

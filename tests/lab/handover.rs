@@ -1,12 +1,15 @@
 //! A planned stop, as a client sees it that asks every millisecond: nobody misses the one that leaves.
 
+use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::net::process::descendants;
+use nix::sys::signal::Signal;
+
+use crate::net::process::{descendants, is_alive};
 use crate::net::pulse::{Pulse, Responder};
 use crate::net::wait_for;
 use crate::world::{Kind, Node, Quiet, World, fill, need, tool, within};
@@ -35,22 +38,41 @@ fn config(priority: &str, speed: &str) -> String {
 }
 
 /// How a master is made to leave.
-type Leave = fn(&mut Node);
-
-fn term(node: &mut Node) {
-    node.term();
+#[derive(Clone, Copy, PartialEq)]
+enum Leave {
+    /// As a service manager does it.
+    Term,
+    /// As check scripts do it: it reaches every process of the daemon.
+    Killall,
+    /// By a reload that has another virtual router instead.
+    Drop,
 }
 
-/// As check scripts do it.
-fn killall(node: &mut Node) {
+fn leave(node: &mut Node, how: Leave) {
+    match how {
+        Leave::Term => node.term(),
+        Leave::Killall => killall(node),
+        Leave::Drop => drop_it(node),
+    }
+}
+
+fn killall(node: &Node) {
     node.space.call(Command::new(tool("killall")).arg("keepalived")).expect("killall finds it");
+}
+
+fn drop_it(node: &mut Node) {
+    let file = node.space.dir.join("keepalived.conf");
+    let text = fs::read_to_string(&file).expect("the file of the daemon");
+    fs::write(file, fill(&text, &[("VI_1", "VI_2"), ("_id 51", "_id 52"), ("0.100/", "0.101/")]))
+        .expect("another file");
+    node.daemon().tree.signal(Signal::SIGHUP).expect("it runs");
 }
 
 /// A master leaves and comes back; the outage of each time that it left.
 fn outages(
     world: &mut World,
     speed: &str,
-    leave: Leave,
+    how: Leave,
     enough: impl Fn(&[Duration]) -> bool,
 ) -> Vec<Duration> {
     let _services = [&world.a, &world.b].map(|node| Responder::start(&node.space, VIP).expect("a service"));
@@ -66,17 +88,26 @@ fn outages(
     };
     let mut outages = Vec::new();
     while outages.len() < TRIES && !enough(&outages) {
-        if !outages.is_empty() {
-            world.a.start(&config_a);
+        match &world.a.daemon {
+            None => world.a.start(&config_a),
+            Some(daemon) => {
+                fs::write(world.a.space.dir.join("keepalived.conf"), &config_a).expect("the first file");
+                daemon.tree.signal(Signal::SIGHUP).expect("it runs");
+            }
         }
         served_by("a");
         thread::sleep(Duration::from_millis(300));
         let since = Instant::now();
-        leave(&mut world.a);
+        leave(&mut world.a, how);
         served_by("b");
-        let ended = world.a.daemon().tree.wait(Duration::from_secs(5)).expect("a child of ours");
-        assert_eq!(ended.and_then(|status| status.code()), Some(0));
-        world.a.daemon = None;
+        if how == Leave::Drop {
+            let let_go = || (!world.a.has(VIP)).then_some(());
+            wait_for(Duration::from_secs(1), let_go).expect("it leaves");
+        } else {
+            let ended = world.a.daemon().tree.wait(Duration::from_secs(5)).expect("a child of ours");
+            assert_eq!(ended.and_then(|status| status.code()), Some(0));
+            world.a.daemon = None;
+        }
         assert!(!world.a.has(VIP));
         thread::sleep(Duration::from_millis(50));
         outages.push(pulse.outage(since));
@@ -86,13 +117,13 @@ fn outages(
 }
 
 /// Nobody is cut off when a node that runs vrrpd leaves, whoever takes over.
-fn misses_nothing(successor: Kind, speed: &str, leave: Leave) {
+fn misses_nothing(successor: Kind, speed: &str, how: Leave) {
     let quiet = Quiet::wait();
     let mut world = World::in_dir(quiet.dir(), Kind::Vrrpd, successor);
     let link = world.a.space.dir.join("keepalived");
     symlink(&world.a.program.path, &link).expect("a symlink");
     world.a.program.path = link;
-    let outages = outages(&mut world, speed, leave, |all| all.iter().any(|one| *one <= ALLOWED));
+    let outages = outages(&mut world, speed, how, |all| all.iter().any(|one| *one <= ALLOWED));
     assert!(outages.iter().any(|one| *one <= ALLOWED), "{outages:?}");
 }
 
@@ -101,14 +132,14 @@ const V3: &str = "version 3\nadvert_int 0.1";
 
 #[test]
 fn vrrpd_follows_vrrpd() {
-    misses_nothing(Kind::Vrrpd, V2, term);
-    misses_nothing(Kind::Vrrpd, V3, term);
+    misses_nothing(Kind::Vrrpd, V2, Leave::Term);
+    misses_nothing(Kind::Vrrpd, V3, Leave::Term);
 }
 
 #[test]
 fn keepalived_follows_vrrpd() {
-    misses_nothing(Kind::Keepalived, V2, term);
-    misses_nothing(Kind::Keepalived, V3, term);
+    misses_nothing(Kind::Keepalived, V2, Leave::Term);
+    misses_nothing(Kind::Keepalived, V3, Leave::Term);
 }
 
 /// The lab itself: clients of keepalived miss it for the skew of the backup.
@@ -116,15 +147,19 @@ fn keepalived_follows_vrrpd() {
 fn keepalived_is_missed() {
     let quiet = Quiet::wait();
     let mut world = World::in_dir(quiet.dir(), Kind::Keepalived, Kind::Keepalived);
-    let outages = outages(&mut world, V3, term, |all| !all.is_empty());
+    let outages = outages(&mut world, V3, Leave::Term, |all| !all.is_empty());
     within("the outage", outages[0], Duration::from_millis(55), Duration::from_millis(500));
 }
 
-/// A `killall` reaches every process of the daemon.
 #[test]
 fn killed_by_name_nobody_is_missed() {
     need(&["killall"]);
-    misses_nothing(Kind::Vrrpd, V3, killall);
+    misses_nothing(Kind::Vrrpd, V3, Leave::Killall);
+}
+
+#[test]
+fn dropped_by_a_reload_nobody_is_missed() {
+    misses_nothing(Kind::Keepalived, V3, Leave::Drop);
 }
 
 /// Alone it stays as long as a successor could take, unless it is told twice.
@@ -174,11 +209,74 @@ fn a_backup_is_gone_within_20_milliseconds() {
         let status = world.a.daemon().tree.wait(Duration::from_secs(5)).expect("a child of ours");
         assert_eq!(status.and_then(|status| status.code()), Some(0));
         all.push(told.elapsed());
-        assert!(!processes.iter().any(|process| crate::net::process::is_alive(*process)), "one is left");
+        assert!(!processes.iter().any(|process| is_alive(*process)), "one is left");
         std::fs::write(world.a.space.dir.join("daemon.log"), "").expect("a log");
         world.a.daemon = None;
     }
     all.sort();
     println!("gone after {all:?}");
     assert!(all[0] <= Duration::from_millis(20), "{all:?}");
+}
+
+/// Until no process of these is left.
+#[track_caller]
+fn all_end(processes: &[u32]) {
+    let gone = || (!processes.iter().any(|process| is_alive(*process))).then_some(());
+    assert!(wait_for(Duration::from_secs(5), gone).is_some(), "some of {processes:?} are left");
+}
+
+/// A and its backup, b, which has heard of it.
+fn settled(world: &mut World, speed: &str) {
+    world.a.start(&config("250", speed));
+    world.a.wait_for_log("Entering BACKUP STATE");
+    world.b.start(&config("100", speed));
+    let is_master = || world.a.has(VIP).then_some(());
+    wait_for(Duration::from_secs(10), is_master).expect("a is master");
+    thread::sleep(Duration::from_millis(300));
+}
+
+/// `kill -9` of the process that speaks VRRP: the next one goes on, and nobody has noticed.
+#[test]
+fn a_killed_child_is_not_missed() {
+    let quiet = Quiet::wait();
+    for (speed, interval) in [(V3, Duration::from_millis(100)), (V2, Duration::from_secs(1))] {
+        let mut world = World::in_dir(quiet.dir(), Kind::Vrrpd, Kind::Vrrpd);
+        settled(&mut world, speed);
+        let begin = SystemTime::now();
+        thread::sleep(interval * 2);
+        let pid = fs::read_to_string(world.a.space.dir.join("run/vrrp.pid")).expect("its process id");
+        world
+            .a
+            .space
+            .call(Command::new(tool("sh")).args(["-c", &format!("kill -9 {}", pid.trim())]))
+            .expect("a kill");
+        thread::sleep(interval * 8);
+        let adverts = world.adverts(51, begin);
+        assert!(
+            adverts.iter().all(|advert| advert.from == world.a.ip() && advert.priority == 250),
+            "{adverts:?}"
+        );
+        let gap = adverts.windows(2).map(|two| two[1].at.duration_since(two[0].at).unwrap_or_default()).max();
+        let gap = gap.expect("adverts");
+        println!("{speed}: longest gap {gap:?}");
+        within("the longest gap", gap, interval, interval * 3);
+        assert!(world.a.watch.changes(VIP, begin).is_empty(), "the address has moved");
+        world.a.stop();
+    }
+}
+
+/// `kill -9` of the parent: everything else leaves as if it had been told to.
+#[test]
+fn a_killed_parent_takes_the_others_along_in_good_order() {
+    let mut world = World::without_service(Kind::Vrrpd, Kind::Vrrpd);
+    settled(&mut world, V3);
+    let begin = SystemTime::now();
+    let processes = descendants(world.a.daemon().tree.pid());
+    assert!(processes.len() >= 2, "{processes:?}");
+    world.a.daemon().tree.signal(Signal::SIGKILL).expect("it runs");
+    let follows = || world.b.has(VIP).then_some(());
+    assert!(wait_for(Duration::from_secs(5), follows).is_some(), "b does not take over");
+    all_end(&processes);
+    assert!(!world.a.has(VIP));
+    assert_eq!(world.adverts(51, begin).iter().filter(|advert| advert.priority == 0).count(), 1);
 }

@@ -29,7 +29,7 @@ use crate::types::{IfName, Instant};
 use crate::vrrp::InstanceStatus;
 use crate::vrrp::{Input, KernelChange, SwitchInput, Switchboard};
 use events::Doubts;
-use parting::stop_instance;
+use parting::with_leavers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,9 +40,12 @@ use tokio::task::{Id, JoinError, JoinSet};
 /// How long the start and a reload wait for the links that they make.
 const LINKS_LIMIT: Duration = Duration::from_secs(2);
 
-/// An instance that has failed starts again after this long; doubled each time.
+/// An instance that has failed starts again at once, which nobody notices, the next time after this long;
+/// doubled each time.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 const RESTART_DELAY_MAX: Duration = Duration::from_secs(60);
+/// Running this long earns a clean slate.
+const GOOD_RUN: Duration = Duration::from_secs(60);
 
 /// How the end came.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,6 +64,8 @@ pub(super) struct Coordinator {
     config: Arc<Config>,
     /// In the order of the configuration.
     instances: Vec<Handle>,
+    /// What a reload has dropped and what waits for a successor.
+    leaving: Vec<Handle>,
     tasks: JoinSet<()>,
     task_ids: BTreeMap<Id, InstanceId>,
     next_id: u64,
@@ -86,6 +91,7 @@ struct Handle {
     /// When it failed and is to start again.
     restart: Option<Instant>,
     restart_delay: Duration,
+    started: Instant,
 }
 
 impl Handle {
@@ -127,6 +133,7 @@ impl Coordinator {
             shared,
             config,
             instances: Vec::new(),
+            leaving: Vec::new(),
             tasks: JoinSet::new(),
             task_ids: BTreeMap::new(),
             next_id: 0,
@@ -264,7 +271,7 @@ impl Coordinator {
         self.next_id += 1;
         let id = InstanceId(self.next_id);
         let control = self.spawn(id, Arc::clone(&config), adopt);
-        Handle { id, config, control, restart: None, restart_delay: RESTART_DELAY }
+        Handle { id, config, control, restart: None, restart_delay: Duration::ZERO, started: clock::now() }
     }
 
     fn spawn(
@@ -291,17 +298,21 @@ impl Coordinator {
             Err(error) => (error.id(), error.is_panic()),
         };
         let Some(id) = self.task_ids.remove(&task) else { return };
+        if self.leaving.iter().any(|handle| handle.id == id) {
+            return self.on_left(id, panicked);
+        }
         let Some(handle) = self.instances.iter_mut().find(|handle| handle.id == id) else { return };
         if panicked {
             let name = &handle.config.name;
-            tracing::error!(
-                "({name}) failed by an internal error; starting it again in {:?}",
-                handle.restart_delay
-            );
+            if clock::now().since(handle.started) >= GOOD_RUN {
+                handle.restart_delay = Duration::ZERO;
+            }
+            let seconds = handle.restart_delay.as_secs();
+            tracing::error!("({name}) failed by an internal error; starting it again in {seconds} seconds");
             self.shared.announcer.cancel(id);
             self.shared.coupling.handle(SwitchInput::Lost(name.clone()));
             handle.restart = Some(clock::now() + handle.restart_delay);
-            handle.restart_delay = (handle.restart_delay * 2).min(RESTART_DELAY_MAX);
+            handle.restart_delay = (handle.restart_delay * 2).clamp(RESTART_DELAY, RESTART_DELAY_MAX);
         }
     }
 
@@ -322,6 +333,7 @@ impl Coordinator {
                 // Its addresses are still there, and stay until it knows who is master.
                 self.instances[index].control = self.spawn(id, config, true);
                 self.instances[index].restart = None;
+                self.instances[index].started = now;
             }
         }
     }
@@ -444,11 +456,16 @@ impl Coordinator {
             self.shared.tell_service(ToService::Reloaded(Err(reason)));
             return;
         }
-        self.loans.follow(&config);
-        self.virtual_links.follow(&config);
+        self.hurry_leavers().await;
+        // Of the plan this alone: to put the rest into words is nothing for the thread of the timers.
+        let origins = origins(&self.config.instances, &config.instances);
+        let leavers = self.leavers(&origins, &config);
+        let meanwhile = with_leavers(&config, leavers.values().map(|(config, _)| config));
+        self.loans.follow(&meanwhile);
+        self.virtual_links.follow(&meanwhile);
         self.await_virtual_links(false).await;
         self.hold_removals();
-        let tables = Tables::of(&config, true);
+        let tables = Tables::of(&meanwhile, true);
         let superfluous = tables.are_superfluous();
         if !superfluous {
             drop(self.shared.use_tables(tables.clone()));
@@ -466,8 +483,6 @@ impl Coordinator {
             return self.shared.tell_service(ToService::Reloaded(Ok(())));
         }
         let mut old: Vec<_> = std::mem::take(&mut self.instances).into_iter().map(Some).collect();
-        // Of the plan this alone: to put the rest into words is nothing for the thread of the timers.
-        let origins = origins(&self.config.instances, &config.instances);
         for (new, origin) in config.instances.iter().zip(origins) {
             let kept = origin.and_then(|place| old.get_mut(place)?.take());
             let handle = match kept {
@@ -484,13 +499,12 @@ impl Coordinator {
         self.shared.coupling.hold(false);
         self.shared.carry_out_coupling();
         for handle in old.into_iter().flatten() {
-            if !stop_instance(&handle, |confirm| Control::Remove(Duration::ZERO, confirm)).await {
-                self.let_go_of_all_for(&handle);
-            }
+            let time = leavers.get(&handle.id).map(|(_, time)| *time);
+            self.part(handle, time.unwrap_or_default()).await;
         }
         // Nobody has to wait for what is no longer wanted.
         drop(self.settle());
-        self.shared.redirect_reports(&self.config);
+        self.shared.redirect_reports(&meanwhile);
         self.virtual_links.let_go();
         if superfluous {
             drop(self.shared.use_tables(tables));

@@ -5,6 +5,7 @@
 
 use super::firewall::{Firewall, Order};
 use crate::config::value::VirtualAddress;
+use crate::daemon::panics;
 use crate::sys::netlink::{Address, Change, Event, Failure, Monitor, PresentAddress, Writer};
 use crate::sys::nftables::Watch;
 use crate::sys::sched;
@@ -55,7 +56,7 @@ impl Kernel {
         let (requests, receiver) = std::sync::mpsc::channel();
         std::thread::Builder::new()
             .name("vrrp-writer".into())
-            .spawn(move || write(writer, buffer, &receiver))?;
+            .spawn(move || panics::essential(|| write(writer, buffer, &receiver)))?;
         Ok(Self { requests })
     }
 
@@ -135,7 +136,7 @@ pub(super) fn watch(buffer: u32, writer: Kernel) -> io::Result<mpsc::Receiver<Ev
                 result = watch_tables(&writer) => result,
             }
         };
-        if let Err(error) = runtime.block_on(listening) {
+        if let Err(error) = panics::essential(|| runtime.block_on(listening)) {
             tracing::error!("Netlink: the monitor failed: {error}");
         }
     })?;

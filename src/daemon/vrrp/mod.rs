@@ -36,6 +36,7 @@ use crate::config::Config;
 use crate::config::block::{ProcessDefs, SyncGroup, VrrpInstance, VrrpScript};
 use crate::config::value::VirtualAddress;
 use crate::daemon::child::{ChildContext, exit_code};
+use crate::daemon::panics;
 use crate::status::Snapshot;
 use crate::sys::deadlines::Deadlines;
 use crate::sys::nftables::Dropped;
@@ -167,9 +168,8 @@ pub fn run(context: ChildContext) -> u8 {
 }
 
 fn run_child(context: ChildContext) -> io::Result<u8> {
-    let ChildContext { options, identity, config, log: _, signals, parent, runner, respawned } = context;
-    // A panic must not end the process: an instance that fails starts again beside the others.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("internal error: {panic}")));
+    let ChildContext { options, identity, config, log, signals, parent, runner, respawned } = context;
+    panics::tell_panics(log);
     let (commands, receiver) = mpsc::channel(WAITING_COMMANDS);
     let (to_service, from_protocol) = mpsc::unbounded_channel();
     let detail = options.log.detail > 0;
@@ -189,7 +189,7 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
     })?;
     enter_real_time(&process);
     // The service thread ends once this has dropped its end of their connection.
-    let end = run_protocol(Protocol {
+    let protocol = Protocol {
         config,
         commands: receiver,
         service: to_service,
@@ -197,7 +197,8 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
         respawned,
         keep_addresses,
         no_bfd,
-    });
+    };
+    let end = panics::essential(|| run_protocol(protocol));
     if service.join().is_err() {
         tracing::error!("the service thread failed by an internal error");
     }
@@ -207,7 +208,8 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
             0
         }
         End::InterfacesMissing => exit_code::CONFIG,
-        End::Broken => exit_code::FATAL,
+        // The parent starts another, which adopts what there is.
+        End::Broken => process::INTERNAL_ERROR,
     })
 }
 
@@ -301,9 +303,9 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
             end = coordinator => Ok(end),
             ended = timer => match ended {
                 Ok(Err(error)) => Err(error),
-                Err(panic) => Err(io::Error::other(panic)),
+                Err(_panic) => Ok(End::Broken),
             },
-            Err(panic) = announcing => Err(io::Error::other(panic)),
+            Err(_panic) = announcing => Ok(End::Broken),
         }
     })
 }

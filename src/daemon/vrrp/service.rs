@@ -8,6 +8,7 @@ use crate::daemon::fifo::{Fifos, Line};
 use crate::daemon::handover::Handover;
 use crate::daemon::identity::Identity;
 use crate::daemon::options::Options;
+use crate::daemon::panics;
 use crate::daemon::scripts::Scripts;
 use crate::daemon::signals::{Request, SignalStream, Signals};
 use crate::status::{self, Snapshot};
@@ -55,7 +56,7 @@ pub(super) fn start(setup: Setup) -> io::Result<std::thread::JoinHandle<()>> {
     let from_protocol = setup.from_protocol;
     std::thread::Builder::new()
         .name("vrrp-service".into())
-        .spawn(move || runtime.block_on(service.run(from_protocol)))
+        .spawn(move || panics::essential(|| runtime.block_on(service.run(from_protocol))))
 }
 
 /// How long the end of the daemon waits for a reader of a full FIFO.

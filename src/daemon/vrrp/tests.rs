@@ -232,6 +232,44 @@ fn ipv6_unicast_fails_over() {
 }
 
 #[test]
+fn what_a_reload_drops_stays_until_its_successor_is_there() {
+    with_peer(|peer| {
+        let dropped = instance("va", 150, &["10.99.0.100"]);
+        let kept = VrrpInstance {
+            name: "VI_2".into(),
+            vrid: Vrid::new(52).unwrap(),
+            ..instance("va", 150, &["10.99.0.101"])
+        };
+        let mut a = start(&config(vec![dropped.clone(), kept.clone()]), false);
+        a.await_event(Event::Master);
+        a.await_event(Event::Master);
+        let mut b = peer.run(|| start(&config(vec![instance("vb", 100, &["10.99.0.100"])]), false));
+        b.await_event(Event::Backup);
+        std::thread::sleep(Duration::from_millis(400));
+        a.tell(Command::Reload(config(vec![kept.clone()])));
+        std::thread::sleep(Duration::from_millis(60));
+        assert!(has("va", "10.99.0.100"), "it has let go at once");
+        b.await_event(Event::Master);
+        // To scripts it is in FAULT, as keepalived's are told.
+        a.await_event(Event::Fault);
+        assert!(!has("va", "10.99.0.100") && has("va", "10.99.0.101"));
+        b.stop();
+        // With nobody to follow it stays as long as somebody could; a file that has it again finds it gone.
+        a.tell(Command::Reload(config(vec![dropped.clone(), kept.clone()])));
+        a.await_event(Event::Master);
+        a.tell(Command::Reload(config(vec![kept.clone()])));
+        std::thread::sleep(Duration::from_millis(60));
+        assert!(has("va", "10.99.0.100"));
+        a.tell(Command::Reload(config(vec![dropped, kept])));
+        a.await_event(Event::Backup);
+        assert!(!has("va", "10.99.0.100") && has("va", "10.99.0.101"));
+        a.await_event(Event::Master);
+        a.stop();
+        assert!(!has("va", "10.99.0.100") && !has("va", "10.99.0.101"));
+    });
+}
+
+#[test]
 fn a_respawned_child_keeps_the_addresses_of_the_killed_one_without_a_gap() {
     in_namespace(|| {
         let config = config(vec![instance("va", 150, &["10.99.0.100"])]);

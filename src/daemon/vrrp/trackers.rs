@@ -9,6 +9,7 @@ mod processes;
 
 use super::Command;
 use crate::config::block::Buffer;
+use crate::daemon::panics;
 use crate::vrrp::{Followed, SwitchInput};
 use files::Files;
 use processes::Processes;
@@ -24,7 +25,7 @@ pub(super) fn start(
     respawned: bool,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let run = move || runtime.block_on(run(buffer, followed, commands, respawned));
+    let run = move || panics::essential(|| runtime.block_on(run(buffer, followed, commands, respawned)));
     std::thread::Builder::new().name("vrrp-trackers".into()).spawn(run).map(drop)
 }
 

@@ -12,6 +12,7 @@ use crate::vrrp::accept::{Datagram, accept};
 use crate::vrrp::effect::{Effect, Event};
 use crate::vrrp::notice::NoticeKind;
 use crate::vrrp::timers::Timer;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -19,16 +20,33 @@ use std::time::Duration;
 /// network take.
 const LEEWAY: Duration = Duration::from_millis(10);
 
-/// How long an instance that stops waits for a successor at most: the Skew_Time of the lowest priority, that
-/// of its sync group's slowest member, since the group of the successor takes over as one.
-#[must_use]
-pub fn parting_time(config: &Config, instance: &VrrpInstance) -> Duration {
-    let together = |other: &VrrpInstance| {
-        other.name == instance.name
-            || (instance.sync_group.is_some() && other.sync_group == instance.sync_group)
-    };
-    let members = config.instances.iter().map(|member| &**member).filter(|member| together(member));
-    members.chain([instance]).map(longest_skew).max().unwrap_or_default() + LEEWAY
+/// How long instances that stop wait for a successor at most: the Skew_Time of the lowest priority, in a sync
+/// group that of its slowest member, since the group of the successor takes over as one.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct PartingTimes {
+    groups: BTreeMap<String, Duration>,
+}
+
+impl PartingTimes {
+    /// Those of a configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let mut groups = BTreeMap::<String, Duration>::new();
+        for member in &config.instances {
+            if let Some(group) = &member.sync_group {
+                let slowest = groups.entry(group.clone()).or_default();
+                *slowest = longest_skew(member).max(*slowest);
+            }
+        }
+        Self { groups }
+    }
+
+    /// That of an instance of this configuration.
+    #[must_use]
+    pub fn of(&self, instance: &VrrpInstance) -> Duration {
+        let group = instance.sync_group.as_ref().and_then(|group| self.groups.get(group));
+        longest_skew(instance).max(group.copied().unwrap_or_default()) + LEEWAY
+    }
 }
 
 /// Skew_Time is a fraction of this (RFC 3768 §6.1, RFC 9568 §6.1).

@@ -29,7 +29,7 @@ pub(super) mod sample;
 mod tests;
 mod transition;
 
-pub use leave::parting_time;
+pub use leave::PartingTimes;
 
 use super::accept::{Datagram, DiscardKind};
 use super::checksum::ChecksumForm;

@@ -154,7 +154,7 @@ impl Coordinator {
         if bereft.contains(&InstanceId::STATIC) {
             self.statics.on_gone();
         }
-        for handle in &self.instances {
+        for handle in self.instances.iter().chain(&self.leaving) {
             if [&handle.config.interface, handle.config.advert_link()]
                 .iter()
                 .any(|link| changed.contains(*link))

@@ -1,4 +1,4 @@
-//! The end, which is in no hurry, so that nobody misses us.
+//! The end, of the daemon or of what a reload drops: in no hurry, so that nobody misses us.
 //!
 //! An instance that is master says farewell at once and leaves when a successor has been heard
 //! (`vrrp::Instance`). Until then everything that its addresses need stays, and the coordinator goes on
@@ -6,12 +6,18 @@
 
 use super::{Coordinator, End, Handle};
 use crate::config::Config;
+use crate::config::block::VrrpInstance;
 use crate::daemon::vrrp::firewall::Tables;
+use crate::daemon::vrrp::ledger::InstanceId;
 use crate::daemon::vrrp::task::Control;
 use crate::daemon::vrrp::{Command, ToService};
 use crate::sys::clock;
-use crate::vrrp::{Input, SwitchInput, Switchboard, parting_time};
+use crate::types::IfName;
+use crate::vrrp::{Input, PartingTimes, SwitchInput, Switchboard};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -40,8 +46,12 @@ impl Coordinator {
     /// All say farewell; how long it may be until the last has left.
     async fn say_farewell(&self) -> Duration {
         let mut longest = Duration::ZERO;
+        let times = PartingTimes::new(&self.config);
+        for handle in &self.leaving {
+            longest = longest.max(times.of(&handle.config));
+        }
         for handle in &self.instances {
-            let time = parting_time(&self.config, &handle.config);
+            let time = times.of(&handle.config);
             longest = longest.max(time);
             // One that has failed is seen to when all have left.
             stop_instance(handle, |confirm| Control::Confirmed(Input::Stop(time), confirm)).await;
@@ -103,12 +113,111 @@ impl Coordinator {
 
     /// Nobody waits for a successor any more.
     fn hurry(&self) {
-        self.instances.iter().for_each(|handle| handle.tell(Control::Input(Input::Stop(Duration::ZERO))));
+        let all = self.instances.iter().chain(&self.leaving);
+        all.for_each(|handle| handle.tell(Control::Input(Input::Stop(Duration::ZERO))));
+    }
+
+    // A reload.
+
+    /// Whoever still waits for a successor leaves: the next configuration may have the same again.
+    pub(super) async fn hurry_leavers(&self) {
+        for handle in &self.leaving {
+            stop_instance(handle, |confirm| Control::Confirmed(Input::Stop(Duration::ZERO), confirm)).await;
+        }
+    }
+
+    /// The instances that a new configuration drops and that may wait for a successor, and for how long. What is
+    /// to have its place elsewhere goes at once.
+    pub(super) fn leavers(&self, origins: &[Option<usize>], new: &Config) -> Leavers {
+        let stay: BTreeSet<usize> = origins.iter().copied().flatten().collect();
+        if stay.len() == self.instances.len() {
+            return Leavers::new();
+        }
+        let (times, elsewhere) = (PartingTimes::new(&self.config), Places::of(&new.instances));
+        let dropped = self.instances.iter().enumerate().filter(|(place, _)| !stay.contains(place));
+        let may_wait = |handle: &&Handle| !elsewhere.have_any(&handle.config);
+        let dropped = dropped.map(|(_, handle)| handle).filter(may_wait);
+        let with_time = |handle: &Handle| (handle.id, (Arc::clone(&handle.config), times.of(&handle.config)));
+        dropped.map(with_time).collect()
+    }
+
+    /// Lets an instance leave for good, within so long.
+    pub(super) async fn part(&mut self, handle: Handle, time: Duration) {
+        if !stop_instance(&handle, |confirm| Control::Remove(time, confirm)).await {
+            self.let_go_of_all_for(&handle);
+        } else if !time.is_zero() {
+            self.leaving.push(handle);
+        }
+    }
+
+    /// What only a leaver needed goes with it.
+    pub(super) fn on_left(&mut self, id: InstanceId, panicked: bool) {
+        let (left, rest) = std::mem::take(&mut self.leaving).into_iter().partition(|handle| handle.id == id);
+        self.leaving = rest;
+        if panicked {
+            self.hold_removals();
+            left.iter().for_each(|failed: &Handle| self.let_go_of_all_for(failed));
+            drop(self.settle());
+        }
+        let meanwhile = with_leavers(&self.config, self.leaving.iter().map(|handle| &handle.config));
+        self.loans.follow(&meanwhile);
+        self.virtual_links.follow(&meanwhile);
+        self.virtual_links.let_go();
+        self.shared.redirect_reports(&meanwhile);
+        let tables = Tables::of(&meanwhile, true);
+        if tables.are_superfluous() {
+            drop(self.shared.use_tables(tables));
+        }
     }
 }
 
+/// Instances on their way out, and how long they may take.
+pub(super) type Leavers = BTreeMap<InstanceId, (Arc<VrrpInstance>, Duration)>;
+
+/// The addresses and the links of instances.
+struct Places {
+    addresses: BTreeSet<IpAddr>,
+    links: BTreeSet<IfName>,
+}
+
+impl Places {
+    fn of(instances: &[Arc<VrrpInstance>]) -> Self {
+        Self {
+            addresses: instances.iter().flat_map(|instance| addresses(instance)).collect(),
+            links: instances.iter().flat_map(|instance| links(instance)).collect(),
+        }
+    }
+
+    fn have_any(&self, instance: &VrrpInstance) -> bool {
+        addresses(instance).any(|address| self.addresses.contains(&address))
+            || links(instance).any(|link| self.links.contains(&link))
+    }
+}
+
+fn addresses(instance: &VrrpInstance) -> impl Iterator<Item = IpAddr> {
+    instance.vips.iter().chain(&instance.excluded_vips).map(|vip| vip.net.address)
+}
+
+fn links(instance: &VrrpInstance) -> impl Iterator<Item = IfName> {
+    instance.virtual_links().map(|link| link.name.clone())
+}
+
+/// What is to be there while these leave.
+pub(super) fn with_leavers<'a>(
+    config: &Arc<Config>,
+    leavers: impl Iterator<Item = &'a Arc<VrrpInstance>>,
+) -> Arc<Config> {
+    let leavers: Vec<_> = leavers.cloned().collect();
+    if leavers.is_empty() {
+        return Arc::clone(config);
+    }
+    let mut both = (**config).clone();
+    both.instances.extend(leavers);
+    Arc::new(both)
+}
+
 /// Returns once the instance has said farewell; `false`: it has failed already.
-pub(super) async fn stop_instance(handle: &Handle, how: impl FnOnce(oneshot::Sender<()>) -> Control) -> bool {
+async fn stop_instance(handle: &Handle, how: impl FnOnce(oneshot::Sender<()>) -> Control) -> bool {
     let (confirm, confirmed) = oneshot::channel();
     handle.tell(how(confirm));
     confirmed.await.is_ok()

@@ -139,7 +139,7 @@ fn patience_is_the_longest_skew_of_the_group() {
         sync_groups: Vec::<Arc<SyncGroup>>::new(),
         ..Config::default()
     };
-    let patience: Vec<_> =
-        instances.iter().map(|instance| super::super::parting_time(&all, instance).as_millis()).collect();
+    let times = PartingTimes::new(&all);
+    let patience: Vec<_> = instances.iter().map(|instance| times.of(instance).as_millis()).collect();
     assert_eq!(patience, [110, 1010, 1010, 40_960]);
 }
