@@ -20,8 +20,8 @@ use crate::sys::seqpacket::{AsyncSeqPacket, Received, SeqPacket};
 use crate::track::{ExitStatus, Signal};
 use crate::types::Priority;
 use crate::vrrp::{
-    Call, CallId, Event, Notification, Notifier, NotifyEffect, NotifyInput, NotifySettings, RunId, Subject,
-    SwitchInput, Telling,
+    Call, CallId, ConflictCause, Event, Notification, Notifier, NotifyEffect, NotifyInput, NotifySettings,
+    OtherMaster, RunId, Subject, SwitchInput, Telling,
 };
 
 /// The machine of notify scripts bounds its end; this is for a runner that answers nothing.
@@ -107,6 +107,13 @@ impl Scripts {
     /// Tells the scripts of an instance, in order and each when its predecessor has ended.
     pub fn notify(&mut self, instance: &VrrpInstance, notification: Notification) {
         self.tell(Subject::Instance, &instance.name, &instance.notify, notification);
+    }
+
+    /// Tells the script that an instance has for this of another master.
+    pub fn notify_split_brain(&mut self, instance: &VrrpInstance, other: OtherMaster, cause: ConflictCause) {
+        if let Some(telling) = Telling::split_brain(&instance.name, &instance.notify, other, cause) {
+            self.tell_notifier(NotifyInput::Event(telling));
+        }
     }
 
     /// The same of a sync group, to which keepalived gives priority 0.

@@ -16,8 +16,8 @@ use crate::config::block::VrrpScript;
 use crate::track::{ExitStatus, Signal};
 use crate::types::{IfName, Instant, State};
 use crate::vrrp::{
-    Datagram, Effect, GroupReport, GroupSays, Input, Instance, KernelChange, Leftovers, Lost, PartingTimes,
-    RunId, Start, SwitchEffect, SwitchInput, Switchboard, Tracking,
+    Claim, Datagram, Effect, GroupReport, GroupSays, Input, Instance, KernelChange, Leftovers, Lost,
+    PartingTimes, RunId, Silence, Start, SwitchEffect, SwitchInput, Switchboard, Tracking,
 };
 
 /// An instance that has failed starts again after this long, as in the daemon.
@@ -43,6 +43,9 @@ impl World {
         let mut switchboard = Switchboard::new(now, &config, node.kernel.links());
         switchboard.handle(now, SwitchInput::Start(Arc::clone(&config), homeless));
         node.life += 1;
+        node.started_at_boot = std::mem::take(&mut node.boots);
+        // Nothing has survived that.
+        let adopt = adopt && !node.started_at_boot;
         node.daemon = Some(Daemon {
             config: Arc::clone(&config),
             switchboard,
@@ -71,7 +74,12 @@ impl World {
             leftovers: if adopt { Leftovers::Adopt } else { Leftovers::Remove },
             wall,
         };
-        let instance = Instance::new(now, config, start);
+        let mut instance = Instance::new(now, config, start);
+        if !adopt {
+            let bound = daemon.config.global.vrrp_startup_silence;
+            let until = (node.started_at_boot && !bound.is_zero()).then(|| now + bound);
+            instance.listen_first(Silence { bound, until });
+        }
         let Some(daemon) = &mut node.daemon else { return };
         daemon.instances.resize_with(daemon.instances.len().max(machine.instance + 1), || None);
         daemon.instances[machine.instance] = Some(instance);
@@ -238,6 +246,16 @@ impl World {
         self.rearm(host);
     }
 
+    /// Somebody announces an address.
+    pub(super) fn hear_claim(&mut self, host: Host, claim: &Claim) {
+        for machine in self.machines(host) {
+            if self.nodes[host].instance(machine.instance).is_some_and(Instance::heeds_claims) {
+                self.handle(machine, Input::Claim(claim.clone()), Cause::Claim);
+            }
+        }
+        self.rearm(host);
+    }
+
     /// The node's own addresses have changed.
     pub(super) fn review_sources(&mut self, host: Host) {
         for machine in self.machines(host) {
@@ -361,7 +379,7 @@ impl World {
                     self.nodes[host].kernel.hush();
                     continue;
                 }
-                Effect::Notice(_) | Effect::Notify(_) | Effect::Group(_) => continue,
+                Effect::Resolve(_) | Effect::Notice(_) | Effect::Notify(_) | Effect::Group(_) => continue,
             };
             if let Some(operation) = self.border.operation(host, operation) {
                 self.nodes[host].kernel.submit(operation);
@@ -524,6 +542,7 @@ impl fmt::Display for Step<'_> {
                     write!(f, " | announce {}x{}", announce.targets.len(), announce.rounds)?;
                 }
                 Effect::Hush => write!(f, " | hush")?,
+                Effect::Resolve(address) => write!(f, " | who has {address}?")?,
                 Effect::Notice(notice) => write!(f, " | {}", notice.kind)?,
                 Effect::Notify(notification) => write!(f, " | notify {}", notification.event)?,
                 Effect::Group(GroupReport::Stands { stance, .. }) => write!(f, " | stands {stance:?}")?,

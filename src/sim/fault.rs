@@ -18,6 +18,9 @@ pub enum Fault {
     Isolate(IfName, Host),
     /// All partitions end.
     Heal,
+    /// Nothing that arrives at a host on this link gets through (`true`): a switch port that learns, a firewall that
+    /// is not loaded.
+    Deafen(Host, IfName, bool),
     /// A cable is plugged in (`true`) or pulled.
     Link(Host, IfName, bool),
     /// The daemon is killed; what is in the kernel stays.
@@ -108,7 +111,7 @@ fn breakdown(
     let names = Names::default();
     let scripts = plan.nodes[host].config.scripts.len();
     let lan = |random: &mut Random| random.pick(&plan.lans());
-    match random.within(0..=17) {
+    match random.within(0..=18) {
         0 => {
             let other = random.index(plan.nodes.len());
             vec![(now, Fault::Cut(lan(random), host, other)), (later, Fault::Heal)]
@@ -123,6 +126,19 @@ fn breakdown(
             (later, Fault::Link(host, names.uplink, true)),
         ],
         4 => vec![(now, Fault::Kill(host)), (later, Fault::Start(host))],
+        18 => {
+            // It hears again before its silence ends, and in time for the next advert.
+            let silence = plan.nodes[host].config.global.vrrp_startup_silence;
+            let rest = silence.saturating_sub(interval * 2);
+            let heard = later + random.duration(Duration::ZERO..=rest);
+            let link = lan(random);
+            vec![
+                (now, Fault::PowerOff(host)),
+                (now, Fault::Deafen(host, link.clone(), true)),
+                (later, Fault::Start(host)),
+                (heard, Fault::Deafen(host, link, false)),
+            ]
+        }
         5 => vec![(now, Fault::PowerOff(host)), (later, Fault::Start(host))],
         6 => vec![(now, Fault::Stop(host)), (later, Fault::Start(host))],
         7 => vec![(now, Fault::Reload(host))],

@@ -1,6 +1,6 @@
 //! A machine with a kernel, and on it, most of the time, a daemon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +33,12 @@ pub struct Node {
     pub things: Things,
     pub(super) paused_until: Option<Instant>,
     pub(super) kernel_trouble: bool,
+    /// Links on which nothing that arrives gets through.
+    pub(super) deaf: BTreeSet<IfName>,
+    /// It has just got power.
+    pub(super) boots: bool,
+    /// Its daemon started when it had.
+    pub(super) started_at_boot: bool,
     /// Whether the kernel's next piece of work is in the queue of events.
     pub(super) kernel_scheduled: bool,
     pub(super) wake: Option<(Instant, Ticket)>,
@@ -92,6 +98,9 @@ impl Node {
             things: Things::default(),
             paused_until: None,
             kernel_trouble: false,
+            deaf: BTreeSet::new(),
+            boots: false,
+            started_at_boot: false,
             kernel_scheduled: false,
             wake: None,
             life: 0,
@@ -99,6 +108,18 @@ impl Node {
         };
         node.boot();
         node
+    }
+
+    /// Whether what arrives on a link gets through.
+    pub(super) fn hears(&self, link: &IfName) -> bool {
+        self.kernel.is_up(link) && !self.deaf.contains(link)
+    }
+
+    pub(super) fn deafen(&mut self, link: IfName, deaf: bool) {
+        match deaf {
+            true => drop(self.deaf.insert(link)),
+            false => drop(self.deaf.remove(&link)),
+        }
     }
 
     /// Forgets everything that does not survive a loss of power.

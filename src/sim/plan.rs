@@ -14,8 +14,8 @@ use super::random::Random;
 use super::things::{self, Things};
 use crate::config::Config;
 use crate::config::block::{
-    Announcements, Auth, AuthHmac, Delivery, Freshness, HmacKey, HmacMode, Preempt, TrackEntry, TrackProcess,
-    Tracked, UnicastChecksum, UnicastPeer, UpDownDelays, VrrpInstance, VrrpScript,
+    Announcements, Auth, AuthHmac, Delivery, Freshness, GlobalDefs, HmacKey, HmacMode, Preempt, TrackEntry,
+    TrackProcess, Tracked, UnicastChecksum, UnicastPeer, UpDownDelays, VrrpInstance, VrrpScript,
 };
 use crate::config::value::{OnRemoval, Route, Rule, ScriptCommand, VirtualAddress, Weight};
 use crate::types::{
@@ -209,7 +209,8 @@ fn settling_time(nodes: &[NodePlan], times: &[Times], interval: Duration, calm: 
     let delays = instances.map(delay).max().unwrap_or_default();
     let down = times.iter().map(|times| times.master_down).max().unwrap_or_default();
     let kernel = nodes.iter().map(|node| node.kernel_latency).max().unwrap_or_default();
-    scripts + doubts + delays + down * 3 + kernel * 10 + (calm.latency + calm.jitter) * 4 + interval
+    let silence = configs().map(|config| config.global.vrrp_startup_silence).max().unwrap_or_default();
+    scripts + doubts + delays + silence + down * 3 + kernel * 10 + (calm.latency + calm.jitter) * 4 + interval
 }
 
 /// How long advertisement intervals are. Those of one plan are alike, or one virtual router's adverts
@@ -321,6 +322,7 @@ fn node(
     scripts: usize,
     interval: Duration,
 ) -> NodePlan {
+    let silence = if random.chance(300) { interval * random.within(4..=12) as u32 } else { Duration::ZERO };
     let mut variant = |i: u64| {
         let scripts: Vec<_> = (0..scripts).map(|i| Arc::new(script(random, i, interval))).collect();
         let mut instances: Vec<_> =
@@ -342,6 +344,7 @@ fn node(
             instances,
             sync_groups: groups,
             up_down_delays,
+            global: GlobalDefs { vrrp_startup_silence: silence, ..GlobalDefs::default() },
             ..Config::default()
         })
     };

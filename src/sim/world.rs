@@ -19,7 +19,7 @@ use super::random::Random;
 use super::stranger;
 use crate::track::{Because, ExitStatus, LinkStatus};
 use crate::types::{IfName, Instant, MacAddr, State};
-use crate::vrrp::{Announce, Lost, RunId, SwitchInput, Transmit};
+use crate::vrrp::{Announce, Claim, Lost, RunId, SwitchInput, Transmit};
 use crate::wire::arp::GratuitousArp;
 use crate::wire::ndisc::UnsolicitedAdvert;
 
@@ -36,6 +36,8 @@ pub(super) const HELD_BACK: Duration = Duration::from_nanos(1);
 pub(super) enum Event {
     /// A frame reaches a node.
     Frame { to: Host, link: IfName, frame: Vec<u8>, genuine: bool },
+    /// An announcement reaches a node.
+    Claim { to: Host, claim: Claim },
     /// A frame reaches the observer.
     Observed(Vec<u8>),
     /// A machine of a node wants to be woken.
@@ -244,6 +246,11 @@ impl World {
         if let Some(event) = self.hold_back(event) {
             match event {
                 Event::Frame { to, link, frame, genuine } => self.on_frame(to, &link, &frame, genuine),
+                Event::Claim { to, claim } => {
+                    if self.nodes[to].hears(&claim.link) {
+                        self.hear_claim(to, &claim);
+                    }
+                }
                 Event::Observed(frame) => self.on_observed(&frame),
                 Event::Wake(host) => self.on_wake(host),
                 Event::KernelWork { host, life } => self.on_kernel_work(host, life),
@@ -281,6 +288,7 @@ impl World {
     fn hold_back(&mut self, event: Event) -> Option<Event> {
         let host = match &event {
             Event::Frame { to: host, .. }
+            | Event::Claim { to: host, .. }
             | Event::Wake(host)
             | Event::KernelWork { host, .. }
             | Event::ScriptEnded { host, .. }
@@ -358,7 +366,7 @@ impl World {
 
     fn on_frame(&mut self, to: Host, link: &IfName, frame: &[u8], genuine: bool) {
         let node = &self.nodes[to];
-        if !node.kernel.is_up(link) {
+        if !node.hears(link) {
             return;
         }
         let Some(datagram) = frame::decode(frame, node.plan.mac) else { return };
@@ -375,7 +383,21 @@ impl World {
             for (link, address) in &announce.targets {
                 if self.nodes[host].kernel.is_up(link) {
                     self.put_announcement(announcement(mac, *address));
+                    self.spread_claim(
+                        host,
+                        Claim { address: *address, link: link.clone(), mac, foreign: true },
+                    );
                 }
+            }
+        }
+    }
+
+    /// The other nodes hear an announcement as they hear all frames, if it reaches them.
+    fn spread_claim(&mut self, from: Host, claim: Claim) {
+        for to in (0..self.nodes.len()).filter(|to| *to != from) {
+            for delivery in self.lan.carry(&claim.link, from, to).filter(|copy| copy.flipped_bit.is_none()) {
+                let claim = claim.clone();
+                self.queue.push(self.now + delivery.after, Event::Claim { to, claim });
             }
         }
     }
@@ -452,12 +474,14 @@ impl World {
                 }
             }
             Fault::Heal => self.lan.heal(),
+            Fault::Deafen(host, link, deaf) => self.nodes[host].deafen(link, deaf),
             Fault::Link(host, link, up) => self.set_link(host, link, up),
             Fault::Kill(host) => self.kill(host),
             Fault::Fail(node, instance) => self.fail(Machine { node, instance }),
             Fault::PowerOff(host) => {
                 self.kill(host);
                 self.nodes[host].boot();
+                self.nodes[host].boots = true;
             }
             Fault::Stop(host) => self.stop(host),
             Fault::Start(host) => {
@@ -496,6 +520,7 @@ impl World {
         for host in 0..self.nodes.len() {
             let node = &mut self.nodes[host];
             node.kernel_trouble = false;
+            node.deaf.clear();
             let ends_good = &node.plan.scripts_end_good;
             let end = |good: &bool| if *good { Behaviour::Good } else { Behaviour::Bad };
             node.behaviours = ends_good.iter().map(end).collect();

@@ -146,6 +146,7 @@ fn scripts(o: &mut Object, config: &VrrpInstance) {
         ("script_deleted", &notify.deleted),
         ("script", &notify.any),
         ("script_master_rx_lower_pri", &notify.master_rx_lower_pri),
+        ("script_split_brain", &notify.split_brain),
     ] {
         if let Some(script) = script {
             o.text(name, &script.to_string());
@@ -207,6 +208,12 @@ fn stats(stats: &Stats) -> Object {
         ("pri_zero_sent", stats.pri_zero_sent),
     ] {
         o.member(name, counter);
+    }
+    // Not keepalived's: there only where there is something to tell.
+    for (name, counter) in [("split_brain", stats.split_brain), ("foreign_claims", stats.foreign_claims)] {
+        if counter > 0 {
+            o.member(name, counter);
+        }
     }
     o
 }

@@ -38,6 +38,8 @@ fn write_instance(text: &mut String, instance: &InstanceStatus) -> fmt::Result {
         auth_ext_replay,
         pri_zero_rcvd,
         pri_zero_sent,
+        split_brain,
+        foreign_claims,
         version_err: _,
         checksum_err: _,
         delivery_err: _,
@@ -81,6 +83,10 @@ fn write_instance(text: &mut String, instance: &InstanceStatus) -> fmt::Result {
                 ("Replay", auth_ext_replay),
             ],
         )?;
+    }
+    // Not keepalived's, so only for those who use what is not keepalived's.
+    if instance.config.notify.split_brain.is_some() {
+        section(text, "Split Brain", &[("Conflicts", split_brain), ("Foreign Claims", foreign_claims)])?;
     }
     section(text, "Priority Zero", &[("Received", pri_zero_rcvd), ("Sent", pri_zero_sent)])
 }

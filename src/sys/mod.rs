@@ -10,6 +10,7 @@ pub mod filesystem;
 pub mod inotify;
 pub mod local_time;
 pub mod memfd;
+pub mod neighbour_socket;
 pub mod netlink;
 pub mod nftables;
 pub mod packet;

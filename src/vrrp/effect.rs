@@ -24,6 +24,8 @@ pub enum Effect {
     Announce(Announce),
     /// Announce nothing of what is still to be announced.
     Hush,
+    /// Ask who has this neighbour's address; an answer comes back as `Input::Resolved`.
+    Resolve(IpAddr),
     /// Tell the operator.
     Notice(Notice),
     /// Tell scripts and whoever else subscribes.
@@ -123,6 +125,8 @@ pub enum Event {
     Deleted,
     /// As master, it heard a lower advert.
     MasterRxLowerPri,
+    /// Another router is master as well; told by other means.
+    SplitBrain,
 }
 
 impl Event {
@@ -147,6 +151,7 @@ impl std::fmt::Display for Event {
             Self::Stop => "STOP",
             Self::Deleted => "DELETED",
             Self::MasterRxLowerPri => "MASTER_RX_LOWER_PRI",
+            Self::SplitBrain => "SPLIT_BRAIN",
         })
     }
 }

@@ -29,7 +29,10 @@ mod virtual_links;
 pub use crate::config::diff::same_router;
 pub use accept::{Accepted, Carrier, Datagram, Discard, DiscardKind};
 pub use effect::{AddressChange, Announce, Blocked, Effect, Event, KernelChange, Notification, Transmit};
-pub use instance::{Heard, Input, Instance, InstanceStatus, Leftovers, Lost, PartingTimes, Start};
+pub use instance::{
+    Claim, ConflictCause, Heard, Input, Instance, InstanceStatus, Leftovers, Lost, OtherMaster, PartingTimes,
+    Silence, Start,
+};
 pub use notice::{Answer, Fault, GroupNotice, GroupNoticeKind, Notice, NoticeKind, RoutingKind};
 pub use notify::{
     Backlog, Call, CallId, FifoSlot, KILL_GRACE, LineKind, Notifier, NotifyEffect, NotifyInput, NotifyNotice,

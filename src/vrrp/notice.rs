@@ -1,6 +1,7 @@
 //! What an operator is told, in keepalived's words.
 
 use super::Discard;
+use super::instance::{ConflictCause, OtherMaster};
 use crate::config::block::Tracked;
 use crate::config::value::Weight;
 use crate::types::{AdvertInt, Family, IfName, IpNet, Priority, State};
@@ -186,6 +187,22 @@ pub enum NoticeKind {
     IntervalDiffers(AdvertInt, AdvertInt),
     /// Another master than before.
     MasterIs(Option<IpAddr>, IpAddr),
+    /// Its link has just come up, and it has heard nothing there: it does not take over for so long.
+    ListensFirst(Duration),
+    /// Another router is master as well.
+    SplitBrain {
+        /// Which.
+        other: OtherMaster,
+        /// Why, as far as can be told.
+        cause: ConflictCause,
+    },
+    /// It is no longer, or we are not.
+    SplitBrainOver {
+        /// Which.
+        other: OtherMaster,
+        /// From the first that was heard of it to the last.
+        lasted: Duration,
+    },
     /// `auth_type AH`, as master: our sequence number follows that of a lower advert.
     SequenceFollows,
     /// `auth_hmac`: the clocks of the two nodes differ by more than half of what is tolerated.
@@ -434,6 +451,20 @@ impl fmt::Display for NoticeKind {
             ),
             Self::MasterIs(None, new) => write!(f, "master set to {new}"),
             Self::MasterIs(Some(old), new) => write!(f, "master changed from {old} to {new}"),
+            Self::ListensFirst(rest) => write!(
+                f,
+                "the link has just come up and has brought no advert yet: listening for {} seconds more",
+                rest.as_secs_f64().ceil()
+            ),
+            Self::SplitBrain { other, cause } => {
+                write!(f, "split brain: {other} is master as well; likely {cause}")
+            }
+            Self::SplitBrainOver { other, lasted } => write!(
+                f,
+                "split brain with {other} is over after {}.{:06} seconds",
+                lasted.as_secs(),
+                lasted.subsec_micros()
+            ),
             Self::SequenceFollows => f.write_str("IPSEC-AH : Syncing seq_num - Increment seq"),
             Self::ClockSkew { from, skew, window } => {
                 write!(f, "authentication clock skew {skew} sec from {from} approaching window {window} sec")

@@ -25,11 +25,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
-use super::{Event, Notification};
+use super::{ConflictCause, Event, Notification, OtherMaster};
 use crate::config::block::NotifyScripts;
 use crate::config::value::ScriptCommand;
 use crate::track::Signal;
-use crate::types::Instant;
+use crate::types::{Instant, State};
 
 pub use backlog::{Backlog, LineKind};
 
@@ -210,6 +210,30 @@ impl Telling {
     }
 }
 
+impl Telling {
+    /// Another router is master as well; `None`: nobody wants to know.
+    #[must_use]
+    pub fn split_brain(
+        name: &str,
+        scripts: &NotifyScripts,
+        other: OtherMaster,
+        cause: ConflictCause,
+    ) -> Option<Self> {
+        let command = scripts.split_brain.clone()?;
+        let known = |what: Option<String>| what.unwrap_or_else(|| "-".to_owned());
+        let words = vec![
+            Subject::Instance.to_string(),
+            name.to_owned(),
+            State::Master.to_string(),
+            known(other.address.map(|address| address.to_string())),
+            known(other.mac.map(|mac| mac.to_string())),
+            cause.word().to_owned(),
+        ];
+        let calls = VecDeque::from([(command, words)]);
+        Some(Self { subject: Subject::Instance, name: name.to_owned(), event: Event::SplitBrain, calls })
+    }
+}
+
 fn own_script(scripts: &NotifyScripts, event: Event) -> Option<&ScriptCommand> {
     match event {
         Event::Master => scripts.master.as_ref(),
@@ -218,6 +242,7 @@ fn own_script(scripts: &NotifyScripts, event: Event) -> Option<&ScriptCommand> {
         Event::Stop => scripts.stop.as_ref(),
         Event::Deleted => scripts.deleted.as_ref(),
         Event::MasterRxLowerPri => scripts.master_rx_lower_pri.as_ref(),
+        Event::SplitBrain => scripts.split_brain.as_ref(),
     }
 }
 
@@ -373,7 +398,8 @@ impl Notifier {
             NotifyInput::Finish => {
                 self.finishing.get_or_insert(now);
                 // Of adverts nobody needs to hear any more, and nothing of the state shall wait for them.
-                let is_state = |telling: &Telling| telling.event != Event::MasterRxLowerPri;
+                let is_state =
+                    |telling: &Telling| !matches!(telling.event, Event::MasterRxLowerPri | Event::SplitBrain);
                 self.queues.values_mut().for_each(|queue| queue.waiting.retain(is_state));
             }
         }

@@ -51,6 +51,10 @@ pub struct Stats {
     pub checksum_err: u64,
     /// From an address that is no peer, by the wrong kind of delivery, or something else than VRRP behind AH.
     pub delivery_err: u64,
+    /// Times that there was another master beside us.
+    pub split_brain: u64,
+    /// Frames that put an address of ours, while we are master, at the MAC address of a stranger.
+    pub foreign_claims: u64,
     /// Heard by an owner that does not listen.
     pub ignored_as_owner: u64,
 }

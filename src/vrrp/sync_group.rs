@@ -355,7 +355,7 @@ impl Group {
             Event::Master => Some(State::Master),
             Event::Backup => Some(State::Backup),
             Event::Fault => Some(State::Fault),
-            Event::Stop | Event::Deleted | Event::MasterRxLowerPri => return,
+            Event::Stop | Event::Deleted | Event::MasterRxLowerPri | Event::SplitBrain => return,
         };
         self.tell_when_all_know();
     }

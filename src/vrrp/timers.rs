@@ -23,10 +23,18 @@ pub enum Timer {
     News,
     /// Of one that leaves: nobody has taken over, and nobody will.
     Leave,
+    /// Another master may be silent by now: the addresses are announced once more.
+    Repair,
+    /// Enough is known of another master to tell of it.
+    ConflictTold,
+    /// Another master has not been heard of for long.
+    ConflictFades,
+    /// The master to which we gave way may not know that there was another one.
+    Nudge,
 }
 
 impl Timer {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 13] = [
         Self::Advert,
         Self::MasterDown,
         Self::Burst,
@@ -36,6 +44,10 @@ impl Timer {
         Self::ExtraGarp,
         Self::News,
         Self::Leave,
+        Self::Repair,
+        Self::ConflictTold,
+        Self::ConflictFades,
+        Self::Nudge,
     ];
 }
 

@@ -105,6 +105,23 @@ impl UnsolicitedAdvert {
     }
 }
 
+/// Whose address a neighbour advertisement gives, solicited or not, from the ICMPv6 message alone: the kernel has
+/// looked at its checksum.
+///
+/// # Errors
+/// Too short, or without the target's link-layer address as its first option.
+pub fn claimed(message: &[u8]) -> Result<(Ipv6Addr, MacAddr), Malformed> {
+    if message.len() < MESSAGE_LEN {
+        return Err(Malformed::Truncated { needed: MESSAGE_LEN, found: message.len() });
+    }
+    let option_at = MESSAGE_LEN - OPTION_LEN;
+    let is_advert = message[0] == Icmpv6Types::NeighborAdvert.0;
+    if !is_advert || message[option_at..option_at + 2] != [NdpOptionTypes::TargetLLAddr.0, 1] {
+        return Err(Malformed::Unexpected);
+    }
+    Ok((Ipv6Addr::from(array::<16>(message, 8)), MacAddr(array(message, option_at + 2))))
+}
+
 /// The checksum of an ICMPv6 message of at least 4 bytes, its checksum field counted as zero.
 fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
     let mut checksum =

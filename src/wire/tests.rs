@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 
-use super::arp::GratuitousArp;
+use super::arp::{ArpRequest, ArpSender, GratuitousArp};
 use super::ndisc::UnsolicitedAdvert;
 use super::vrrp::{Advert, AdvertAuth, Coverage, Packet, expected_len};
 use super::{Malformed, PROTOCOL_VRRP, ipv4, ipv6};
@@ -387,6 +387,8 @@ fn read_everything(bytes: &[u8]) -> usize {
         read += payload.len();
     }
     read += usize::from(GratuitousArp::parse(bytes).is_ok());
+    read += usize::from(ArpSender::parse(bytes).is_ok());
+    read += usize::from(super::ndisc::claimed(bytes).is_ok());
     read += usize::from(UnsolicitedAdvert::parse(bytes).is_ok());
     let Ok(packet) = Packet::new(bytes) else { return read };
     for (source, destination) in [(Ipv4Addr::LOCALHOST.into(), ip("224.0.0.18")), (ip("::1"), ip("ff02::12"))]
@@ -511,7 +513,35 @@ proptest! {
 
         let arp = GratuitousArp { mac, address: v4 };
         prop_assert_eq!(GratuitousArp::parse(&arp.emit()), Ok(arp));
+        prop_assert_eq!(ArpSender::parse(&arp.emit()), Ok(ArpSender { mac, address: v4 }));
         let na = UnsolicitedAdvert { mac, address: v6, router };
         prop_assert_eq!(UnsolicitedAdvert::parse(&na.emit()), Ok(na));
     }
+}
+
+/// oracle: a request of Linux 6 (`ping 10.99.0.9` from 10.99.0.1, tcpdump), padding left out.
+#[test]
+fn an_arp_request_is_the_kernels() {
+    let request = ArpRequest {
+        mac: MacAddr([2, 0, 0, 0, 0, 1]),
+        sender: Ipv4Addr::new(10, 99, 0, 1),
+        target: Ipv4Addr::new(10, 99, 0, 9),
+    };
+    let frame = "ffffffffffff02000000000108060001080006040001\
+                 0200000000010a6300010000000000000a630009";
+    assert_eq!(request.emit().to_vec(), hex(frame));
+    let sender = ArpSender { mac: request.mac, address: request.sender };
+    assert_eq!(ArpSender::parse(&request.emit()), Ok(sender));
+    assert!(GratuitousArp::parse(&request.emit()).is_err());
+}
+
+/// oracle: RFC 4861 §4.4, by hand: flags S and O, as in an answer to a solicitation.
+#[test]
+fn a_solicited_neighbour_advert_claims_its_target() {
+    let message =
+        "88000000600000002001 0db8 0099 0000 0000 0000 0000 0100 0201 020000000002".replace(' ', "");
+    let address: std::net::Ipv6Addr = "2001:db8:99::100".parse().unwrap();
+    assert_eq!(super::ndisc::claimed(&hex(&message)), Ok((address, MacAddr([2, 0, 0, 0, 0, 2]))));
+    assert!(super::ndisc::claimed(&hex(&message[..48])).is_err());
+    assert!(super::ndisc::claimed(&hex(&message.replacen("88", "87", 1))).is_err());
 }

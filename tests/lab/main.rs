@@ -34,6 +34,7 @@ mod routing;
 mod scale;
 mod sim;
 mod soak;
+mod split_brain;
 mod strangers;
 mod takeover;
 mod takeover_cost;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::net::wait_for;
-use crate::world::{Kind, World, need, write_script};
+use crate::world::{Kind, Quiet, World, need, write_script};
 
 /// From the change to the advert, by the clock that writes the file and that the kernel stamps frames with.
 const LIMIT: Duration = Duration::from_millis(2);
@@ -57,9 +57,9 @@ exit \"$verdict\"
 ";
 
 /// Alone, it is master after 3 intervals; a short interval until then, and a reload to a long one.
-fn start() -> World {
+fn start(quiet: &Quiet) -> World {
     need(&["bash"]);
-    let mut world = World::without_service(Kind::Vrrpd, Kind::Vrrpd);
+    let mut world = World::in_dir(quiet.dir(), Kind::Vrrpd, Kind::Vrrpd);
     let dir = world.a.space.dir.clone();
     fs::write(dir.join("number"), "0\n").expect("a number");
     fs::write(dir.join("verdict"), "0\n").expect("a verdict");
@@ -93,12 +93,15 @@ fn told(world: &World, priority: u8, since: SystemTime) -> Duration {
 fn assert_usual(what: &str, mut times: Vec<Duration>, limit: Duration) {
     times.sort();
     println!("{what}: {times:?}");
+    // What is not optimised is not what is promised.
+    let limit = if cfg!(debug_assertions) { limit * 4 } else { limit };
     assert!(times[times.len() / 2] <= limit, "{what}: {times:?}");
 }
 
 #[test]
 fn a_tracked_file_is_told_within_two_milliseconds() {
-    let world = start();
+    let quiet = Quiet::wait();
+    let world = start(&quiet);
     let file = world.a.space.dir.join("number");
     let times = (1..=20u8).map(|number| {
         std::thread::sleep(Duration::from_millis(60));
@@ -122,7 +125,8 @@ fn a_tracked_file_is_told_within_two_milliseconds() {
 
 #[test]
 fn a_script_and_a_process_are_told_within_milliseconds() {
-    let world = start();
+    let quiet = Quiet::wait();
+    let world = start(&quiet);
     let dir = world.a.space.dir.clone();
     let (mut scripts, mut processes) = (Vec::new(), Vec::new());
     for _ in 0..3 {

@@ -83,6 +83,9 @@ pub struct GlobalDefs {
     pub dbus: DbusDefs,
     /// Receive buffers.
     pub buffers: BufferDefs,
+    /// `vrrp_startup_silence`: how long an instance listens, at most, behind a link that has just come up; zero: no
+    /// longer than keepalived.
+    pub vrrp_startup_silence: Duration,
     /// `vrrp_startup_delay`: from the start of the daemon to that of its instances.
     pub vrrp_startup_delay: Duration,
     /// `vrrp_delay_after_boot`: from that of the machine; the later of both counts.
@@ -190,6 +193,7 @@ impl Default for GlobalDefs {
             snmp: SnmpDefs::default(),
             dbus: DbusDefs::default(),
             buffers: BufferDefs::default(),
+            vrrp_startup_silence: Duration::from_secs(25),
             vrrp_startup_delay: Duration::ZERO,
             vrrp_delay_after_boot: Duration::ZERO,
             log_unknown_vrids: false,
@@ -390,6 +394,7 @@ compared! { GlobalDefs {
     snmp: "enable_snmp_*" None hidden;
     dbus: "enable_dbus" None hidden;
     buffers: "*_bufs*" DaemonRestart hidden;
+    vrrp_startup_silence: "vrrp_startup_silence" DaemonRestart time;
     vrrp_startup_delay: "vrrp_startup_delay" DaemonRestart time;
     vrrp_delay_after_boot: "vrrp_delay_after_boot" DaemonRestart time;
     log_unknown_vrids: "log_unknown_vrids" None onoff;

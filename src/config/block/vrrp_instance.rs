@@ -237,6 +237,8 @@ pub struct NotifyScripts {
     pub any: Option<ScriptCommand>,
     /// `notify_master_rx_lower_pri`.
     pub master_rx_lower_pri: Option<ScriptCommand>,
+    /// `notify_split_brain`: `INSTANCE NAME STATE ADDRESS MAC CAUSE` appended.
+    pub split_brain: Option<ScriptCommand>,
 }
 
 impl NotifyScripts {
@@ -247,16 +249,16 @@ impl NotifyScripts {
     }
 
     /// Each of them, in the order in which keepalived looks at them.
-    pub fn slots(&mut self) -> [&mut Option<ScriptCommand>; 7] {
-        let Self { master, backup, fault, stop, deleted, any, master_rx_lower_pri } = self;
-        [backup, master, fault, stop, deleted, any, master_rx_lower_pri]
+    pub fn slots(&mut self) -> [&mut Option<ScriptCommand>; 8] {
+        let Self { master, backup, fault, stop, deleted, any, master_rx_lower_pri, split_brain } = self;
+        [backup, master, fault, stop, deleted, any, master_rx_lower_pri, split_brain]
     }
 
     /// The same, for good.
     #[must_use]
-    pub fn into_slots(self) -> [Option<ScriptCommand>; 7] {
-        let Self { master, backup, fault, stop, deleted, any, master_rx_lower_pri } = self;
-        [backup, master, fault, stop, deleted, any, master_rx_lower_pri]
+    pub fn into_slots(self) -> [Option<ScriptCommand>; 8] {
+        let Self { master, backup, fault, stop, deleted, any, master_rx_lower_pri, split_brain } = self;
+        [backup, master, fault, stop, deleted, any, master_rx_lower_pri, split_brain]
     }
 }
 

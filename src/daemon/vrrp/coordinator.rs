@@ -27,7 +27,7 @@ use crate::sys::vrrp_socket::{Endpoint, Protocol};
 use crate::track::LinkStatus;
 use crate::types::{IfName, Instant};
 use crate::vrrp::InstanceStatus;
-use crate::vrrp::{Input, KernelChange, SwitchInput, Switchboard};
+use crate::vrrp::{Input, KernelChange, Silence, SwitchInput, Switchboard};
 use events::Doubts;
 use parting::with_leavers;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,9 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 /// How long the start and a reload wait for the links that they make.
 const LINKS_LIMIT: Duration = Duration::from_secs(2);
+
+/// A machine that has been up for less than this has just booted, and so have its links.
+const BOOTING: Duration = Duration::from_secs(120);
 
 /// An instance that has failed starts again at once, which nobody notices, the next time after this long;
 /// doubled each time.
@@ -255,7 +258,22 @@ impl Coordinator {
         Some(clock::now() + delay)
     }
 
+    /// How long instances listen that find a link that has just come up. keepalived's own delays are for the same, and
+    /// whoever sets them knows better.
+    fn startup_silence(&self) -> Silence {
+        let global = &self.config.global;
+        let delayed = !(global.vrrp_startup_delay.is_zero() && global.vrrp_delay_after_boot.is_zero());
+        if self.respawned || delayed || global.vrrp_startup_silence.is_zero() {
+            return Silence::default();
+        }
+        let bound = global.vrrp_startup_silence;
+        // No link has been up for longer than the machine.
+        let until = (clock::since_boot() < BOOTING).then(|| clock::now() + bound);
+        Silence { bound, until }
+    }
+
     fn start_instances(&mut self) {
+        self.shared.silence.set(self.startup_silence());
         let homeless = |instance: &&Arc<VrrpInstance>| self.shared.source_of(instance).is_none();
         let homeless = self.config.instances.iter().filter(homeless);
         let homeless = homeless.map(|instance| instance.name.clone()).collect();

@@ -1,7 +1,7 @@
 //! What the monitor has told so far: links, and the addresses on each in the kernel's order.
 
 use crate::sys::netlink::{Event, LinkState, PresentAddress};
-use crate::types::{IfIndex, IfName, IpNet};
+use crate::types::{IfIndex, IfName, IpNet, MacAddr};
 use crate::vrrp::LinkAddress;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -114,6 +114,11 @@ impl Links {
     /// The address as it is on the link; `None` when it is not there.
     pub(super) fn address(&self, name: &IfName, net: IpNet) -> Option<&PresentAddress> {
         self.named(name)?.addresses.iter().find(|address| address.net == net)
+    }
+
+    /// Whether a link here has this MAC address.
+    pub(super) fn has_mac(&self, mac: MacAddr) -> bool {
+        self.links.iter().any(|link| link.state.mac == Some(mac))
     }
 
     /// Every link, and whether it is up.

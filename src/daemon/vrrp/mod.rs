@@ -25,6 +25,7 @@ mod links;
 mod loans;
 mod route_message;
 mod routing;
+mod sentinel;
 mod service;
 mod sockets;
 mod statics;
@@ -43,7 +44,9 @@ use crate::sys::nftables::Dropped;
 use crate::sys::{process, sched};
 use crate::track::Signal;
 use crate::types::{Priority, State};
-use crate::vrrp::{Blocked, Event, Followed, Notification, RunId, SwitchInput};
+use crate::vrrp::{
+    Blocked, ConflictCause, Event, Followed, Notification, OtherMaster, RunId, Silence, SwitchInput,
+};
 use announcer::{Announcer, Pace};
 use bfd::Bfd;
 use coordinator::{Coordinator, End, Setup};
@@ -53,8 +56,9 @@ use ledger::Ledger;
 use links::Links;
 use loans::SilentIgmp;
 use routing::Routing;
+use sentinel::Sentinel;
 use sockets::Sockets;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
@@ -78,6 +82,8 @@ pub(super) enum ToService {
     Notify(Notify),
     /// The priority of an instance has moved, and FIFOs shall know.
     Priority(Arc<VrrpInstance>, State, Priority),
+    /// Another router is master beside this instance.
+    SplitBrain(Arc<VrrpInstance>, OtherMaster, ConflictCause),
     /// Tell whoever subscribes of a sync group.
     NotifyGroup(Arc<SyncGroup>, Event),
 }
@@ -123,6 +129,9 @@ struct Shared {
     routing: RefCell<Routing>,
     sockets: Sockets,
     announcer: Announcer,
+    sentinel: Sentinel,
+    /// How instances begin.
+    silence: Cell<Silence>,
     kernel: Kernel,
     coupling: Coupling,
     bfd: Bfd,
@@ -270,6 +279,8 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
         let announcer = Announcer::open(Rc::clone(&links), deadlines.clone(), pace(&config))?;
         let timer = deadlines.clone();
         let timer = tokio::task::spawn_local(async move { timer.run().await });
+        let sentinel = Sentinel::new(Rc::clone(&links), deadlines.clone());
+        tokio::task::spawn_local(sentinel.clone().run());
         let announcing = tokio::task::spawn_local(announcer.clone().run());
         let sockets = Sockets::default();
         sockets.tell_strangers(config.global.log_unknown_vrids);
@@ -286,6 +297,8 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
             routing,
             sockets,
             announcer,
+            sentinel,
+            silence: Cell::default(),
             kernel,
             coupling,
             bfd,

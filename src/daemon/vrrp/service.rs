@@ -183,11 +183,14 @@ impl Service {
             ToService::Notify(Notify { config, notification }) => {
                 self.scripts.notify(&config, notification);
                 let kind = match notification.event {
-                    Event::MasterRxLowerPri => LineKind::LowerPri,
+                    Event::MasterRxLowerPri | Event::SplitBrain => LineKind::LowerPri,
                     _ => LineKind::State,
                 };
                 let Notification { event, priority } = notification;
                 self.write(Subject::Instance, &config.name, kind, event.to_string(), priority.get());
+            }
+            ToService::SplitBrain(config, other, cause) => {
+                self.scripts.notify_split_brain(&config, other, cause);
             }
             ToService::NotifyGroup(group, event) => {
                 self.scripts.notify_group(&group, event);

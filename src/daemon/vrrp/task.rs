@@ -9,6 +9,7 @@ use super::inbox::Inbox;
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, Place, place};
 use super::routing::Work;
+use super::sentinel::Watching;
 use super::sockets::{Member, Membership, kind};
 use super::{Notify, Shared, ToService};
 use crate::config::block::{Delivery, VrrpInstance};
@@ -71,6 +72,9 @@ pub(super) struct Task {
     membership: Option<Membership>,
     source: Option<IpAddr>,
     done: (mpsc::UnboundedSender<Done>, mpsc::UnboundedReceiver<Done>),
+    /// What the sentinel hears, while it watches.
+    claims: (mpsc::UnboundedSender<Input>, mpsc::UnboundedReceiver<Input>),
+    watching: Option<Watching>,
     /// Number of the last request to the kernel thread, and of the last that was answered.
     requested: u64,
     answered: u64,
@@ -106,15 +110,21 @@ impl Task {
         let leftovers = if adopt && shared.adopt(id, &config) { Leftovers::Adopt } else { Leftovers::Remove };
         let word = shared.coupling.ask(|board| board.word(&config));
         let start = Start { tracking, source, word, leftovers, wall: clock::wall() };
+        let mut machine = Instance::new(clock::now(), config, start);
+        if leftovers == Leftovers::Remove {
+            machine.listen_first(shared.silence.get());
+        }
         let mut task = Self {
             id,
-            machine: Instance::new(clock::now(), config, start),
+            machine,
             shared,
             control,
             inbox: Rc::default(),
             membership: None,
             source,
             done: mpsc::unbounded_channel(),
+            claims: mpsc::unbounded_channel(),
+            watching: None,
             requested: 0,
             answered: 0,
             waiting: VecDeque::new(),
@@ -132,6 +142,7 @@ impl Task {
     pub(super) async fn run(mut self) {
         loop {
             self.carry_out_effects();
+            self.keep_watch();
             if self.machine.has_left() && self.answered == self.requested {
                 return;
             }
@@ -144,6 +155,7 @@ impl Task {
                     None => return,
                 },
                 Some(done) = self.done.1.recv() => self.on_done(done),
+                Some(claim) = self.claims.1.recv() => self.feed(clock::now(), claim),
                 () = self.shared.deadlines.sleep_until(next) => self.on_time(),
                 () = self.inbox.arrival() => self.take_packets(),
             }
@@ -180,6 +192,7 @@ impl Task {
         let reconfigured = matches!(input, Input::Reconfigure(_));
         self.feed(clock::now(), input);
         if reconfigured {
+            self.watching = None;
             self.on_link_changed();
         }
     }
@@ -210,6 +223,7 @@ impl Task {
     }
 
     fn on_link_changed(&mut self) {
+        self.shared.sentinel.review();
         let source = self.shared.source_of(self.machine.config());
         if source != self.source {
             self.source = source;
@@ -293,6 +307,7 @@ impl Task {
         while let Some(effect) = self.machine.poll_effect() {
             match effect {
                 Effect::Send(transmit) => self.send(&transmit),
+                Effect::Resolve(address) => self.resolve(address),
                 Effect::Notice(notice) => self.tell(&notice),
                 Effect::Firewall(change) => self.change_firewall(&change),
                 Effect::Addresses(change) => self.change_addresses(change),
@@ -312,6 +327,24 @@ impl Task {
         }
     }
 
+    /// What the neighbours are told matters while the instance has the addresses, and a moment longer.
+    fn keep_watch(&mut self) {
+        let heeds = self.machine.heeds_claims();
+        if heeds && self.watching.is_none() {
+            let sentinel = &self.shared.sentinel;
+            self.watching = Some(sentinel.watch(self.id, self.machine.config(), &self.claims.0));
+        } else if !heeds {
+            self.watching = None;
+        }
+    }
+
+    fn resolve(&self, address: IpAddr) {
+        if let (Some(IpAddr::V4(own)), IpAddr::V4(other)) = (self.source, address) {
+            let link = &self.machine.config().interface;
+            self.shared.sentinel.ask(self.id, link, own, other);
+        }
+    }
+
     fn tell(&self, notice: &Notice) {
         match notice.is_detail() {
             true => tracing::debug!("{notice}"),
@@ -323,6 +356,11 @@ impl Task {
         {
             let config = Arc::clone(config);
             self.shared.tell_service(ToService::Priority(config, self.machine.state(), new));
+        }
+        if let NoticeKind::SplitBrain { other, cause } = notice.kind
+            && config.notify.split_brain.is_some()
+        {
+            self.shared.tell_service(ToService::SplitBrain(Arc::clone(config), other, cause));
         }
     }
 
@@ -445,6 +483,7 @@ impl Task {
                 Effect::Announce(burst) => self.shared.announcer.announce(self.id, &burst),
                 Effect::Notify(notification) => self.notify(notification),
                 Effect::Send(_)
+                | Effect::Resolve(_)
                 | Effect::Notice(_)
                 | Effect::Firewall(_)
                 | Effect::Addresses(_)

@@ -61,6 +61,13 @@ impl Liveness {
                 true => scene.longest(node, instance, Plan::longest_skew),
                 false => scene.longest(node, instance, Plan::longest_master_down),
             };
+            // Behind a link that has just come up it listens for longer.
+            let silent = |it: &usize| scene.nodes[node].instance(*it)?.status().silent_until;
+            let silence = match scene.companions(node, instance).iter().any(|it| silent(it).is_some()) {
+                true => scene.nodes[node].plan.config.global.vrrp_startup_silence,
+                false => Duration::ZERO,
+            };
+            let patience = patience + silence;
             if scene.now > since + patience + scene.slack(patience) {
                 return Err(format!(
                     "node {node} is backup and VI_{} has no master since {since}",

@@ -19,6 +19,7 @@ mod rhythm;
 mod routing;
 mod silence;
 mod stable;
+mod startup;
 mod sync_group;
 mod yields;
 
@@ -51,6 +52,8 @@ pub enum Cause {
     },
     /// Trackers have changed.
     Tracking,
+    /// Somebody announced an address.
+    Claim,
     /// The sync group has something to say.
     Group,
     /// Somebody removed an address, a route or a rule.
@@ -252,7 +255,7 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(best_wins::BestWins),
         Box::new(patience::Patience::default()),
         Box::new(yields::Yields),
-        Box::new(silence::Silence),
+        Box::new(silence::Silence::default()),
         Box::new(rhythm::Rhythm::default()),
         Box::new(news::News::default()),
         Box::new(doorkeeper::Doorkeeper::default()),
@@ -263,6 +266,7 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(handover::Handover::default()),
         Box::new(quiet_reload::QuietReload),
         Box::new(stable::Stable::default()),
+        Box::new(startup::Startup::default()),
         Box::new(sync_group::InStep::default()),
     ]
 }

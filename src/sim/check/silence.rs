@@ -1,12 +1,23 @@
 //! Only masters speak.
 
-use super::{Checker, Scene, Step};
+use std::collections::BTreeMap;
+
+use super::{Cause, Checker, Scene, Step};
+use crate::sim::border::Machine;
 use crate::types::State;
+
+/// Last words after having given way.
+const NUDGES: u32 = 3;
 
 /// Adverts come from a master: one that is, has just become, or at this moment ceases to be one.
 /// Priority 0 comes from one that ceases to be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Silence;
+///
+/// One that has given way to a better master may tell it so, a few times.
+#[derive(Debug, Default)]
+pub(super) struct Silence {
+    /// How often a backup may still speak.
+    last_words: BTreeMap<Machine, u32>,
+}
 
 impl Checker for Silence {
     fn name(&self) -> &'static str {
@@ -15,14 +26,29 @@ impl Checker for Silence {
 
     fn on_step(&mut self, _scene: &Scene<'_>, step: &Step<'_>) -> Result<(), String> {
         let (was, is) = (step.before == State::Master, step.after == State::Master);
+        let mut spoke = false;
         for priority in step.sent() {
-            let allowed = if priority == 0 { was && !is } else { was || is };
+            let last_word = !was && step.after == State::Backup && matches!(step.cause, Cause::Timer);
+            let allowed = match priority {
+                0 => was && !is,
+                _ if was || is => true,
+                _ => last_word && self.last_words.get(&step.machine).is_some_and(|left| *left > 0),
+            };
+            spoke |= !was && !is;
             if !allowed {
                 return Err(format!(
                     "{:?} sent priority {priority} going from {} to {}",
                     step.machine, step.before, step.after
                 ));
             }
+        }
+        if was && step.after == State::Backup {
+            self.last_words.insert(step.machine, NUDGES);
+        } else if step.after != State::Backup {
+            self.last_words.remove(&step.machine);
+        }
+        if let Some(left) = self.last_words.get_mut(&step.machine).filter(|_| spoke) {
+            *left -= 1;
         }
         Ok(())
     }

@@ -37,6 +37,7 @@ impl Instance {
             (State::Backup, State::Master) => {
                 self.become_backup(now, self.config.advert_int);
                 self.timers.arm(Timer::MasterDown, now + self.master_down());
+                self.prepare_nudges(now);
             }
             (State::Fault, State::Backup | State::Master) => self.follow_to_fault(now),
             _ => {}

@@ -74,6 +74,7 @@ impl Instance {
     pub(super) fn on_stop(&mut self, now: Instant, patience: Duration) {
         let was_master = self.state == State::Master;
         self.timers.disarm_all();
+        self.end_conflict(now);
         if was_master {
             self.send_priority_zero();
             self.notice(NoticeKind::SentPriorityZero);
@@ -118,6 +119,8 @@ impl Instance {
             Input::Stop(patience) if patience.is_zero() => self.leave(),
             Input::Stop(_)
             | Input::MacChanged(_)
+            | Input::Claim(_)
+            | Input::Resolved(..)
             | Input::Lost(_)
             | Input::Group(_)
             | Input::Reconfigure(_) => {}

@@ -25,6 +25,8 @@ mod receive;
 mod rival;
 #[cfg(test)]
 pub(super) mod sample;
+mod silence;
+mod split_brain;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -43,8 +45,11 @@ use super::sync_group::{GroupReport, GroupSays, Word};
 use super::timers::{Timer, Timers};
 use crate::config::block::VrrpInstance;
 use crate::config::value::{Route, Rule};
-use crate::types::{AdvertInt, IfName, Instant, Priority, State};
+use crate::types::{AdvertInt, IfName, Instant, MacAddr, Priority, State};
 use rival::Rival;
+pub use silence::Silence;
+pub use split_brain::{Claim, ConflictCause, OtherMaster};
+use split_brain::{ClaimAnswers, Conflict};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -67,6 +72,10 @@ pub enum Input {
     MacChanged(IfName),
     /// Somebody removed something of ours from the kernel.
     Lost(Box<Lost>),
+    /// A frame says where an address is that is ours.
+    Claim(Claim),
+    /// The answer to [`Effect::Resolve`].
+    Resolved(IpAddr, MacAddr),
     /// The sync group has something to say.
     Group(GroupSays),
     /// The configuration has changed, within what [`super::same_router`] calls the same router.
@@ -175,6 +184,8 @@ pub struct InstanceStatus {
     pub last_transition: Instant,
     /// When its advert or master-down timer fires.
     pub next_timeout: Option<Instant>,
+    /// Behind a link that has just come up: until when it listens if it hears nothing.
+    pub silent_until: Option<Instant>,
     /// When `garp_extra_if` announces next.
     pub next_extra_garp: Option<Instant>,
     /// Where its adverts come from.
@@ -201,8 +212,16 @@ pub struct Instance {
     master: Option<Heard>,
     preempt_wait: PreemptWait,
     checksum: ChecksumForm,
+    /// An advert has arrived in this life.
+    has_heard: bool,
+    silence: Silence,
     /// Another owner of the same addresses.
     rival: Rival,
+    /// Another master, while there is one.
+    conflict: Option<Conflict>,
+    claim_answers: ClaimAnswers,
+    /// Adverts that may still tell the master to which we gave way of us.
+    nudges: u8,
     /// When the last advert left.
     last_advert: Option<Instant>,
     /// When the last advert left that told of a changed priority.
@@ -258,7 +277,12 @@ impl Instance {
             master: None,
             preempt_wait: PreemptWait::Idle,
             checksum: ChecksumForm::of(&config),
+            has_heard: false,
+            silence: Silence::default(),
             rival: Rival::default(),
+            conflict: None,
+            claim_answers: ClaimAnswers::default(),
+            nudges: 0,
             last_advert: None,
             last_news: None,
             ip_id: 0,
@@ -311,6 +335,8 @@ impl Instance {
             Input::Source(source) => self.on_source(now, source),
             Input::MacChanged(link) => self.announce_on(&link),
             Input::Lost(lost) => self.on_lost(now, &lost),
+            Input::Claim(claim) => self.on_claim(now, &claim),
+            Input::Resolved(address, mac) => self.on_resolved(address, mac),
             Input::Group(says) => self.on_group(now, says),
             Input::Reconfigure(config) => self.on_reconfigure(now, config),
             Input::Stop(patience) => self.on_stop(now, patience),
@@ -338,6 +364,10 @@ impl Instance {
                 }
                 Timer::News => self.tell_news(now),
                 Timer::Leave => self.leave_to(None),
+                Timer::Repair => self.announce(self.config.garp.lower_prio_repeat),
+                Timer::ConflictTold => self.tell_conflict(now),
+                Timer::ConflictFades => self.end_conflict(now),
+                Timer::Nudge => self.nudge(now),
             }
         }
         self.report();
@@ -397,6 +427,7 @@ impl Instance {
             pending: self.tracking.pending,
             last_transition: self.last_transition,
             next_timeout,
+            silent_until: self.silence.until,
             next_extra_garp: self.timers.get(Timer::ExtraGarp),
             source: self.source,
             addresses_set: self.addresses_set,

@@ -1,5 +1,6 @@
 //! What an advert does to a backup and to a master.
 
+use super::split_brain::Evidence;
 use super::{Heard, Instance, PreemptWait, Told};
 use crate::config::block::{Auth, AuthHmac, Freshness, Preempt};
 use crate::types::{Instant, Priority, State, Version};
@@ -21,11 +22,15 @@ impl Instance {
             Ok(advert) => advert,
             Err(discard) => {
                 self.stats.count(discard.kind());
+                if let Some(evidence) = Evidence::of_discard(datagram.source, discard.kind()) {
+                    self.on_evidence(now, evidence);
+                }
                 self.tell_once(Told::Discard(discard.kind()), NoticeKind::Discarded(discard));
                 return;
             }
         };
         self.stats.advert_rcvd += 1;
+        self.note_heard(now);
         if advert.checksum != self.checksum {
             self.checksum = advert.checksum;
             self.notice(NoticeKind::OldChecksum);
@@ -65,6 +70,7 @@ impl Instance {
             self.stop_preempt_wait();
         }
         self.learn_master(advert);
+        self.arm_nudge(now);
         self.ready = false;
         self.timers.arm(Timer::MasterDown, now + self.master_down());
     }
@@ -112,6 +118,8 @@ impl Instance {
         if advert.priority == Priority::STOP {
             self.notice(NoticeKind::RivalLeaves);
             self.send_advert(now);
+            self.on_evidence(now, Evidence::Farewell(advert.source));
+            self.arm_repair(now);
             return;
         }
         let (from, theirs) = (advert.source, advert.priority);
@@ -132,9 +140,13 @@ impl Instance {
                 if self.config.higher_prio_send_advert {
                     self.send_advert(now);
                 }
+                if theirs == ours {
+                    self.on_evidence(now, self.evidence_of(advert));
+                }
                 self.become_backup(now, self.master_interval);
                 self.learn_master(advert);
                 self.timers.arm(Timer::MasterDown, now + self.master_down());
+                self.prepare_nudges(now);
             }
         }
     }
@@ -151,6 +163,7 @@ impl Instance {
         if answered {
             self.send_advert(now);
         }
+        self.on_evidence(now, self.evidence_of(advert));
         self.announce_after_lower(now);
         if self.is_grouped() {
             self.push(Effect::Group(GroupReport::LowerHeard));
@@ -167,6 +180,7 @@ impl Instance {
         if garp.lower_prio_repeat > 0 && garp.lower_prio_delay > Duration::ZERO {
             self.timers.arm(Timer::LowerBurst, now + garp.lower_prio_delay);
         }
+        self.arm_repair(now);
     }
 
     /// Clocks that drift apart are told of before they are so far apart that nobody believes anybody.

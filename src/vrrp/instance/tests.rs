@@ -5,6 +5,7 @@ mod firewall;
 mod leave;
 mod removal;
 mod routing;
+mod split_brain;
 mod vmac;
 
 use super::*;
@@ -131,7 +132,7 @@ fn becoming_master_goes_advert_addresses_announcement_scripts() {
             assert_eq!((announce.rounds, announce.targets.len()), (5, 2));
             Some("announcement")
         }
-        Effect::Notice(_) | Effect::Group(_) | Effect::Hush => None,
+        Effect::Notice(_) | Effect::Group(_) | Effect::Hush | Effect::Resolve(_) => None,
         Effect::Notify(_) => Some("scripts"),
     };
     let order: Vec<_> = drain(&mut instance).iter().filter_map(kind).collect();
@@ -193,7 +194,7 @@ fn a_new_priority_is_told_at_once_and_the_rhythm_stays() {
     // A backup has nothing to tell.
     hear(&mut instance, at(400), HIGHER, 200);
     instance.handle(at(500), weight(0));
-    assert_eq!(instance.poll_timeout().map(|(_, timer)| timer), Some(Timer::MasterDown));
+    assert_eq!(instance.timers.get(Timer::News), None);
 }
 
 #[test]
@@ -300,7 +301,7 @@ fn a_master_gives_way_to_a_higher_one_without_priority_zero() {
     let (mut instance, now) = master(&config());
     let effects = hear(&mut instance, now, LOWER, 151);
     assert_eq!((instance.state(), priorities(&effects)), (State::Backup, vec![]));
-    assert_eq!(instance.poll_timeout(), Some((now + Duration::from_micros(3_414_062), Timer::MasterDown)));
+    assert_eq!(instance.status().next_timeout, Some(now + Duration::from_micros(3_414_062)));
     assert!(notices(&effects).contains(
         &"(VI_1) Master received advert from 10.99.0.1 with higher priority 151, ours 150".to_owned()
     ));
@@ -618,6 +619,7 @@ fn every_state_answers_every_input() {
         (-300i64..300, 0usize..2, 0usize..2).prop_map(|(w, f, p)| tracking(w, &["chk"][..f], p)),
         prop_oneof![Just(None), Just(Some(OWN)), Just(Some(LOWER))].prop_map(Input::Source),
         Just(removal::vip_lost()),
+        prop_oneof![Just(split_brain::claim(true)), Just(split_brain::claim(false))],
         Just(Input::MacChanged(vip(100).dev)),
         (1..=255u8).prop_map(|p| Input::Reconfigure(Arc::new(VrrpInstance {
             priority: Priority::new(p),
@@ -636,7 +638,7 @@ fn every_state_answers_every_input() {
             let status = instance.status();
             let armed = instance.poll_timeout().map(|(_, timer)| timer);
             match status.state {
-                State::Backup => prop_assert_eq!(armed, Some(Timer::MasterDown)),
+                State::Backup => prop_assert!(instance.timers.get(Timer::MasterDown).is_some()),
                 State::Master => prop_assert!(status.next_timeout.is_some() && status.addresses_set),
                 State::Fault => prop_assert!(armed.is_none() && !status.addresses_set),
                 State::Init => prop_assert!(armed.is_none()),

@@ -1,6 +1,6 @@
 //! From state to state, and the faults, priorities and timers that lead there.
 
-use super::{Instance, NEWS_GAP, PreemptWait};
+use super::{Instance, NEWS_GAP, PreemptWait, Silence};
 use crate::types::{AdvertInt, Instant, Priority, State, master_down_interval, skew_time};
 use crate::vrrp::effect::Event;
 use crate::vrrp::notice::{Fault, NoticeKind};
@@ -38,6 +38,7 @@ impl Instance {
     /// Enters or leaves FAULT (or INIT) as the faults demand, and says which came and went.
     pub(super) fn review_faults(&mut self, now: Instant, before: &BTreeSet<Fault>) {
         let faults = self.faults();
+        self.note_link_up(now, before, &faults);
         if self.state == State::Init {
             self.leave_init(now, false);
             return;
@@ -164,6 +165,9 @@ impl Instance {
             self.timers.arm(Timer::MasterDown, now + self.master_interval.duration() + self.skew());
             return;
         }
+        if self.goes_on_listening(now) {
+            return;
+        }
         if !self.is_grouped() {
             return self.become_master(now, Some(NoticeKind::AdvertTimeout));
         }
@@ -229,6 +233,7 @@ impl Instance {
     pub(super) fn become_master(&mut self, now: Instant, why: Option<NoticeKind>) {
         self.return_from_standing_back(NoticeKind::OwnerAgain);
         self.state = State::Master;
+        self.silence = Silence::default();
         let (learnt, own) = (self.master_interval, self.config.advert_int);
         self.master_interval = own;
         self.stats.become_master += 1;
@@ -315,6 +320,7 @@ impl Instance {
         self.preempt_wait = PreemptWait::Idle;
         self.told.clear();
         self.ready = false;
+        self.forget_nudges();
         self.has_begun |= matches!(state, State::Backup | State::Master);
         if state != State::Backup {
             self.timers.disarm(Timer::MasterDown);
@@ -322,6 +328,7 @@ impl Instance {
         }
         if state != State::Master {
             self.forget_other_owner();
+            self.end_conflict(now);
         }
         self.notice(NoticeKind::Entered { state, at_start });
     }

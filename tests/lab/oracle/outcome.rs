@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use super::lines;
@@ -18,6 +19,9 @@ const RELOAD: Duration = Duration::from_millis(80);
 
 /// How near an advert with a new priority is to the line that says so: lines are stamped by whoever reads them.
 const NEWS: Duration = Duration::from_millis(30);
+/// How long after having given way a backup may speak, and after another master's advert a master announces.
+const NUDGES: Range<Duration> = Duration::from_millis(10)..Duration::from_millis(750);
+const REPAIR: Range<Duration> = Duration::from_millis(250)..Duration::from_millis(400);
 
 /// Everything that was seen of one daemon.
 pub(super) struct Recording<'a> {
@@ -34,8 +38,8 @@ pub(super) struct Recording<'a> {
     pub(super) announces: Vec<Announce>,
     pub(super) addresses: Vec<Change>,
     pub(super) lines: Vec<(SystemTime, String)>,
-    /// A declared difference: vrrpd tells a new priority at once, besides its other adverts.
-    pub(super) tells_news: bool,
+    /// It is vrrpd, which does more than keepalived: see [`Extras`].
+    pub(super) is_ours: bool,
     /// For how long the machine stood still, at worst.
     pub(super) stall: Duration,
     pub(super) dir: &'a str,
@@ -58,8 +62,8 @@ pub(super) fn read(recording: &Recording<'_>) -> Outcome {
     // keepalived sends one before and one after a reload, for which it stands still; vrrpd does not.
     let reloading = |at| recording.reloads.iter().any(|begin| *begin < at + RELOAD && at < *begin + RELOAD);
     let kept = |advert: &&Advert| advert.priority == 0 || !reloading(since(advert.at));
-    let news = if recording.tells_news { news(recording) } else { Vec::new() };
-    let kept = recording.adverts.iter().filter(kept).filter(|advert| !news.contains(&advert.at));
+    let extras = if recording.is_ours { Extras::of(recording) } else { Extras::default() };
+    let kept = recording.adverts.iter().filter(kept).filter(|advert| !extras.adverts.contains(&advert.at));
     for advert in kept {
         let Advert { from, version, vrid, priority, count, timing: [a, b], .. } = advert;
         let what = format!(
@@ -68,6 +72,9 @@ pub(super) fn read(recording: &Recording<'_>) -> Outcome {
         outcome.add(since(advert.at), what);
     }
     for (at, addresses) in bursts(&recording.announces) {
+        if extras.is_repair(at) {
+            continue;
+        }
         outcome.add(since(at), rounds(&addresses));
     }
     let own = [lan::ipv4(1).into(), lan::ipv6(1).into()];
@@ -80,6 +87,10 @@ pub(super) fn read(recording: &Recording<'_>) -> Outcome {
         outcome.add(unless_last(change.at), format!("{sign}{}", change.address));
     }
     for (at, line) in &recording.lines {
+        let announces = line.contains("ratuitous ARP") || line.contains("Neighbour Advert");
+        if recording.is_ours && line.contains("split brain") || announces && extras.is_repair(*at) {
+            continue;
+        }
         if let Some(line) = lines::normal(line, recording.dir) {
             outcome.add(unless_last(*at), format!("LOG {line}"));
         }
@@ -167,22 +178,77 @@ fn pair<'a>(what: &'a str, oracle: &[Duration], ours: &[Duration], tolerance: Du
     }
 }
 
+/// What vrrpd does besides all that keepalived does, as `docs/COMPATIBILITY.md` declares it.
+#[derive(Debug, Default)]
+struct Extras {
+    /// When adverts left that tell of a new priority at once, or a better master of the one that gave way.
+    adverts: Vec<SystemTime>,
+    /// When a master heard of another one: its announcements a moment later repair what that one did.
+    rivals: Vec<SystemTime>,
+    /// When an instance became master, which is announced by both.
+    takeovers: Vec<SystemTime>,
+}
+
+impl Extras {
+    fn of(recording: &Recording<'_>) -> Self {
+        let rival =
+            |line: &str| line.contains("with lower priority") || line.contains("Master received priority 0");
+        let rivals = recording.lines.iter().filter(|(_, line)| rival(line)).map(|(at, _)| *at).collect();
+        let takeover = |line: &str| line.contains("Entering MASTER STATE");
+        let takeovers =
+            recording.lines.iter().filter(|(_, line)| takeover(line)).map(|(at, _)| *at).collect();
+        Self { adverts: [news(recording), nudges(recording)].concat(), rivals, takeovers }
+    }
+
+    /// What is announced when a rival is heard is keepalived's as well.
+    fn is_repair(&self, at: SystemTime) -> bool {
+        let late = |rival: &SystemTime| at.duration_since(*rival).is_ok_and(|late| REPAIR.contains(&late));
+        let near = |rival: &SystemTime| apart(at, *rival) < NEWS;
+        self.rivals.iter().any(late) && !self.rivals.iter().chain(&self.takeovers).any(near)
+    }
+}
+
+fn apart(one: SystemTime, other: SystemTime) -> Duration {
+    one.duration_since(other).unwrap_or_else(|earlier| earlier.duration())
+}
+
 /// The adverts that were sent because the priority had changed: the first with that priority, at that moment.
 fn news(recording: &Recording<'_>) -> Vec<SystemTime> {
     let mut news = Vec::new();
     for (at, line) in &recording.lines {
         let Some((_, change)) = line.split_once("Changing effective priority from ") else { continue };
         let Some((_, priority)) = change.split_once(" to ") else { continue };
-        let distance = |advert: &&Advert| match advert.at.duration_since(*at) {
-            Ok(later) => later,
-            Err(earlier) => earlier.duration(),
-        };
+        let distance = |advert: &&Advert| apart(advert.at, *at);
         let told = recording.adverts.iter().filter(|advert| advert.priority.to_string() == priority.trim());
         news.extend(
             told.filter(|advert| distance(advert) < NEWS).min_by_key(distance).map(|advert| advert.at),
         );
     }
     news
+}
+
+/// The adverts of a backup that has just given way and does not hear the other one announce.
+fn nudges(recording: &Recording<'_>) -> Vec<SystemTime> {
+    let mut nudges = Vec::new();
+    for (at, line) in &recording.lines {
+        let Some((name, told)) = line.split_once("Master received advert from") else { continue };
+        let priority =
+            ["ours ", "same priority "].iter().find_map(|words| told.split_once(words)).map(|(_, rest)| rest);
+        let priority = priority.and_then(|rest| rest.split(' ').next()).unwrap_or_default().trim();
+        let name = name.rsplit('(').next().unwrap_or_default();
+        let again = |(later, line): &&(SystemTime, String)| {
+            later > at && line.contains(name) && line.contains("Entering MASTER STATE")
+        };
+        let end = recording.lines.iter().find(again).map_or(recording.ended, |(at, _)| *at) - NEWS;
+        let by_backup = |advert: &&Advert| {
+            let late = advert.at.duration_since(*at);
+            advert.priority.to_string() == priority
+                && late.is_ok_and(|late| NUDGES.contains(&late))
+                && advert.at < end
+        };
+        nudges.extend(recording.adverts.iter().filter(by_backup).map(|advert| advert.at));
+    }
+    nudges
 }
 
 fn bursts(announces: &[Announce]) -> Vec<(SystemTime, Vec<IpAddr>)> {

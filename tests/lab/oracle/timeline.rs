@@ -148,7 +148,7 @@ impl Timeline {
             announces: lan.capture.announces(begin),
             addresses: watch.all(begin),
             lines: log.lines(),
-            tells_news: kind == Kind::Vrrpd,
+            is_ours: kind == Kind::Vrrpd,
             stall: Duration::from_micros(log.stall.load(Ordering::Relaxed)),
             dir: machine.dir.to_str().expect("the lab's paths are text"),
         })

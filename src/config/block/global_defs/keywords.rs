@@ -6,7 +6,7 @@ use super::{
 use crate::config::diagnostic::Diagnostic;
 use crate::config::schema::{Context, keywords};
 use crate::config::tree::Node;
-use crate::config::value::{DefaultAccount, Otherwise};
+use crate::config::value::{DefaultAccount, Junk, Otherwise};
 use std::time::Duration;
 
 keywords! {
@@ -133,6 +133,7 @@ keywords! {
     "vrrp_rx_bufs_policy" Optional "MTU|ADVERT|BYTES" "0 to 4294967295" "the system's" => |d, n, cx| d.defs.buffers.set_policy(n, cx), "receive buffers for adverts: a size, or packets that must fit";
     "vrrp_rx_bufs_multiplier" Optional "N" "1 to 4294967295" "3" => |d, n, cx| d.defs.buffers.set_multiplier(n, cx), "packets that must fit";
     "vrrp_startup_delay" Required "SECS" "0.001 to 4294.967295" "0" => startup_delay, "from the start of the daemon to that of its instances";
+    "vrrp_startup_silence" Required "SECS" "0 to 4294" "25" => startup_silence, "for how long an instance that has heard nothing yet stays backup, at most, behind a link that has just come up (a machine that has just booted, or a cable that was plugged in after the start); 0: for no longer than others wait. Of no effect with `vrrp_startup_delay` or `vrrp_delay_after_boot`; unknown to keepalived";
     "vrrp_delay_after_boot" Required "SECS" "0.001 to 4294.967295" "0" => delay_after_boot, "from the start of the machine to that of the instances; the later of both counts";
     "log_unknown_vrids" Flag "" "" "off" => |d, _, _| d.defs.log_unknown_vrids = true, "log adverts of virtual routers that are not ours", Differs("each is logged once for a socket");
     "vmac_prefix" Required "NAME" "" "vrrp" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_prefix, "vmac prefix", n, cx), "how names of virtual MAC interfaces begin";
@@ -203,6 +204,13 @@ fn delay(node: &Node, cx: &mut Context<'_>) -> Option<Duration> {
 
 fn startup_delay(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     d.defs.vrrp_startup_delay = delay(node, cx).unwrap_or(d.defs.vrrp_startup_delay);
+}
+
+fn startup_silence(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
+    let text = format!("vrrp_startup_silence '{}' invalid - ignoring", node.arg());
+    let seconds = cx.integer(node.arg(), 0..=4294, Junk::Refused, Otherwise::ignored(text));
+    let silence = seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    d.defs.vrrp_startup_silence = silence.unwrap_or(d.defs.vrrp_startup_silence);
 }
 
 fn delay_after_boot(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {

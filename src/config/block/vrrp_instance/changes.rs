@@ -79,6 +79,7 @@ compared! { NotifyScripts {
     deleted: "notify_deleted" None command;
     any: "notify" None command;
     master_rx_lower_pri: "notify_master_rx_lower_pri" None command;
+    split_brain: "notify_split_brain" None command;
 }}
 
 fn addresses(old: &[VirtualAddress], new: &[VirtualAddress]) -> Shown {

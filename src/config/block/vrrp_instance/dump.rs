@@ -295,6 +295,7 @@ impl NotifyScripts {
             ("Deleted", &self.deleted),
             ("Generic", &self.any),
             ("Master rx lower pri", &self.master_rx_lower_pri),
+            ("Split brain", &self.split_brain),
         ];
         for (state, script) in scripts {
             if let Some(script) = script {

@@ -170,6 +170,7 @@ keywords! {
     "lvs_sync_daemon_interface" Optional "INTERFACE" "" "none" => policy::lvs_sync_daemon_interface, "deprecated: `lvs_sync_daemon` of this instance", NotYet("the kernel's connections are not told to other nodes");
     "notify_deleted" Optional "[SCRIPT [USER [GROUP]]]" "" "told as FAULT" => policy::notify_deleted, "tell as DELETED when a reload drops the instance, and run this";
     "notify_master_rx_lower_pri" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.master_rx_lower_pri), "run when a master hears a lower advert";
+    "notify_split_brain" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.split_brain), "run when another router is master as well, once for as long as that lasts, with `INSTANCE NAME MASTER ADDRESS MAC CAUSE` appended; unknown to keepalived";
     "notify_priority_changes" Optional "[BOOL]" "" "`vrrp_notify_priority_changes`" => policy::notify_priority_changes, "tell FIFOs when the priority moves";
     "debug" Required "N" "0 to 4" "0" => debug, "has no effect";
 }
