@@ -12,8 +12,10 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Everything that a reading has asked. What it has not asked is not there, as far as a recording knows.
+/// Everything that a reading has asked. Another version of this program may
+/// have asked other questions: what has not been asked is not there, or taken to be in order.
 #[derive(Clone, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Recording {
     main: Name,
     #[serde(with = "pairs")]
@@ -389,6 +391,13 @@ mod tests {
             |loaded: &Loaded| loaded.sources.files().map(|file| file.text().to_owned()).collect::<Vec<_>>();
         assert_eq!(text(&again), text(&loaded));
         assert!(!loaded.config.instances.is_empty() && !loaded.diagnostics.is_empty());
+    }
+
+    /// Of a daemon that is older, and of one that is newer.
+    #[test]
+    fn a_recording_of_another_version_is_read_as_far_as_it_goes() {
+        let recording: Recording = serde_json::from_str(r#"{"main":"/k.conf","later":[1]}"#).unwrap();
+        assert_eq!((recording.main(), recording.load().run_exit_code()), (Path::new("/k.conf"), Some(6)));
     }
 
     #[test]

@@ -26,8 +26,6 @@ pub const NAME: &CStr = c"vrrpd:configuration";
 /// What leads to a configuration that can run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Handover {
-    /// Of the program that has written it: another may ask other questions.
-    version: String,
     recording: Recording,
     commands: Vec<Verdict>,
 }
@@ -77,7 +75,7 @@ impl Handover {
             commands.push(Verdict { argv, uid, gid, approved });
             judged
         });
-        (vetted, Self { version: env!("CARGO_PKG_VERSION").to_owned(), recording, commands })
+        (vetted, Self { recording, commands })
     }
 
     /// The configuration that it leads to.
@@ -113,17 +111,13 @@ impl Handover {
     /// From such a file, whatever its offset.
     ///
     /// # Errors
-    /// It cannot be read, or is none of this version.
+    /// It cannot be read.
     pub fn open(file: OwnedFd) -> io::Result<Self> {
         let file = File::from(file);
         let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
         let mut bytes = vec![0; length];
         file.read_exact_at(&mut bytes, 0)?;
-        let handover: Self = serde_json::from_slice(&bytes)?;
-        match handover.version == env!("CARGO_PKG_VERSION") {
-            true => Ok(handover),
-            false => Err(io::Error::other(format!("it was written by version {}", handover.version))),
-        }
+        Ok(serde_json::from_slice(&bytes)?)
     }
 }
 
