@@ -7,7 +7,8 @@
 //! has been left behind. Between rounds the wire is judged: unless the nodes could not hear each other, no
 //! router has had two masters for longer than an advert takes.
 //!
-//! `VRRPD_SOAK_SECONDS` says how long (120), `VRRPD_SEED` which history; both are printed. `contrib/soak`
+//! `VRRPD_SOAK_SECONDS` says how long (120), `VRRPD_SEED` which history; both are printed.
+//! `VRRPD_SOAK_WITHOUT=Partition,Freeze` leaves mishaps out, to see what else there is. `contrib/soak`
 //! runs it for longer, and each time with a seed of its own.
 
 use std::fmt;
@@ -235,7 +236,8 @@ impl Mishap {
         if kind == Kind::Keepalived {
             return random.pick(&[Self::Stop, Self::Cable(amount % 5 + 1), Self::Weight(120), Self::Check]);
         }
-        random.pick(&[
+        let without = std::env::var("VRRPD_SOAK_WITHOUT").unwrap_or_default();
+        let all = [
             Self::Reload,
             Self::BadReload,
             Self::CutReload(u16::from(amount) * 40),
@@ -253,7 +255,15 @@ impl Mishap {
             Self::Weight(amount * 4),
             Self::Flap(amount),
             Self::Check,
-        ])
+        ];
+        loop {
+            let mishap = random.pick(&all);
+            let named = format!("{mishap:?}");
+            let name = named.split('(').next().unwrap_or_default();
+            if !without.split(',').any(|left_out| left_out == name) {
+                return mishap;
+            }
+        }
     }
 
     /// Whether it may give a router two masters while it lasts.
