@@ -562,6 +562,7 @@ impl Soak {
             (since.elapsed() > QUIET).then_some(since)
         });
         let Some(since) = rested else { self.fail(&format!("not at rest after {REST:?}: {wrong}")) };
+        println!("  at rest after {:?}", since - start);
         self.longest_rest = self.longest_rest.max(since - start);
         self.judge_client();
         self.judge_masters(begin);
