@@ -28,6 +28,7 @@ const NOT_COMPARED: &[(&str, &str)] = &[
     ("(lo) MAC Address changed", "an accident: `lo` has had that address all along"),
     ("(VI_1) nobody has taken over", "keepalived does not wait for a successor"),
     ("(VI_2) nobody has taken over", "keepalived does not wait for a successor"),
+    ("(VI_X) nobody has taken over", "keepalived does not wait for a successor"),
     ("(VI_3) nobody has taken over", "keepalived does not wait for a successor"),
     ("(VI_1) fault is gone ", "vrrpd says what was mended"),
     ("(VI_1): entering FAULT state ", "vrrpd always says why, keepalived not when a link goes"),
