@@ -316,7 +316,9 @@ fn the_service_manager_hears_of_start_reload_and_stop() {
         fs::write(machine.space.dir.join("a.conf"), "vrrp_instance VI_1 {\n interface\n}\n").expect("a file");
         daemon.signal(Signal::SIGHUP).expect("it runs");
         assert!(hear().starts_with("RELOADING=1\n"));
-        assert!(hear().contains("The last reload failed"), "a bad file changes nothing and says so");
+        let failed = hear();
+        let tells = failed.starts_with("READY=1\nSTATUS=") && failed.contains("which failed: a.conf:2: ");
+        assert!(tells, "a bad file changes nothing, and is told with its place: {failed}");
         daemon.signal(Signal::SIGTERM).expect("it runs");
         assert_eq!(hear(), "STOPPING=1");
         assert!(daemon.wait(LIMIT).expect("a child of ours").expect("it ends").success());
