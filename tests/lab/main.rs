@@ -30,6 +30,7 @@ mod notify;
 mod oracle;
 mod process;
 mod processes;
+mod reconcile;
 mod reload;
 mod routing;
 mod scale;

@@ -11,6 +11,7 @@ use super::firewall::Tables;
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, place};
 use super::loans::Loans;
+use super::memo::{self, Memo};
 use super::sockets::kind;
 use super::statics::Statics;
 use super::task::{Beginning, Control, Task};
@@ -84,6 +85,7 @@ pub(super) struct Coordinator {
     statics: Statics,
     verdicts: Verdicts,
     doubts: Doubts,
+    memo: Memo,
 }
 
 /// An instance as the coordinator knows it.
@@ -113,12 +115,13 @@ pub(super) struct Setup {
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) respawned: bool,
     pub(super) keep_addresses: bool,
+    pub(super) memo: Memo,
 }
 
 impl Coordinator {
     /// Waits until the links are known; `None` when nobody will ever tell.
     pub(super) async fn new(setup: Setup) -> Option<Self> {
-        let Setup { shared, verdicts, config, mut events, commands, respawned, keep_addresses } = setup;
+        let Setup { shared, verdicts, config, mut events, commands, respawned, keep_addresses, memo } = setup;
         loop {
             match events.recv().await? {
                 Event::Synced => break,
@@ -148,6 +151,7 @@ impl Coordinator {
             loans: Loans::default(),
             verdicts,
             doubts: Doubts::default(),
+            memo,
         })
     }
 
@@ -158,7 +162,9 @@ impl Coordinator {
             return End::InterfacesMissing;
         }
         self.tell_sources();
+        self.clear_up();
         self.loans.follow(&self.config);
+        self.memo.settle(&self.loans);
         self.virtual_links.follow(&self.config);
         drop(self.shared.use_tables(Tables::of(&self.config, self.respawned)));
         self.statics.change(&self.config.statics);
@@ -460,6 +466,32 @@ impl Coordinator {
         any
     }
 
+    // What a killed daemon leaves.
+
+    /// From here on this configuration may leave something in the kernel.
+    fn expect(&mut self, config: &Config) {
+        let ours = memo::lines(config, &self.shared.links.borrow());
+        self.memo.expect(ours, &self.loans);
+    }
+
+    /// Removes what a killed predecessor has left and nobody wants any more; what is wanted is the business of
+    /// whoever wants it.
+    fn clear_up(&mut self) {
+        let left = self.memo.read();
+        self.loans.inherit(left.iter());
+        self.expect(&Arc::clone(&self.config));
+        let links = self.shared.links.borrow();
+        let superfluous = &left - &memo::lines(&self.config, &links);
+        for table in superfluous.iter().filter_map(|line| memo::table(line)) {
+            drop(self.shared.use_tables(Tables::left_behind(table)));
+        }
+        let changes: Vec<Change> = superfluous.iter().filter_map(|line| memo::undo(line, &links)).collect();
+        for change in &changes {
+            tracing::info!("a predecessor that was killed has left something: {change}");
+        }
+        self.statics.apply(changes);
+    }
+
     // Reload.
 
     /// Instances that stay are changed in place, new ones start, then the others stop; addresses are
@@ -480,6 +512,7 @@ impl Coordinator {
         let leavers = self.leavers(&origins, &config);
         let meanwhile = with_leavers(&config, leavers.values().map(|(config, _)| config));
         self.loans.follow(&meanwhile);
+        self.expect(&meanwhile);
         self.virtual_links.follow(&meanwhile);
         self.await_virtual_links(false).await;
         self.hold_removals();
@@ -527,6 +560,7 @@ impl Coordinator {
         if superfluous {
             drop(self.shared.use_tables(tables));
         }
+        self.memo.settle(&self.loans);
         self.shared.tell_service(ToService::Reloaded(Ok(())));
     }
 

@@ -70,6 +70,12 @@ impl Tables {
         Self { settings, by_index: defs.ifindex, needed, sweep: !needed || !keep }
     }
 
+    /// Those of a name that a predecessor used, and nobody uses any more: they go.
+    pub(super) fn left_behind(table: &str) -> Self {
+        let settings = Settings { table: table.to_owned(), priority: 0, counters: false };
+        Self { settings: Some(settings), by_index: false, needed: false, sweep: true }
+    }
+
     /// Whether nothing is ever blocked.
     pub(super) fn are_superfluous(&self) -> bool {
         !self.needed

@@ -75,6 +75,28 @@ impl Loans {
         }
     }
 
+    /// Takes over what a killed predecessor has lent, as far as it is still as that left it.
+    pub(super) fn inherit<'l>(&mut self, lines: impl Iterator<Item = &'l String>) {
+        const KEYS: [&str; 4] = ["arp_ignore", "arp_filter", "promote_secondaries", RP_FILTER];
+        for line in lines {
+            let words: Vec<&str> = line.split(' ').collect();
+            let ["setting", link, key, ours, before] = words[..] else { continue };
+            let Ok(link) = IfName::new(link) else { continue };
+            let Some(key) = KEYS.into_iter().find(|known| *known == key) else { continue };
+            if sysctl::get(Family::V4, &link, key).is_ok_and(|now| now == ours) {
+                let lent = Lent { before: before.to_owned(), ours: ours.to_owned() };
+                self.lent.insert((link, key), lent);
+            }
+        }
+    }
+
+    /// What [`Self::inherit`] takes.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        self.lent
+            .iter()
+            .map(|((link, key), Lent { before, ours })| format!("setting {link} {key} {ours} {before}"))
+    }
+
     /// A link that is there anew has what new links have.
     pub(super) fn renew(&mut self, link: &IfName) {
         // It may be gone again, and come back.
@@ -198,6 +220,31 @@ mod tests {
             assert_eq!(state()[1], "1");
             drop(loans);
             assert_eq!(state()[1], "0", "what it had when it was renewed");
+        });
+    }
+
+    /// A killed daemon puts nothing back; its successor does, also where it wants nothing of that itself.
+    #[test]
+    fn what_a_killed_daemon_has_lent_is_put_back_by_its_successor() {
+        in_namespace(|| {
+            for key in ["arp_ignore", "arp_filter"] {
+                sysctl::set(&Setting::ipv4(&link("va"), key, "1")).unwrap();
+            }
+            sysctl::set(&Setting::ipv4(&link("vb"), "arp_ignore", "2")).unwrap();
+            let left = [
+                "setting va arp_ignore 1 0",
+                "setting va arp_filter 1 0",
+                "setting vb arp_ignore 1 0",
+                "setting away arp_ignore 1 0",
+                "setting va forwarding 1 0",
+            ];
+            let left = left.map(str::to_owned);
+            let mut loans = Loans::default();
+            loans.inherit(left.iter());
+            assert_eq!(loans.lines().collect::<BTreeSet<_>>(), left[..2].iter().cloned().collect());
+            loans.follow(&Config::default());
+            let now = [get("va", "arp_ignore"), get("va", "arp_filter"), get("vb", "arp_ignore")];
+            assert_eq!(now, ["0", "0", "2"], "somebody has set the last one since");
         });
     }
 

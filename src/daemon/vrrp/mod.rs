@@ -23,6 +23,7 @@ mod kernel;
 mod ledger;
 mod links;
 mod loans;
+mod memo;
 mod route_message;
 mod routing;
 mod sentinel;
@@ -55,6 +56,7 @@ use kernel::Kernel;
 use ledger::Ledger;
 use links::Links;
 use loans::SilentIgmp;
+use memo::Memo;
 use routing::Routing;
 use sentinel::Sentinel;
 use sockets::Sockets;
@@ -183,6 +185,7 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
     let (to_service, from_protocol) = mpsc::unbounded_channel();
     let detail = options.log.detail > 0;
     let process = config.protocol_process();
+    let memo = Memo::new(Some(identity.pid_files.vrrp.with_extension("left")));
     let (keep_addresses, no_bfd) = (options.dont_release_vrrp, options.no_bfd);
     let (to_trackers, followed) = mpsc::unbounded_channel();
     trackers::start(config.global.buffers.process, followed, commands.clone(), respawned)?;
@@ -206,6 +209,7 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
         respawned,
         keep_addresses,
         no_bfd,
+        memo,
     };
     let end = panics::essential(|| run_protocol(protocol));
     if service.join().is_err() {
@@ -262,11 +266,12 @@ struct Protocol {
     respawned: bool,
     keep_addresses: bool,
     no_bfd: bool,
+    memo: Memo,
 }
 
 /// Runs all instances on the calling thread until the end.
 fn run_protocol(protocol: Protocol) -> io::Result<End> {
-    let Protocol { config, commands, service, trackers, respawned, keep_addresses, no_bfd } = protocol;
+    let Protocol { config, commands, service, trackers, respawned, keep_addresses, no_bfd, memo } = protocol;
     let buffers = config.global.buffers;
     let kernel = Kernel::start(buffers.command.bytes)?;
     let events = kernel::watch(buffers.monitor.bytes, kernel.clone())?;
@@ -305,7 +310,7 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
             service,
             trackers,
         });
-        let setup = Setup { shared, verdicts, config, events, commands, respawned, keep_addresses };
+        let setup = Setup { shared, verdicts, config, events, commands, respawned, keep_addresses, memo };
         let coordinator = async {
             match Coordinator::new(setup).await {
                 Some(coordinator) => coordinator.run().await,

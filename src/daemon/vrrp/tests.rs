@@ -48,6 +48,11 @@ fn config(instances: Vec<VrrpInstance>) -> Arc<Config> {
 
 /// Starts a node in the namespace of the calling thread.
 fn start(config: &Arc<Config>, respawned: bool) -> Node {
+    start_with(config, respawned, None)
+}
+
+/// As [`start`], with a file for what it may leave.
+fn start_with(config: &Arc<Config>, respawned: bool, memo: Option<std::path::PathBuf>) -> Node {
     let (commands, receiver) = mpsc::channel(16);
     let (service_sender, service) = mpsc::unbounded_channel();
     let config = Arc::clone(config);
@@ -61,6 +66,7 @@ fn start(config: &Arc<Config>, respawned: bool) -> Node {
             respawned,
             keep_addresses: false,
             no_bfd: false,
+            memo: Memo::new(memo),
         })
     });
     Node { commands, service, thread }

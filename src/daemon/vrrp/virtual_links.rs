@@ -97,6 +97,11 @@ impl Carpenter {
         self.machine.is_gone()
     }
 
+    /// Whether a link of ours that is gone or down will be there in a moment.
+    pub(super) fn can_have(&self, name: &IfName) -> bool {
+        self.machine.can_have(name, &*self.shared)
+    }
+
     pub(super) fn standing(&self) -> BTreeSet<IfName> {
         self.machine.standing().cloned().collect()
     }

@@ -10,7 +10,7 @@ use crate::sys::sysctl;
 use crate::types::{Family, IfIndex, IfName};
 use netlink_packet_core::{
     Emitable, ErrorBuffer, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE,
-    NLM_F_REQUEST, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NlasIterator,
+    NLM_F_REQUEST, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
 };
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -86,6 +86,30 @@ pub struct Setting {
     pub key: &'static str,
     /// What it is to be.
     pub value: String,
+}
+
+impl Change {
+    /// As the kernel is asked for it.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        append(&mut bytes, request(self, 0));
+        bytes
+    }
+
+    /// The removal of a route or of a rule that [`Self::to_bytes`] gave; `None` for anything else.
+    #[must_use]
+    pub fn from_removal(bytes: &[u8]) -> Option<Self> {
+        match NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes).ok()?.payload {
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelRoute(message)) => {
+                Some(Self::RemoveRoute(Box::new(message)))
+            }
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelRule(message)) => {
+                Some(Self::RemoveRule(Box::new(message)))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Change {

@@ -258,6 +258,13 @@ impl VirtualLinks {
         self.leaving.is_empty() && self.going.is_empty()
     }
 
+    /// Whether a link is wanted, and can be had: the one below it is up.
+    #[must_use]
+    pub fn can_have(&self, name: &IfName, links: &impl LinkTable) -> bool {
+        let wanted = self.kept.iter().find(|kept| kept.plan.of.link.name == *name && kept.is_ours());
+        wanted.and_then(|kept| links.link(&kept.plan.of.link.base)).is_some_and(|base| base.up)
+    }
+
     /// The links that are there.
     pub fn standing(&self) -> impl Iterator<Item = &IfName> {
         let stands =

@@ -7,13 +7,16 @@ use super::{SwitchInput, Tracked, VrrpInstance, clock};
 use crate::daemon::vrrp::ledger::Place;
 use crate::daemon::vrrp::task::RECHECK_DELAY;
 use crate::types::IpNet;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// So long after it was seen something that is none of ours is looked at again: what we remove may still be
 /// on its way out, and what somebody puts there may not stay.
 const SECOND_LOOK: Duration = Duration::from_millis(100);
+
+/// A link that we make, and that somebody has removed or set down, is back before this: nobody need know.
+const MAKING: Duration = Duration::from_millis(200);
 
 /// What has happened in all events that have come at one time.
 #[derive(Default)]
@@ -37,6 +40,8 @@ pub(super) struct Doubts {
     bare: BTreeSet<IfName>,
     /// Virtual addresses that are where nobody here wants them.
     copies: BTreeSet<Place>,
+    /// Links of ours that somebody has removed or set down, and when that becomes a fault.
+    missing: BTreeMap<IfName, Instant>,
     /// Those that have been told and are still there.
     told: BTreeSet<Place>,
     /// Routes were refused: they are asked for again, that much later the time after that.
@@ -52,6 +57,14 @@ impl Doubts {
     /// When they are to be looked into.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.at
+    }
+
+    /// Whether it is too early to call a link of ours missing.
+    fn is_patient(&mut self, name: &IfName) -> bool {
+        let now = clock::now();
+        let until = *self.missing.entry(name.clone()).or_insert(now + MAKING);
+        self.look_after(until.since(now));
+        until > now
     }
 
     fn look_after(&mut self, delay: Duration) {
@@ -138,10 +151,17 @@ impl Coordinator {
         for name in &anew {
             self.loans.renew(name);
         }
+        if !anew.is_empty() {
+            self.memo.settle(&self.loans);
+        }
         for name in &changed {
-            let status = self.shared.links.borrow().get(name).map(|link| LinkStatus::of(link.up));
-            let status = status.unwrap_or(LinkStatus::Absent);
-            self.shared.coupling.handle(SwitchInput::Link(name.clone(), status));
+            let up = self.shared.links.borrow().get(name).is_some_and(|link| link.up);
+            if up {
+                self.doubts.missing.remove(name);
+            } else if self.virtual_links.can_have(name) && self.doubts.is_patient(name) {
+                continue;
+            }
+            self.tell_status(name);
         }
         self.shared.carry_out_coupling();
         self.virtual_links.review_near(&changed);
@@ -168,6 +188,12 @@ impl Coordinator {
                 handle.tell(Control::Input(Input::MacChanged(link.clone())));
             }
         }
+    }
+
+    fn tell_status(&mut self, name: &IfName) {
+        let status = self.shared.links.borrow().get(name).map(|link| LinkStatus::of(link.up));
+        let status = status.unwrap_or(LinkStatus::Absent);
+        self.shared.coupling.handle(SwitchInput::Link(name.clone(), status));
     }
 
     /// Asks again for what was lost with a link, or could not be had so far.
@@ -204,6 +230,14 @@ impl Coordinator {
             return;
         }
         self.doubts.at = None;
+        let now = clock::now();
+        let missing = std::mem::take(&mut self.doubts.missing);
+        let (late, waiting) = missing.into_iter().partition(|(_, until)| *until <= now);
+        self.doubts.missing = waiting;
+        BTreeMap::into_keys(late).for_each(|name| self.tell_status(&name));
+        if let Some(next) = self.doubts.missing.values().min() {
+            self.doubts.look_after(next.since(now));
+        }
         let bare = std::mem::take(&mut self.doubts.bare);
         self.reassert_routes(&bare);
         if std::mem::take(&mut self.doubts.refused) {

@@ -40,6 +40,7 @@ impl Coordinator {
         }
         shared.coupling.handle(SwitchInput::Stopped);
         shared.carry_out_coupling();
+        self.memo.forget();
         End::Stopped
     }
 

@@ -133,3 +133,58 @@ fn a_link_that_is_made_again_under_its_number_has_sockets_of_its_own() {
         node.stop();
     });
 }
+
+/// Under another configuration nothing of theirs would be asked for.
+#[test]
+fn what_a_killed_daemon_leaves_is_removed_whatever_is_configured_now() {
+    in_namespace(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("vrrp.left");
+        let memo = Some(file.clone());
+        let net = IpNet::new([10, 100, 0, 0].into(), 16).unwrap();
+        let route = crate::config::value::Route {
+            dev: Some(IfName::new("vb").unwrap()),
+            ..crate::config::value::Route::to(net)
+        };
+        let rules = vec![crate::config::value::Rule::looking_up(Family::V4, 100, 1000)];
+        let first = VrrpInstance { routes: vec![route], rules, ..instance("va", 150, &["10.99.0.100"]) };
+        let left = || {
+            [
+                has("va", "10.99.0.100"),
+                run("route show 10.100.0.0/16").contains("dev vb"),
+                run("rule show").contains("lookup 100"),
+            ]
+        };
+        let mut node = start_with(&config(vec![first]), false, memo.clone());
+        node.await_event(Event::Master);
+        assert!(soon(|| left() == [true; 3]));
+        node.crash();
+        assert_eq!(left(), [true; 3]);
+        // Of one that is not marked as ours nobody knows whose it is.
+        ip("address del 10.99.0.100/32 dev va");
+        ip("address add 10.99.0.100/32 dev va");
+        let other = config(vec![instance("va", 150, &["10.99.0.101"])]);
+        let mut node = start_with(&other, false, memo);
+        node.await_event(Event::Master);
+        assert_eq!(left(), [true, false, false]);
+        node.stop();
+        assert!(!file.exists());
+    });
+}
+
+/// As above, with its mark.
+#[test]
+fn an_address_of_a_killed_daemon_is_removed_by_its_mark() {
+    in_namespace(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let memo = Some(directory.path().join("vrrp.left"));
+        let mut node = start_with(&config(vec![instance("va", 150, &["10.99.0.100"])]), false, memo.clone());
+        node.await_event(Event::Master);
+        node.crash();
+        assert!(has("va", "10.99.0.100"));
+        let mut node = start_with(&config(vec![instance("va", 150, &["10.99.0.101"])]), false, memo);
+        node.await_event(Event::Master);
+        assert!(!has("va", "10.99.0.100"));
+        node.stop();
+    });
+}
