@@ -208,9 +208,7 @@ impl Telling {
         }
         (!calls.is_empty()).then(|| Self { subject, name: name.to_owned(), event, calls })
     }
-}
 
-impl Telling {
     /// Another router is master as well; `None`: nobody wants to know.
     #[must_use]
     pub fn split_brain(

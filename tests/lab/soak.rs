@@ -104,6 +104,7 @@ vrrp_track_file fault {
 vrrp_script check {
     script DIR/check
     interval 1
+    timeout 10
     fall 1
     rise 1
 }
