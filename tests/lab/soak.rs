@@ -733,6 +733,30 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 #[test]
+fn two_masters_at_once_are_told_from_one_after_the_other() {
+    let advert = |node: u8, millis: u64| Advert {
+        at: SystemTime::UNIX_EPOCH + Duration::from_millis(millis),
+        mac: lan::mac(node),
+        from: lan::ipv4(node).into(),
+        to: Ipv4Addr::new(224, 0, 0, 18).into(),
+        version: 3,
+        vrid: 51,
+        priority: 100,
+        count: 1,
+        timing: [0, 20],
+    };
+    let interval = Duration::from_millis(200);
+    let measure = |adverts: &[Advert]| overlap(&adverts.iter().collect::<Vec<_>>(), interval);
+    let one_after_the_other = [advert(1, 0), advert(1, 200), advert(2, 390), advert(1, 400), advert(2, 590)];
+    assert_eq!(measure(&one_after_the_other), Duration::from_millis(10), "they cross");
+    let at_once =
+        [advert(1, 0), advert(2, 100), advert(1, 200), advert(2, 300), advert(1, 400), advert(2, 500)];
+    assert_eq!(measure(&at_once), Duration::from_millis(300));
+    let back = [advert(1, 0), advert(1, 200), advert(2, 500), advert(2, 700), advert(1, 1000)];
+    assert_eq!(measure(&back), Duration::ZERO);
+}
+
+#[test]
 fn whatever_happens_the_world_comes_to_rest() {
     let seed = number("VRRPD_SEED").unwrap_or(2);
     let time = Duration::from_secs(number("VRRPD_SOAK_SECONDS").unwrap_or(120));
