@@ -69,7 +69,7 @@ impl Handover {
             }
             if let Some(since) = leave.succeeded
                 && has
-                && scene.now > since + scene.kernel_time(leave.host) + way
+                && scene.now > since + scene.kernel_time(leave.host) + way + Duration::from_millis(20)
             {
                 return Err(format!("node {} keeps VI_{name} from its successor since {since}", leave.host));
             }

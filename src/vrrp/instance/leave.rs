@@ -4,7 +4,7 @@
 //! wait with it, because the one that leaves has let go already. Backups are silent, so whether there is one
 //! is found out by waiting: for the advert of the successor, or for as long as the slowest could take.
 
-use super::{Input, Instance, Phase};
+use super::{Claim, Input, Instance, Phase};
 use crate::config::Config;
 use crate::config::block::{Delivery, VrrpInstance};
 use crate::types::{Instant, Priority, State, Version};
@@ -19,6 +19,10 @@ use std::time::Duration;
 /// How much later than its Skew_Time a successor may be heard: what its timers, its addresses and the
 /// network take.
 const LEEWAY: Duration = Duration::from_millis(10);
+
+/// From its first advert to its first announcement a successor takes less, or announces nothing. Between the two
+/// neighbours still send to us, and for longer we must not answer whoever asks where an address is.
+const ANNOUNCED: Duration = Duration::from_millis(20);
 
 /// How long instances that stop wait for a successor at most: the Skew_Time of the lowest priority, in a sync
 /// group that of its slowest member, since the group of the successor takes over as one.
@@ -83,7 +87,7 @@ impl Instance {
         }
         self.state = State::Init;
         if was_master && !patience.is_zero() && self.may_have_successor() {
-            self.phase = Phase::Leaving { since: now };
+            self.phase = Phase::Leaving { since: now, successor: None, claimed: false };
             self.timers.arm(Timer::Leave, now + patience);
         } else {
             self.leave();
@@ -105,9 +109,10 @@ impl Instance {
         match input {
             Input::Packet(datagram) => {
                 if let Some(successor) = self.successor(now, &datagram) {
-                    self.leave_to(Some(successor));
+                    self.on_successor(now, successor);
                 }
             }
+            Input::Claim(claim) => self.on_claim_leaving(&claim),
             Input::Tracking(tracking) => {
                 self.tracking = tracking;
                 self.leave_if_faulty();
@@ -119,7 +124,6 @@ impl Instance {
             Input::Stop(patience) if patience.is_zero() => self.leave(),
             Input::Stop(_)
             | Input::MacChanged(_)
-            | Input::Claim(_)
             | Input::Resolved(..)
             | Input::Lost(_)
             | Input::Group(_)
@@ -129,7 +133,7 @@ impl Instance {
 
     /// Who sent an advert that was not sent before the farewell, if it is a good one of another master.
     fn successor(&mut self, now: Instant, datagram: &Datagram) -> Option<IpAddr> {
-        let Phase::Leaving { since } = self.phase else { return None };
+        let Phase::Leaving { since, .. } = self.phase else { return None };
         if now < since {
             return None;
         }
@@ -144,7 +148,39 @@ impl Instance {
         }
     }
 
-    pub(super) fn leave_to(&mut self, successor: Option<IpAddr>) {
+    /// It has the addresses in a moment, and then says so.
+    fn on_successor(&mut self, now: Instant, from: IpAddr) {
+        let Phase::Leaving { successor, claimed, .. } = &mut self.phase else { return };
+        let is_first = successor.is_none();
+        successor.get_or_insert(from);
+        if *claimed {
+            return self.leave_to_successor();
+        }
+        let limit = now + ANNOUNCED;
+        if is_first && self.timers.get(Timer::Leave).is_none_or(|at| limit < at) {
+            self.timers.arm(Timer::Leave, limit);
+        }
+    }
+
+    /// Nobody sends to us any more once the successor has announced its addresses.
+    fn on_claim_leaving(&mut self, claim: &Claim) {
+        let mut all = self.config.vips.iter().chain(&self.config.excluded_vips);
+        let is_ours = all.any(|vip| vip.net.address == claim.address && *vip.link() == claim.link);
+        let Phase::Leaving { successor, claimed, .. } = &mut self.phase else { return };
+        if !is_ours || !claim.foreign {
+            return;
+        }
+        *claimed = true;
+        if successor.is_some() {
+            self.leave_to_successor();
+        }
+    }
+
+    pub(super) fn leave_to_successor(&mut self) {
+        let successor = match self.phase {
+            Phase::Leaving { successor, .. } => successor,
+            Phase::Present | Phase::Gone => None,
+        };
         self.notice(NoticeKind::Succeeded(successor));
         self.leave();
     }

@@ -143,7 +143,13 @@ enum Phase {
     /// Not at all.
     Present,
     /// It has said farewell, then, and waits for a successor.
-    Leaving { since: Instant },
+    Leaving {
+        since: Instant,
+        /// It has been heard.
+        successor: Option<IpAddr>,
+        /// Somebody else has said that an address is at his place.
+        claimed: bool,
+    },
     /// It has stopped.
     Gone,
 }
@@ -363,7 +369,7 @@ impl Instance {
                     self.arm_extra_garp(now);
                 }
                 Timer::News => self.tell_news(now),
-                Timer::Leave => self.leave_to(None),
+                Timer::Leave => self.leave_to_successor(),
                 Timer::Repair => self.announce(self.config.garp.lower_prio_repeat),
                 Timer::ConflictTold => self.tell_conflict(now),
                 Timer::ConflictFades => self.end_conflict(now),

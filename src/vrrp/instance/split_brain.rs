@@ -333,7 +333,7 @@ impl Instance {
     /// Whether it matters to this instance what the neighbours are told of its addresses.
     #[must_use]
     pub fn heeds_claims(&self) -> bool {
-        self.state == State::Master || self.nudges > 0
+        self.state == State::Master || self.nudges > 0 || self.is_leaving()
     }
 
     /// What a worse advert shows.

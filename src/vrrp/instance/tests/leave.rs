@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::Config;
 use crate::config::block::SyncGroup;
+use crate::types::MacAddr;
 
 const PATIENCE: Duration = Duration::from_millis(1010);
 
@@ -34,16 +35,48 @@ fn a_farewell_is_said_at_once_and_the_addresses_stay() {
     assert_eq!(instance.poll_timeout(), Some((now + PATIENCE, Timer::Leave)), "and nothing else");
 }
 
+/// Somebody's word that our address is at his place.
+fn claim(foreign: bool) -> Input {
+    let mac = MacAddr([2, 0, 0, 0, 0, 7]);
+    Input::Claim(Claim { address: vip(100).net.address, link: config().interface, mac, foreign })
+}
+
 #[test]
-fn whoever_takes_over_gets_the_addresses_at_once_whatever_its_priority() {
+fn whoever_takes_over_gets_the_addresses_when_it_has_announced_them_whatever_its_priority() {
     for (from, priority) in [(LOWER, 1), (LOWER, 150), (HIGHER, 254), (HIGHER, 255)] {
         let (mut instance, now, _) = leaving();
-        let effects = hear(&mut instance, now + Duration::from_millis(400), from, priority);
+        let then = now + Duration::from_millis(400);
+        assert_eq!(hear(&mut instance, then, from, priority), [], "it has not announced them");
+        instance.handle(then, claim(false));
+        assert_eq!(drain(&mut instance), [], "another host's word is not the successor's");
+        instance.handle(then, claim(true));
+        let effects = drain(&mut instance);
         assert!(has_let_go(&effects));
         assert_eq!(notices(&effects)[0], format!("(VI_1) {from} has taken over"));
         assert!(instance.has_left() && priorities(&effects).is_empty());
         assert_eq!(instance.poll_timeout(), None);
     }
+}
+
+#[test]
+fn an_announcement_that_is_not_heard_is_not_waited_for_and_one_may_overtake_the_advert() {
+    let (mut instance, now, _) = leaving();
+    let then = now + Duration::from_millis(400);
+    hear(&mut instance, then, LOWER, 100);
+    let limit = then + Duration::from_millis(20);
+    assert_eq!(instance.poll_timeout(), Some((limit, Timer::Leave)));
+    assert_eq!(hear(&mut instance, then + Duration::from_millis(10), LOWER, 100), [], "it is the same");
+    assert_eq!(instance.poll_timeout(), Some((limit, Timer::Leave)));
+    instance.handle_timeout(limit);
+    let effects = drain(&mut instance);
+    assert!(has_let_go(&effects));
+    assert_eq!(notices(&effects)[0], format!("(VI_1) {LOWER} has taken over"));
+
+    let (mut instance, now, _) = leaving();
+    let then = now + Duration::from_millis(400);
+    instance.handle(then, claim(true));
+    assert_eq!(drain(&mut instance), [], "nobody has taken over");
+    assert!(has_let_go(&hear(&mut instance, then, LOWER, 100)));
 }
 
 #[test]
