@@ -29,6 +29,7 @@ const LIMIT: Duration = Duration::from_millis(600 + 40 + 1500);
 const CONFIG: &str = "
 global_defs {
     vrrp_version 3
+    vrrp_startup_silence 0
     nftables
 }
 static_ipaddress {
