@@ -117,3 +117,21 @@ fn what_somebody_removes_from_a_master_is_back_before_a_client_minds() {
     }
     assert!(our_leak.is_some_and(|leak| leak < Duration::from_millis(150)), "{our_leak:?}");
 }
+
+/// keepalived says nothing of it, and leaves it alone as well.
+#[test]
+fn a_copy_of_an_address_on_a_backup_is_told_once_and_left_alone() {
+    let mut world = World::without_service(Kind::Vrrpd, Kind::Vrrpd);
+    let [config_a, config_b] = ["200", "100"].map(|priority| fill(CONFIG, &[("PRIORITY", priority)]));
+    world.start_both(&config_a, &config_b, &["-D"]);
+    let served = || world.a.has(vip(100)).then_some(());
+    assert!(wait_for(PATIENCE, served).is_some(), "a is not master");
+    shell(&world.b, "ip address add 10.99.0.100/32 dev eth0");
+    let told = "(ADDRESS) 10.99.0.100 is on eth0, and it was not put there by this instance";
+    world.b.wait_for_log(told);
+    shell(&world.b, "ip address change 10.99.0.100/32 dev eth0 preferred_lft 0");
+    sleep(Duration::from_millis(400));
+    assert!(world.b.has(vip(100)));
+    let log = world.b.daemon().log();
+    assert_eq!(log.matches(told).count(), 1, "{log}");
+}
