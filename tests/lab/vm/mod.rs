@@ -101,9 +101,14 @@ fn until_said(world: &World, node: &Node, words: &str) {
     until(world, &format!("{} says `{words}`", node.space.name), said);
 }
 
-/// Starts a daemon that tells everything, and not to the console, which is slow.
+/// Starts a daemon that tells everything, and not to the console, which is slow. A machine that has just booted
+/// is one behind whose links vrrpd listens first; keepalived does not.
 fn start(node: &mut Node, config: &str) {
-    node.start_with(config, &["-D", "-G"]);
+    let settled = match node.program.name {
+        "vrrpd" => "global_defs {\n    vrrp_startup_silence 0\n}\n",
+        _ => "",
+    };
+    node.start_with(&format!("{settled}{config}"), &["-D", "-G"]);
 }
 
 /// The states that an instance has entered, by its log.
