@@ -154,6 +154,25 @@ impl Recording {
         load(self.main.path(), self, self)
     }
 
+    /// Whether users or groups were asked for who are not there.
+    #[must_use]
+    pub fn misses_accounts(&self) -> bool {
+        self.missed() > 0
+    }
+
+    /// The same reading as it would have been with those users and groups who have come since; `None`: nobody
+    /// has.
+    #[must_use]
+    pub fn with_late_accounts(&self, environment: &dyn Environment) -> Option<Self> {
+        let (_, recording) = record(self.main(), self, &Late { recording: self, accounts: environment });
+        (recording.missed() < self.missed()).then_some(recording)
+    }
+
+    fn missed(&self) -> usize {
+        let users = self.users.values().filter(|user| **user == Fact::Absent).count();
+        users + self.groups.values().filter(|group| **group == Fact::Absent).count()
+    }
+
     /// The file that was read, without those that it includes.
     #[must_use]
     pub fn main(&self) -> &Path {
@@ -247,6 +266,76 @@ impl Environment for Recording {
 
     fn all_includes_must_be_there(&self) -> bool {
         self.all_includes_must_be_there
+    }
+}
+
+/// The world as it was, and the accounts of another.
+struct Late<'a> {
+    recording: &'a Recording,
+    accounts: &'a dyn Environment,
+}
+
+impl Environment for Late<'_> {
+    fn user(&self, name: &str) -> Fact<Account> {
+        match self.recording.user(name) {
+            Fact::Known(account) => Fact::Known(account),
+            Fact::Absent | Fact::Unchecked => self.accounts.user(name),
+        }
+    }
+
+    fn group(&self, name: &str) -> Fact<u32> {
+        match self.recording.group(name) {
+            Fact::Known(group) => Fact::Known(group),
+            Fact::Absent | Fact::Unchecked => self.accounts.group(name),
+        }
+    }
+
+    fn link(&self, name: &IfName) -> Fact<LinkFacts> {
+        self.recording.link(name)
+    }
+
+    fn link_names(&self) -> Vec<String> {
+        self.recording.link_names()
+    }
+
+    fn number(&self, file: NameFile, directories: &NameDirectories, name: &str) -> Option<u32> {
+        self.recording.number(file, directories, name)
+    }
+
+    fn vrf_table(&self, name: &IfName) -> Fact<u32> {
+        self.recording.vrf_table(name)
+    }
+
+    fn key_file(&self, path: &Path) -> Fact<KeyFile> {
+        self.recording.key_file(path)
+    }
+
+    fn cpus(&self) -> Option<u32> {
+        self.recording.cpus()
+    }
+
+    fn host_name(&self) -> Option<&str> {
+        self.recording.host_name()
+    }
+
+    fn config_id(&self) -> Option<&str> {
+        self.recording.config_id()
+    }
+
+    fn working_directory(&self) -> &Path {
+        self.recording.working_directory()
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.recording.variable(name)
+    }
+
+    fn random_seed(&self) -> u64 {
+        self.recording.random_seed()
+    }
+
+    fn all_includes_must_be_there(&self) -> bool {
+        self.recording.all_includes_must_be_there()
     }
 }
 
@@ -391,6 +480,20 @@ mod tests {
             |loaded: &Loaded| loaded.sources.files().map(|file| file.text().to_owned()).collect::<Vec<_>>();
         assert_eq!(text(&again), text(&loaded));
         assert!(!loaded.config.instances.is_empty() && !loaded.diagnostics.is_empty());
+    }
+
+    /// A script whose user is made later.
+    #[test]
+    fn who_comes_late_is_taken_into_the_same_reading() {
+        let files = MemoryFiles::single("/k.conf", FILE);
+        let nobody = Described { users: Some([].into()), groups: Some([].into()), ..machine() };
+        let (loaded, recording) = record(Path::new("/k.conf"), &files, &nobody);
+        assert!(recording.misses_accounts() && loaded.config.instances[0].notify.any.is_none());
+        assert_eq!(recording.with_late_accounts(&nobody), None);
+        let late = recording.with_late_accounts(&machine()).expect("bob and his group have come");
+        let as_from_the_start = load(Path::new("/k.conf"), &files, &machine());
+        assert_eq!(late.load().config, as_from_the_start.config);
+        assert!(as_from_the_start.config.instances[0].notify.any.is_some());
     }
 
     /// Of a daemon that is older, and of one that is newer.

@@ -29,6 +29,12 @@ pub fn read(options: &Options) -> Reading {
     Reading { loaded, recording }
 }
 
+/// A reading that was made before.
+#[must_use]
+pub fn again(recording: Recording) -> Reading {
+    Reading { loaded: recording.load(), recording }
+}
+
 /// [`read`] in the network namespace that the command line or the configuration names, and leaves the
 /// process there: what is said of interfaces is said of those in it.
 ///

@@ -3,9 +3,11 @@
 //! It has one thread for all its life, because it forks for all its life, and it knows nothing of
 //! VRRP. Start reading at [`run`]; [`Supervisor::turn`] is the loop.
 
+mod late_accounts;
 mod launch;
 mod life_script;
 mod pid_files;
+mod reload;
 mod respawn;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGKILL, SIGTERM};
 
-use crate::config::block::{DaemonDefs, ProcessDefs, ReloadFile};
+use crate::config::block::{DaemonDefs, ProcessDefs};
 use crate::config::{self, Config};
 use crate::daemon::child::{ChildContext, ChildLink, FromChild, ParentLink, exit_code};
 use crate::daemon::configuration::{self, Accepted};
@@ -33,6 +35,7 @@ use crate::sys::sched;
 use crate::sys::sd_notify;
 use crate::sys::seqpacket::SeqPacket;
 use crate::vrrp::PartingTimes;
+use late_accounts::LateAccounts;
 use launch::Launcher;
 use life_script::LifeScript;
 use pid_files::claim;
@@ -142,6 +145,7 @@ struct Supervisor {
     /// A child that is started now takes the place of one that died.
     respawned: bool,
     phase: Phase,
+    late: LateAccounts,
     reload: Reload,
     /// What is there as long as one is under way.
     reload_file: Option<PathBuf>,
@@ -153,6 +157,7 @@ struct Coming {
     config: Arc<Config>,
     sealed: OwnedFd,
     doubtful: bool,
+    late: LateAccounts,
 }
 
 /// The VRRP child.
@@ -234,6 +239,7 @@ impl Supervisor {
             vrrp_respawn: Respawn::default(),
             respawned: false,
             phase: Phase::Running,
+            late: LateAccounts::of(&handover),
             reload: Reload::Idle,
             reload_file: None,
             started_up: false,
@@ -323,6 +329,9 @@ impl Supervisor {
         if self.runner.is_none() && self.runner_respawn.is_due(now) {
             self.replace_runner();
         }
+        if self.phase == Phase::Running && self.reload == Reload::Idle {
+            self.look_for_late_accounts(now);
+        }
     }
 
     /// How long children may take to stop. None has less than what its last words need.
@@ -351,7 +360,9 @@ impl Supervisor {
         };
         let runner = if self.runner.is_none() { self.runner_respawn.due() } else { None };
         let log = self.log.drain().then(|| now + LOG_RETRY);
-        let next = [child, runner, log].into_iter().flatten().min();
+        let is_idle = self.phase == Phase::Running && self.reload == Reload::Idle;
+        let late = self.late.due().filter(|_| is_idle);
+        let next = [child, runner, log, late].into_iter().flatten().min();
         // One more, because the timeout is cut to whole milliseconds.
         next.map_or(PollTimeout::NONE, |at| {
             let wait = at.saturating_duration_since(now) + Duration::from_millis(1);
@@ -404,117 +415,6 @@ impl Supervisor {
             send(*pid, SIGTERM);
         }
         self.phase = Phase::Stopping(Instant::now() + self.stop_limit());
-    }
-
-    /// A file that cannot run changes nothing: it is the child's turn only when it can.
-    fn on_reload(&mut self) {
-        if self.phase != Phase::Running {
-            return;
-        }
-        if self.reload != Reload::Idle {
-            tracing::info!("Reload already in progress, request queued");
-            self.reload = Reload::Again;
-            return;
-        }
-        tracing::info!("Reloading ...");
-        tell_service_manager(&format!("RELOADING=1\nMONOTONIC_USEC={}", sd_notify::monotonic_usec()));
-        self.reload = Reload::UnderWay;
-        self.make_reload_file();
-        tracing::info!("Configuration file {}", self.options.config_file.display());
-        match self.prepare() {
-            Ok(coming) => self.hand_over(coming),
-            Err(reason) => self.on_reloaded(Err(reason)),
-        }
-    }
-
-    fn make_reload_file(&mut self) {
-        let path = match &self.config.global.files.reload_file {
-            None => return,
-            Some(ReloadFile::At(path)) => PathBuf::from(path),
-            Some(ReloadFile::Customary) => self.identity.pid_files.parent.with_file_name("keepalived.reload"),
-        };
-        match std::fs::File::create(&path) {
-            Ok(_) => self.reload_file = Some(path),
-            Err(error) => tracing::warn!("Cannot create {}: {error}", path.display()),
-        }
-    }
-
-    fn remove_reload_file(&mut self) {
-        if let Some(path) = self.reload_file.take()
-            && let Err(error) = std::fs::remove_file(&path)
-        {
-            tracing::warn!("Cannot remove {}: {error}", path.display());
-        }
-    }
-
-    /// Reads what there is, once, and finds out whether it can run. The reason why not.
-    fn prepare(&self) -> Result<Coming, String> {
-        let (lines, judged) = configuration::read(&self.options).judge();
-        lines.iter().for_each(|line| tracing::info!("{line}"));
-        if let Some(log) = &self.config.global.files.reload_check_config
-            && let Err(error) =
-                std::fs::write(log, lines.iter().map(|line| format!("{line}\n")).collect::<String>())
-        {
-            tracing::warn!("Cannot write {log}: {error}");
-        }
-        let accepted = judged.map_err(|refused| refused.reason)?;
-        if let Some(objection) = accepted.objection(&self.config, self.doubtful) {
-            return Err(objection);
-        }
-        let Accepted { config, handover, doubt, .. } = accepted;
-        let contradictions = self.identity.contradictions(&self.options, &self.config.global, &config.global);
-        contradictions.iter().for_each(|line| tracing::error!("{line}"));
-        if let Some(first) = contradictions.into_iter().next() {
-            return Err(first);
-        }
-        let sealed =
-            handover.seal().map_err(|error| format!("the configuration cannot be handed over: {error}"))?;
-        Ok(Coming { config, sealed, doubtful: doubt.is_some() })
-    }
-
-    /// The child's answer decides whether it is in force; without a child it is.
-    fn hand_over(&mut self, coming: Coming) {
-        let given = match &self.vrrp {
-            Vrrp::Running(_, link) => link.give_configuration(coming.sealed.as_fd()),
-            Vrrp::Unwanted | Vrrp::Due(_) => {
-                self.coming = Some(coming);
-                self.on_reloaded(Ok(()));
-                if matches!(self.vrrp, Vrrp::Unwanted) && self.wants_vrrp() {
-                    self.vrrp = Vrrp::Due(Instant::now());
-                }
-                return;
-            }
-        };
-        match given {
-            Ok(()) => self.coming = Some(coming),
-            Err(error) => self.on_reloaded(Err(format!("the VRRP process cannot be reached: {error}"))),
-        }
-    }
-
-    fn on_reloaded(&mut self, result: Result<(), String>) {
-        let again = self.reload == Reload::Again;
-        self.reload = Reload::Idle;
-        let coming = self.coming.take();
-        self.remove_reload_file();
-        match result {
-            Ok(()) => {
-                if let Some(Coming { config, sealed, doubtful }) = coming {
-                    (self.config, self.sealed, self.doubtful) = (config, Some(sealed), doubtful);
-                }
-                tracing::info!("Reload complete");
-                tell_service_manager("READY=1\nSTATUS=Running");
-            }
-            Err(reason) => {
-                tracing::error!("Reload failed, the previous configuration stays in force: {reason}");
-                let reason = reason.replace('\n', " ");
-                tell_service_manager(&format!(
-                    "READY=1\nSTATUS=Running with the configuration before the last reload, which failed: {reason}"
-                ));
-            }
-        }
-        if again {
-            self.on_reload();
-        }
     }
 
     fn on_started_up(&mut self) {

@@ -391,6 +391,32 @@ fn a_script_runs_as_its_user_with_nothing_of_ours() {
     daemon.stop().expect("an orderly end");
 }
 
+/// keepalived leaves such a script out until it is reloaded.
+#[test]
+fn a_script_whose_user_is_made_later_runs_from_then_on() {
+    let machine = Machine::new();
+    let (accounts, out) = (machine.space.dir.join("passwd"), machine.space.dir.join("shared"));
+    fs::copy("/etc/passwd", &accounts).expect("a copy");
+    let mut mount = Command::new("mount");
+    let mount = mount.args(["--bind", &accounts.display().to_string(), "/etc/passwd"]);
+    machine.space.call(mount).expect("the machine has accounts of its own");
+    fs::create_dir(&out).expect("a directory");
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o777)).expect("anybody may write");
+    let script = machine.space.dir.join("chk");
+    open_the_way_to(&script);
+    write_script(&script, &format!("#!/bin/sh\nid -u > {0}/new; mv {0}/new {0}/done\n", out.display()));
+    let config = scripted(&script, "global_defs {\n    script_user late\n}\n");
+    let mut daemon = machine.start(&config, &[]);
+    machine.logged(&daemon, "Entering BACKUP STATE", 1);
+    let known = fs::read_to_string(&accounts).expect("the accounts");
+    assert!(!out.join("done").exists(), "nobody could run it:\n{}", daemon.log());
+    fs::write(&accounts, known + "late:x:4711:4711::/:/bin/sh\n").expect("a new user");
+    machine.logged(&daemon, "Users or groups of the configuration are there now", 1);
+    let seen = wait_for(LIMIT, || fs::read_to_string(out.join("done")).ok());
+    assert_eq!(seen.as_deref(), Some("4711\n"), "{}", daemon.log());
+    daemon.stop().expect("an orderly end");
+}
+
 /// Lets everybody pass through the directories above `path`.
 fn open_the_way_to(path: &Path) {
     for directory in path.ancestors().skip(1) {
