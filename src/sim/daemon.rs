@@ -269,6 +269,13 @@ impl World {
         self.rearm(host);
     }
 
+    pub(super) fn renew_link(&mut self, host: Host, link: &IfName) {
+        for machine in self.machines(host) {
+            self.handle(machine, Input::LinkRenewed(link.clone()), Cause::LinkRenewed);
+        }
+        self.rearm(host);
+    }
+
     pub(super) fn lose(&mut self, host: Host, lost: &Lost) {
         for machine in self.machines(host) {
             self.handle(machine, Input::Lost(Box::new(lost.clone())), Cause::Lost);

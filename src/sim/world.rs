@@ -595,7 +595,10 @@ impl World {
 
     fn set_link(&mut self, host: Host, link: IfName, up: bool) {
         if self.nodes[host].kernel.set_link(&link, up) {
-            self.deliver_switch_input(host, SwitchInput::Link(link, LinkStatus::of(up)));
+            self.deliver_switch_input(host, SwitchInput::Link(link.clone(), LinkStatus::of(up)));
+            if up {
+                self.renew_link(host, &link);
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! vrrpd against it directly). It has one loop where vrrpd has machines that talk to each other.
 
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use vrrpd::wire::vrrp::{Advert, AdvertAuth};
 const OWN: [u8; 4] = [192, 0, 2, 5];
 const NAMES: [&str; 3] = ["A", "B", "C"];
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Between two adverts that tell of a changed priority.
+const NEWS_GAP: Duration = Duration::from_millis(50);
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -66,6 +69,9 @@ struct Model {
     /// Of the file, and of the link.
     faults: [bool; 2],
     sent: Vec<Sent>,
+    /// Masters whose priority has changed, and when they may tell; when each did so last.
+    news: BTreeMap<usize, Instant>,
+    told: BTreeMap<usize, Instant>,
 }
 
 impl Model {
@@ -81,7 +87,15 @@ impl Model {
         };
         let members = settings.iter().map(member).collect();
         let weight = weight.into();
-        let mut model = Self { now: Instant::ZERO, members, weight, faults: [false; 2], sent: Vec::new() };
+        let mut model = Self {
+            now: Instant::ZERO,
+            members,
+            weight,
+            faults: [false; 2],
+            sent: Vec::new(),
+            news: BTreeMap::new(),
+            told: BTreeMap::new(),
+        };
         model.become_backup();
         model
     }
@@ -107,6 +121,16 @@ impl Model {
     fn speak(&mut self, member: usize) {
         self.send(member, self.members[member].priority);
         self.members[member].timer = Some(self.now + INTERVAL);
+        self.news.remove(&member);
+    }
+
+    /// A master tells a new priority beside its other adverts, but not too often.
+    fn tell_news(&mut self, member: usize) {
+        self.news.remove(&member);
+        if self.members[member].state == State::Master {
+            self.send(member, self.members[member].priority);
+            self.told.insert(member, self.now);
+        }
     }
 
     /// The last one to be ready goes first, the others follow in their order.
@@ -119,7 +143,8 @@ impl Model {
     }
 
     fn next(&self) -> Option<Instant> {
-        self.members.iter().filter_map(|member| member.timer).min()
+        let timers = self.members.iter().filter_map(|member| member.timer);
+        timers.chain(self.news.values().copied()).min()
     }
 
     fn wait(&mut self, until: Instant) {
@@ -128,6 +153,9 @@ impl Model {
             for member in 0..self.members.len() {
                 if self.members[member].timer.is_some_and(|timer| timer <= next) {
                     self.fire(member);
+                }
+                if self.news.get(&member).is_some_and(|at| *at <= next) {
+                    self.tell_news(member);
                 }
             }
         }
@@ -149,7 +177,10 @@ impl Model {
         let known = self.members[member].clone();
         match known.state {
             State::Master if priority == 0 => self.speak(member),
-            State::Master if (priority, higher_address) > (known.priority, false) => self.become_backup(),
+            State::Master if (priority, higher_address) > (known.priority, false) => {
+                self.send(member, known.priority);
+                self.become_backup();
+            }
             State::Master => self.speak(member),
             State::Backup if priority == 0 => {
                 let skew = skew_time(Version::V3, Priority::new(known.priority), AdvertInt::DEFAULT);
@@ -183,10 +214,15 @@ impl Model {
         if !self.faults[0] {
             for member in 0..self.members.len() {
                 let (old, base) = (self.down(member), i64::from(self.members[member].base));
+                let before = self.members[member].priority;
                 self.members[member].priority = (base + moved.min(253)).clamp(1, 254) as u8;
                 // A fault takes the timer away, and whoever comes back from it begins anew.
                 let (new, now) = (self.down(member), self.now);
                 let known = &mut self.members[member];
+                if known.state == State::Master && known.priority != before {
+                    let at = self.told.get(&member).map_or(now, |told| now.max(*told + NEWS_GAP));
+                    self.news.insert(member, at);
+                }
                 if known.state == State::Backup {
                     known.timer = known.timer.map(|timer| (timer + new.since(now) - old.since(now)).max(now));
                 }
@@ -236,7 +272,7 @@ fn config(settings: &[Setting], group: Option<i16>) -> Arc<Config> {
         let nopreempt = if *nopreempt { "nopreempt\n" } else { "" };
         text += &format!(
             "vrrp_instance {name} {{\ninterface eth0\nversion 3\nvirtual_router_id {vrid}\n\
-             priority {priority}\n{nopreempt}virtual_ipaddress {{\n192.0.2.{vrid}\n}}\n}}\n"
+             priority {priority}\n{nopreempt}higher_prio_send_advert\nvirtual_ipaddress {{\n192.0.2.{vrid}\n}}\n}}\n"
         );
     }
     let loaded = load(Path::new("k.conf"), &MemoryFiles::single("k.conf", text), &Anywhere);

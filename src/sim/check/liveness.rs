@@ -1,6 +1,6 @@
 //! Whoever waits for a master takes over in time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Checker, Scene, Step};
@@ -22,6 +22,8 @@ pub(super) struct Liveness {
     /// When the last master of an instance said farewell, for all backups to hear; absent while there
     /// is a master.
     farewell: BTreeMap<usize, Instant>,
+    /// Those that listen for longer behind a link that has just come up.
+    listening: BTreeSet<Machine>,
 }
 
 impl Liveness {
@@ -62,8 +64,8 @@ impl Liveness {
                 false => scene.longest(node, instance, Plan::longest_master_down),
             };
             // Behind a link that has just come up it listens for longer.
-            let silent = |it: &usize| scene.nodes[node].instance(*it)?.status().silent_until;
-            let silence = match scene.companions(node, instance).iter().any(|it| silent(it).is_some()) {
+            let listens = |it: &usize| self.listening.contains(&Machine { instance: *it, ..*machine });
+            let silence = match scene.companions(node, instance).iter().any(listens) {
                 true => scene.nodes[node].plan.config.global.vrrp_startup_silence,
                 false => Duration::ZERO,
             };
@@ -88,6 +90,11 @@ impl Checker for Liveness {
         // Looked at before this step counts, or a late takeover would excuse itself.
         self.check(scene)?;
         self.note_farewell(scene, step);
+        let instance = scene.nodes[step.machine.node].instance(step.machine.instance);
+        match instance.and_then(|instance| instance.status().silent_until) {
+            Some(_) => self.listening.insert(step.machine),
+            None => self.listening.remove(&step.machine),
+        };
         match step.after {
             State::Backup => {
                 self.backup_since.entry(step.machine).or_insert(scene.now);

@@ -56,6 +56,8 @@ pub enum Cause {
     Claim,
     /// The sync group has something to say.
     Group,
+    /// A link has come up.
+    LinkRenewed,
     /// Somebody removed an address, a route or a rule.
     Lost,
     /// The same configuration was read again.

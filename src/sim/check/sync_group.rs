@@ -11,7 +11,7 @@ use crate::vrrp::Event;
 
 /// Between two moments all members of a group on one node are in the same state, but for a newcomer: by a reload
 /// or after an internal error the others may be master without it for as long as it waits for a script, and then
-/// for a master. At rest there is no exception, and the scripts of the group have been told of that state.
+/// for a master, behind a link that has just come up for that as well. At rest there is no exception, and the scripts of the group have been told of that state.
 #[derive(Debug, Default)]
 pub(super) struct InStep {
     /// Members that have not been in step with the others yet, and since when they have been backup.
@@ -32,7 +32,9 @@ impl InStep {
     fn look(&mut self, scene: &Scene<'_>, host: Host, instance: usize) {
         let members = scene.companions(host, instance);
         let machine = |instance: &usize| Machine { node: host, instance: *instance };
-        let patience = scene.longest(host, instance, Plan::longest_master_down);
+        // Behind a link that has just come up it listens for longer.
+        let silence = scene.nodes[host].plan.config.global.vrrp_startup_silence;
+        let patience = scene.longest(host, instance, Plan::longest_master_down) + silence;
         let is_over = |since: Instant| scene.now > since + patience + scene.slack(patience);
         let state = |member: &usize| scene.nodes[host].state(*member);
         let all: BTreeSet<State> = members.iter().map(state).collect();
@@ -68,7 +70,11 @@ impl Checker for InStep {
         let Machine { node: host, instance } = step.machine;
         match step.cause {
             Cause::Killed => drop(self.newcomers.insert(step.machine, None)),
-            Cause::Reconfigured => drop(self.newcomers.entry(step.machine).or_insert(Some(scene.now))),
+            // It may have been out of step with another group, or with none, before.
+            Cause::Reconfigured => {
+                let since = (step.after != State::Init).then_some(scene.now);
+                self.newcomers.insert(step.machine, since);
+            }
             _ => {}
         }
         if let Some(since) = self.newcomers.get_mut(&step.machine).filter(|_| step.before == State::Init) {

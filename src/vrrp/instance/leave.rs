@@ -123,7 +123,7 @@ impl Instance {
             }
             Input::Stop(patience) if patience.is_zero() => self.leave(),
             Input::Stop(_)
-            | Input::MacChanged(_)
+            | Input::LinkRenewed(_)
             | Input::Resolved(..)
             | Input::Lost(_)
             | Input::Group(_)

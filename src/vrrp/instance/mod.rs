@@ -68,8 +68,9 @@ pub enum Input {
     Tracking(Tracking),
     /// The address that adverts come from is now this one, or there is none.
     Source(Option<IpAddr>),
-    /// A link has another MAC address than before.
-    MacChanged(IfName),
+    /// A link has another MAC address than before, or has come up again: the neighbours behind it may not know
+    /// where our addresses are.
+    LinkRenewed(IfName),
     /// Somebody removed something of ours from the kernel.
     Lost(Box<Lost>),
     /// A frame says where an address is that is ours.
@@ -339,7 +340,7 @@ impl Instance {
             Input::Packet(datagram) => self.on_packet(now, &datagram),
             Input::Tracking(tracking) => self.on_tracking(now, tracking),
             Input::Source(source) => self.on_source(now, source),
-            Input::MacChanged(link) => self.announce_on(&link),
+            Input::LinkRenewed(link) => self.announce_on(&link),
             Input::Lost(lost) => self.on_lost(now, &lost),
             Input::Claim(claim) => self.on_claim(now, &claim),
             Input::Resolved(address, mac) => self.on_resolved(address, mac),

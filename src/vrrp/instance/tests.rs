@@ -586,13 +586,13 @@ fn another_mac_address_is_told_to_the_neighbours_of_its_link() {
         let of = |e: Effect| if let Effect::Announce(a) = e { Some((a.targets, a.rounds)) } else { None };
         drain(instance).into_iter().filter_map(of).collect::<Vec<_>>()
     };
-    instance.handle(now, Input::MacChanged(vip(100).dev));
+    instance.handle(now, Input::LinkRenewed(vip(100).dev));
     let targets = config().vips.iter().map(|vip| (vip.dev.clone(), vip.net.address)).collect();
     assert_eq!(announced(&mut instance), [(targets, config().garp.master_repeat)]);
-    instance.handle(now, Input::MacChanged(IfName::new("other").unwrap()));
+    instance.handle(now, Input::LinkRenewed(IfName::new("other").unwrap()));
     assert_eq!(announced(&mut instance), []);
     let mut backup = start(&config());
-    backup.handle(ms(1), Input::MacChanged(vip(100).dev));
+    backup.handle(ms(1), Input::LinkRenewed(vip(100).dev));
     assert_eq!(announced(&mut backup), []);
 }
 
@@ -620,7 +620,7 @@ fn every_state_answers_every_input() {
         prop_oneof![Just(None), Just(Some(OWN)), Just(Some(LOWER))].prop_map(Input::Source),
         Just(removal::vip_lost()),
         prop_oneof![Just(split_brain::claim(true)), Just(split_brain::claim(false))],
-        Just(Input::MacChanged(vip(100).dev)),
+        Just(Input::LinkRenewed(vip(100).dev)),
         (1..=255u8).prop_map(|p| Input::Reconfigure(Arc::new(VrrpInstance {
             priority: Priority::new(p),
             ..config()

@@ -184,8 +184,8 @@ impl Coordinator {
             if bereft.contains(&handle.id) {
                 handle.tell(Control::Look);
             }
-            for link in &readdressed {
-                handle.tell(Control::Input(Input::MacChanged(link.clone())));
+            for link in readdressed.union(&came_up) {
+                handle.tell(Control::Input(Input::LinkRenewed(link.clone())));
             }
         }
     }

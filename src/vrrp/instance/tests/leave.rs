@@ -123,7 +123,7 @@ fn what_concerns_those_that_stay_does_not_move_it() {
     let inputs = [
         Input::Tracking(Tracking { weight: -20, ..Tracking::default() }),
         Input::Source(Some(OWN)),
-        Input::MacChanged(config().interface),
+        Input::LinkRenewed(config().interface),
         Input::Lost(Box::new(Lost {
             addresses: vec![(vip(100).net.address, config().interface)],
             ..Lost::default()
