@@ -81,7 +81,7 @@ fn nopreempt_of_one_holds_both() {
     let timeline = Timeline::new(group("", "priority 200", "priority 150\nnopreempt"))
         .hear(100, 200, 2000, &v3(9, 100))
         .hear(100, 200, 2000, &second(9, 100));
-    first_at(&same(&timeline, 3400), "ADVERT 200", 1_900_000 + 682_812);
+    first_at(&same(&timeline, 3300), "ADVERT 200", 1_900_000 + 682_812);
 }
 
 #[test]

@@ -5,13 +5,19 @@ pub(super) fn normal(line: &str, dir: &str) -> Option<String> {
     // `Sat Nov 21 01:55:25 2026: text`
     let text = line.get(26..).filter(|_| line.get(24..26) == Some(": ")).unwrap_or(line);
     let text = text.replace(dir, "DIR");
-    if NOT_COMPARED.iter().any(|(words, _)| text.starts_with(words)) {
+    // Of which instance it is does not matter here.
+    let nameless = text.strip_prefix("(VI_").and_then(|rest| rest.split_once(')')).map(|(_, rest)| rest);
+    let is_of_any = |words: &str| match words.strip_prefix("(VI)") {
+        Some(words) => nameless.is_some_and(|rest| rest.starts_with(words)),
+        None => text.starts_with(words),
+    };
+    if NOT_COMPARED.iter().any(|(words, _)| is_of_any(words)) {
         return None;
     }
     Some(without_numbers(&text))
 }
 
-/// Beginnings of lines that differ on purpose, and why.
+/// Beginnings of lines that differ on purpose, and why; `(VI)` is any instance.
 const NOT_COMPARED: &[(&str, &str)] = &[
     ("Starting Keepalived v", "each says its own name"),
     ("Starting vrrpd v", "each says its own name"),
@@ -26,28 +32,21 @@ const NOT_COMPARED: &[(&str, &str)] = &[
     ("Assigned address", "keepalived tells of link-local addresses too, and again at each reload"),
     ("Deassigned address", "keepalived tells of addresses that matter to nobody"),
     ("(lo) MAC Address changed", "an accident: `lo` has had that address all along"),
-    ("(VI_1) nobody has taken over", "keepalived does not wait for a successor"),
-    ("(VI_2) nobody has taken over", "keepalived does not wait for a successor"),
-    ("(VI_X) nobody has taken over", "keepalived does not wait for a successor"),
-    ("(VI_3) nobody has taken over", "keepalived does not wait for a successor"),
-    ("(VI_1) fault is gone ", "vrrpd says what was mended"),
-    ("(VI_1): entering FAULT state ", "vrrpd always says why, keepalived not when a link goes"),
-    ("(VI_1) entering FAULT state ", "vrrpd always says why, keepalived not when an address goes"),
-    ("(VI_1) master set to ", "a line of keepalived 2.4"),
-    ("(VI_1) master changed from ", "a line of keepalived 2.4"),
-    ("(VI_2) master set to ", "a line of keepalived 2.4"),
-    ("(VI_2) master changed from ", "a line of keepalived 2.4"),
-    ("(VI_2) fault is gone ", "vrrpd says what was mended"),
-    ("(VI_2): entering FAULT state ", "vrrpd always says why, keepalived not when a link goes"),
-    ("(VI_1) advertisement interval mismatch", "a line of keepalived 2.4; 2.2 has other words for VRRPv2"),
-    ("(VI_1) invalid TTL/HL", "said once and with the sender, as keepalived 2.4 does"),
-    ("(VI_1) Invalid VRRPv3 checksum", "said once and with the sender, as keepalived 2.4 does"),
-    ("(VI_1) Invalid packet type", "said once and with the sender, as keepalived 2.4 does"),
-    ("(VI_1) wrong ", "said once and with the sender, as keepalived 2.4 does"),
-    ("(VI_1) vrrp packet ", "said once and with the sender, as keepalived 2.4 does"),
-    ("(VI_1) received an invalid passwd", "said once and with the sender, as keepalived 2.4 does"),
-    ("(VI_1) received a 0 auth", "said once and with the sender, as keepalived 2.4 does"),
-    ("(VI_1) Expected multicast packet", "said once and with the sender, as keepalived 2.4 does"),
+    ("(VI) nobody has taken over", "keepalived does not wait for a successor"),
+    ("(VI) fault is gone ", "vrrpd says what was mended"),
+    ("(VI): entering FAULT state ", "vrrpd always says why, keepalived not when a link goes"),
+    ("(VI) entering FAULT state ", "vrrpd always says why, keepalived not when an address goes"),
+    ("(VI) master set to ", "a line of keepalived 2.4"),
+    ("(VI) master changed from ", "a line of keepalived 2.4"),
+    ("(VI) advertisement interval mismatch", "a line of keepalived 2.4; 2.2 has other words for VRRPv2"),
+    ("(VI) invalid TTL/HL", "said once and with the sender, as keepalived 2.4 does"),
+    ("(VI) Invalid VRRPv3 checksum", "said once and with the sender, as keepalived 2.4 does"),
+    ("(VI) Invalid packet type", "said once and with the sender, as keepalived 2.4 does"),
+    ("(VI) wrong ", "said once and with the sender, as keepalived 2.4 does"),
+    ("(VI) vrrp packet ", "said once and with the sender, as keepalived 2.4 does"),
+    ("(VI) received an invalid passwd", "said once and with the sender, as keepalived 2.4 does"),
+    ("(VI) received a 0 auth", "said once and with the sender, as keepalived 2.4 does"),
+    ("(VI) Expected multicast packet", "said once and with the sender, as keepalived 2.4 does"),
 ];
 
 /// Numbers of processes, descriptors and interfaces, and times used, differ from run to run.
