@@ -85,8 +85,8 @@ fn the_better_master_thaws() {
         let thaw = SystemTime::now();
         signal(&mut world.a, Signal::SIGCONT);
         settled(&world, true);
-        let adverts = world.adverts(51, thaw);
-        let first = adverts.iter().find(|advert| advert.from == world.a.ip()).expect("a speaks").at;
+        let own = || world.adverts(51, thaw).into_iter().find(|advert| advert.from == world.a.ip());
+        let first = wait_for(PATIENCE, own).expect("a speaks").at;
         let gone = world.b.watch.changes(VIP, thaw).into_iter().find(|change| !change.added);
         if let Some(gone) = gone {
             let both = gone.at.duration_since(first).unwrap_or_default();

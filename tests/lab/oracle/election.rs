@@ -64,7 +64,7 @@ fn priority_zero_heard_in_backup_v3() {
 
 #[test]
 fn priority_zero_heard_in_master_is_answered() {
-    let timeline = Timeline::new(v3_config(200, "")).at(1350, Hear(v3(9, 0))).at(1650, Hear(v3(9, 0)));
+    let timeline = Timeline::new(v3_config(200, "")).at(1350, Hear(v3(9, 0))).at(1720, Hear(v3(9, 0)));
     same(&timeline, 2000);
 }
 
