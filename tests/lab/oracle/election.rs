@@ -136,7 +136,7 @@ fn two_instances_live_their_own_lives() {
         config(name, vrid, &more, &format!("10.99.0.{last}/24"))
     };
     let timeline = Timeline::new(of("VI_1", 51, 200, 100) + &of("VI_2", 52, 100, 101))
-        .hear(1340, 400, 1900, &v3(9, 150))
+        .hear(1340, 350, 1900, &v3(9, 150))
         .hear(1250, 200, 1900, &v3(9, 150).vrid(52).vips(&[101]))
         .at(2000, Hear(v3(9, 0).vrid(52).vips(&[101])));
     same(&timeline, 2700);

@@ -161,7 +161,7 @@ fn a_weight_of_the_group_moves_both() {
     let timeline = Timeline::new(plain("track_interface {\nlo weight -50\n}"))
         .at(1740, Link("lo", false))
         .at(2740, Link("lo", true));
-    same(&timeline, 3700);
+    same(&timeline, 3600);
 }
 
 /// keepalived says that it ignores such a weight.
@@ -181,7 +181,7 @@ fn a_weight_of_one_counts_where_the_group_says_so() {
         "priority 200",
         "priority 200\ntrack_interface {\nlo weight -50\n}",
     );
-    same(&Timeline::new(text).at(1740, Link("lo", false)).at(2740, Link("lo", true)), 3700);
+    same(&Timeline::new(text).at(1740, Link("lo", false)).at(2740, Link("lo", true)), 3600);
 }
 
 #[test]
