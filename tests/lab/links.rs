@@ -75,3 +75,27 @@ fn a_master_whose_link_changes_its_mac_address_says_so() {
     assert!(told.is_some(), "no announcement and no advert from the new MAC address");
     assert_eq!(world.masters(51, begin), [world.a.ip()], "somebody else became master");
 }
+
+/// Of two hosts with one IPv6 address the second finds out, which keepalived does not say. It is tried again until
+/// the first has let go of it.
+#[test]
+fn a_virtual_address_that_another_host_has_is_told_and_had_in_the_end() {
+    const VIP: &str = "fd99::100";
+    let mut world = World::without_service(Kind::Vrrpd, Kind::Keepalived);
+    ip(&world.b, &format!("address add {VIP}/64 dev eth0 nodad"));
+    // The lab's machines do without it, so that their addresses can be used at once.
+    let detect = "echo 1 > /proc/sys/net/ipv6/conf/eth0/accept_dad; echo 1 > /proc/sys/net/ipv6/conf/eth0/dad_transmits";
+    world.a.space.call(Command::new("sh").args(["-c", detect])).expect("duplicates are detected");
+    let config = fill(CONFIG, &[("PRIORITY", "200")]).replace("10.99.0.100/24", "fd99::100/64 -nodad");
+    world.a.start_with(&config, &["-D"]);
+    let told = || world.a.daemon.as_ref().is_some_and(|daemon| daemon.log().contains("another host has it"));
+    assert!(wait_for(PATIENCE, || told().then_some(())).is_some(), "nobody says so");
+    ip(&world.b, &format!("address delete {VIP}/64 dev eth0"));
+    let usable = || {
+        let mut show = Command::new("ip");
+        let show = show.args(["-6", "address", "show", "dev", "eth0", "to", VIP]);
+        let shown = world.a.space.call(show).expect("ip");
+        shown.contains(VIP) && !shown.contains("dadfailed") && !shown.contains("tentative")
+    };
+    assert!(wait_for(PATIENCE * 2, || usable().then_some(())).is_some(), "it stays of no use");
+}
