@@ -162,6 +162,16 @@ fn keys_are_changed_by_reloads_without_a_flap() {
 /// A key in a file of its own, and the takeover between nodes that have it.
 #[test]
 fn a_takeover_works_with_a_key_from_a_file() {
+    take_over("");
+}
+
+#[test]
+fn a_takeover_works_with_a_key_and_a_virtual_mac_address() {
+    take_over("use_vmac");
+}
+
+/// `more`: lines of both instances.
+fn take_over(more: &str) {
     let mut world = World::without_service(Vrrpd, Vrrpd);
     let body = |node: &Node| {
         let path: PathBuf = node.space.dir.join("vrrp.key");
@@ -169,7 +179,10 @@ fn a_takeover_works_with_a_key_from_a_file() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a key file");
         format!("key 1 file:{}\nactive_key 1", path.display())
     };
-    let (a, b) = (config("200", &body(&world.a)), config("100", &body(&world.b)));
+    let whole = |priority, body: &str| {
+        config(priority, body).replace("advert_int", &format!("{more}\n    advert_int"))
+    };
+    let (a, b) = (whole("200", &body(&world.a)), whole("100", &body(&world.b)));
     let begin = SystemTime::now();
     world.a.start_with(&a, &["-D"]);
     world.a.wait_for_log("Entering MASTER STATE");
