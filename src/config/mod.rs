@@ -107,7 +107,7 @@ impl Config {
         let grouped = |link: &IfName| self.garp_groups.iter().any(|group| group.interfaces.contains(link));
         let mut seen = BTreeSet::new();
         let links = self.instances.iter().flat_map(|instance| {
-            let vips = instance.vips.iter().chain(&instance.excluded_vips);
+            let vips = instance.all_vips();
             std::iter::once(&instance.interface).chain(vips.map(|vip| &vip.dev))
         });
         let links = links.filter(|link| !grouped(link) && seen.insert(*link));

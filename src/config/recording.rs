@@ -142,9 +142,7 @@ pub fn record(path: &Path, files: &dyn FileSource, environment: &dyn Environment
         all_includes_must_be_there: environment.all_includes_must_be_there(),
         ..Recording::default()
     };
-    let recorder = Recorder { files, environment, recording: RefCell::new(recording) };
-    let loaded = load(path, &recorder, &recorder);
-    (loaded, recorder.recording.into_inner())
+    Recorder { files, environment, accounts: environment, recording: RefCell::new(recording) }.load(path)
 }
 
 impl Recording {
@@ -163,8 +161,12 @@ impl Recording {
     /// The same reading as it would have been with those users and groups who have come since; `None`: nobody
     /// has.
     #[must_use]
-    pub fn with_late_accounts(&self, environment: &dyn Environment) -> Option<Self> {
-        let (_, recording) = record(self.main(), self, &Late { recording: self, accounts: environment });
+    pub fn with_late_accounts(&self, accounts: &dyn Environment) -> Option<Self> {
+        let mut known = self.clone();
+        known.users.retain(|_, user| *user != Fact::Absent);
+        known.groups.retain(|_, group| *group != Fact::Absent);
+        let recorder = Recorder { files: self, environment: self, accounts, recording: RefCell::new(known) };
+        let (_, recording) = recorder.load(self.main());
         (recording.missed() < self.missed()).then_some(recording)
     }
 
@@ -269,84 +271,21 @@ impl Environment for Recording {
     }
 }
 
-/// The world as it was, and the accounts of another.
-struct Late<'a> {
-    recording: &'a Recording,
-    accounts: &'a dyn Environment,
-}
-
-impl Environment for Late<'_> {
-    fn user(&self, name: &str) -> Fact<Account> {
-        match self.recording.user(name) {
-            Fact::Known(account) => Fact::Known(account),
-            Fact::Absent | Fact::Unchecked => self.accounts.user(name),
-        }
-    }
-
-    fn group(&self, name: &str) -> Fact<u32> {
-        match self.recording.group(name) {
-            Fact::Known(group) => Fact::Known(group),
-            Fact::Absent | Fact::Unchecked => self.accounts.group(name),
-        }
-    }
-
-    fn link(&self, name: &IfName) -> Fact<LinkFacts> {
-        self.recording.link(name)
-    }
-
-    fn link_names(&self) -> Vec<String> {
-        self.recording.link_names()
-    }
-
-    fn number(&self, file: NameFile, directories: &NameDirectories, name: &str) -> Option<u32> {
-        self.recording.number(file, directories, name)
-    }
-
-    fn vrf_table(&self, name: &IfName) -> Fact<u32> {
-        self.recording.vrf_table(name)
-    }
-
-    fn key_file(&self, path: &Path) -> Fact<KeyFile> {
-        self.recording.key_file(path)
-    }
-
-    fn cpus(&self) -> Option<u32> {
-        self.recording.cpus()
-    }
-
-    fn host_name(&self) -> Option<&str> {
-        self.recording.host_name()
-    }
-
-    fn config_id(&self) -> Option<&str> {
-        self.recording.config_id()
-    }
-
-    fn working_directory(&self) -> &Path {
-        self.recording.working_directory()
-    }
-
-    fn variable(&self, name: &str) -> Option<String> {
-        self.recording.variable(name)
-    }
-
-    fn random_seed(&self) -> u64 {
-        self.recording.random_seed()
-    }
-
-    fn all_includes_must_be_there(&self) -> bool {
-        self.recording.all_includes_must_be_there()
-    }
-}
-
 /// Asks the world, and notes the answer. A question that comes again gets the same one.
 struct Recorder<'a> {
     files: &'a dyn FileSource,
     environment: &'a dyn Environment,
+    /// Who is asked for users and groups.
+    accounts: &'a dyn Environment,
     recording: RefCell<Recording>,
 }
 
 impl Recorder<'_> {
+    fn load(self, path: &Path) -> (Loaded, Recording) {
+        let loaded = load(path, &self, &self);
+        (loaded, self.recording.into_inner())
+    }
+
     fn ask<K: Ord + Clone, T: Clone>(
         &self,
         noted: fn(&mut Recording) -> &mut BTreeMap<K, T>,
@@ -383,11 +322,11 @@ impl Environment for Recorder<'_> {
     }
 
     fn user(&self, name: &str) -> Fact<Account> {
-        self.ask(|noted| &mut noted.users, name.to_owned(), || self.environment.user(name))
+        self.ask(|noted| &mut noted.users, name.to_owned(), || self.accounts.user(name))
     }
 
     fn group(&self, name: &str) -> Fact<u32> {
-        self.ask(|noted| &mut noted.groups, name.to_owned(), || self.environment.group(name))
+        self.ask(|noted| &mut noted.groups, name.to_owned(), || self.accounts.group(name))
     }
 
     fn number(&self, file: NameFile, directories: &NameDirectories, name: &str) -> Option<u32> {

@@ -329,7 +329,7 @@ impl Supervisor {
         if self.runner.is_none() && self.runner_respawn.is_due(now) {
             self.replace_runner();
         }
-        if self.phase == Phase::Running && self.reload == Reload::Idle {
+        if self.may_reload() {
             self.look_for_late_accounts(now);
         }
     }
@@ -360,14 +360,18 @@ impl Supervisor {
         };
         let runner = if self.runner.is_none() { self.runner_respawn.due() } else { None };
         let log = self.log.drain().then(|| now + LOG_RETRY);
-        let is_idle = self.phase == Phase::Running && self.reload == Reload::Idle;
-        let late = self.late.due().filter(|_| is_idle);
+        let late = self.late.due().filter(|_| self.may_reload());
         let next = [child, runner, log, late].into_iter().flatten().min();
         // One more, because the timeout is cut to whole milliseconds.
         next.map_or(PollTimeout::NONE, |at| {
             let wait = at.saturating_duration_since(now) + Duration::from_millis(1);
             PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX)
         })
+    }
+
+    /// Whether nothing stands in the way of another configuration.
+    fn may_reload(&self) -> bool {
+        self.phase == Phase::Running && self.reload == Reload::Idle
     }
 
     fn on_request(&mut self, request: Request) {

@@ -153,8 +153,7 @@ impl Node {
     /// configuration does not have go before anything starts. What it blocks it says itself.
     pub(super) fn remove_unknown_leftovers(&mut self) {
         let all = |config: &Config| -> Vec<_> {
-            let vips =
-                config.instances.iter().flat_map(|config| config.vips.iter().chain(&config.excluded_vips));
+            let vips = config.instances.iter().flat_map(|config| config.all_vips());
             vips.map(|vip| (vip.link().clone(), vip.net.address)).collect()
         };
         let known = all(&self.plan.config);

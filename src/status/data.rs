@@ -41,7 +41,7 @@ pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
 
 fn run_state(status: &InstanceStatus, snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> RunState {
     let config = &status.config;
-    let all = config.vips.iter().chain(&config.excluded_vips);
+    let all = config.all_vips();
     let installed = all.filter(|_| status.addresses_set).map(|vip| (vip.link().clone(), vip.net));
     let socket = snapshot.sockets.iter().find(|socket| socket.instances.contains(&config.name));
     let learns = config.version == Version::V3 && status.state == State::Backup;

@@ -67,7 +67,7 @@ impl Blocked {
         if config.accept || config.priority.is_owner() {
             return Vec::new();
         }
-        let all = config.vips.iter().chain(&config.excluded_vips);
+        let all = config.all_vips();
         let own = config.virtual_link.as_ref().map_or(&config.interface, |link| &link.name);
         all.map(|vip| Self {
             link: vip.link().clone(),

@@ -22,9 +22,7 @@ pub fn primary_source(config: &VrrpInstance, addresses: &[LinkAddress]) -> Optio
         let there = !config.track_source || addresses.iter().any(|there| there.net.address == source);
         return there.then_some(source);
     }
-    let virtual_address = |address: IpAddr| {
-        config.vips.iter().chain(&config.excluded_vips).any(|vip| vip.net.address == address)
-    };
+    let virtual_address = |address: IpAddr| config.all_vips().any(|vip| vip.net.address == address);
     let usable = |candidate: &&LinkAddress| {
         let address = candidate.net.address;
         let scope = match (config.family, address) {

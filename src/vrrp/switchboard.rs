@@ -526,9 +526,7 @@ fn own_dependencies<'a>(
     let own = own.map(move |link| (Tracked::Interface(link.clone()), fault));
     let named = track.iter().map(|entry| (entry.tracked.clone(), entry.weight));
     let elsewhere = config
-        .vips
-        .iter()
-        .chain(&config.excluded_vips)
+        .all_vips()
         .filter(|vip| !vip.no_track)
         .map(VirtualAddress::link)
         .filter(move |link| **link != config.interface && Some(*link) != virtual_link)

@@ -263,6 +263,11 @@ impl NotifyScripts {
 }
 
 impl VrrpInstance {
+    /// The addresses that it advertises, then those that it has beside them.
+    pub fn all_vips(&self) -> impl Iterator<Item = &VirtualAddress> + Clone {
+        self.vips.iter().chain(&self.excluded_vips)
+    }
+
     /// The links that we make for it.
     pub fn virtual_links(&self) -> impl Iterator<Item = &VirtualLink> {
         self.virtual_link.iter().chain(&self.address_links)

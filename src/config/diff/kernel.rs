@@ -19,8 +19,8 @@ impl AddressChange {
     /// From the addresses of one configuration of an instance to those of another.
     #[must_use]
     pub fn of_addresses(old: &VrrpInstance, new: &VrrpInstance) -> Self {
-        let had = old.vips.iter().chain(&old.excluded_vips);
-        let has = new.vips.iter().chain(&new.excluded_vips);
+        let had = old.all_vips();
+        let has = new.all_vips();
         Self::between(had, has, |vip| (vip.net, vip.link()))
     }
 }

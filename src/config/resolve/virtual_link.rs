@@ -240,7 +240,7 @@ pub(super) fn check_conflicts(instances: &mut [VrrpInstance], spans: &[Span], cx
 }
 
 fn on_vmacs(instance: &VrrpInstance) -> impl Iterator<Item = &VirtualAddress> {
-    instance.vips.iter().chain(&instance.excluded_vips).filter(|vip| vip.vmac.is_some())
+    instance.all_vips().filter(|vip| vip.vmac.is_some())
 }
 
 fn conflict(

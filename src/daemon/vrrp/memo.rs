@@ -91,7 +91,7 @@ fn head() -> String {
 pub(super) fn lines(config: &Config, links: &Links) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     for instance in &config.instances {
-        lines.extend(instance.vips.iter().chain(&instance.excluded_vips).map(address_line));
+        lines.extend(instance.all_vips().map(address_line));
         lines.extend(instance.routes.iter().filter_map(|route| route_line(route, links)));
         lines.extend(instance.rules.iter().map(rule_line));
         lines.extend(instance.virtual_links().map(link_line));

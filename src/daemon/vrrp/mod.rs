@@ -14,6 +14,7 @@
 //! ```
 
 mod announcer;
+mod back_off;
 mod bfd;
 mod coordinator;
 mod coupling;

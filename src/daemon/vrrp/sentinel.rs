@@ -102,7 +102,7 @@ impl Sentinel {
         config: &VrrpInstance,
         ears: &mpsc::UnboundedSender<Input>,
     ) -> Watching {
-        let vips = config.vips.iter().chain(&config.excluded_vips);
+        let vips = config.all_vips();
         let places = vips.map(|vip| (vip.link().clone(), vip.net.address)).collect();
         let watch = Watch { places, asked: None, ears: ears.clone(), not_before: Instant::ZERO };
         self.0.watches.borrow_mut().insert(id, watch);

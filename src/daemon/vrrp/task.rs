@@ -510,7 +510,7 @@ impl Shared {
     /// Takes over what an earlier life of the instance left in the kernel; whether there was anything.
     fn adopt(&self, id: InstanceId, config: &VrrpInstance) -> bool {
         let (links, mut ledger) = (self.links.borrow(), self.ledger.borrow_mut());
-        for vip in config.vips.iter().chain(&config.excluded_vips) {
+        for vip in config.all_vips() {
             let (name, net) = place(vip);
             if links.address(&name, net).is_some_and(|address| address.ours) {
                 ledger.want(id, vip);

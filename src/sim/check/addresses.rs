@@ -37,5 +37,5 @@ impl Checker for Addresses {
 }
 
 fn all(config: &VrrpInstance) -> impl Iterator<Item = IpAddr> {
-    config.vips.iter().chain(&config.excluded_vips).map(|vip| vip.net.address)
+    config.all_vips().map(|vip| vip.net.address)
 }

@@ -18,7 +18,7 @@ impl Checker for Firewall {
                 let config = node.config(instance);
                 let blocked = Blocked::by(config);
                 let variants = node.plan.variants.iter().map(|config| &config.instances[instance]);
-                for vip in variants.flat_map(|config| config.vips.iter().chain(&config.excluded_vips)) {
+                for vip in variants.flat_map(|config| config.all_vips()) {
                     let (link, address) = (vip.link(), vip.net.address);
                     let refused = blocked.iter().any(|one| one.link == *link && one.address == address);
                     let (has, drops) = (node.kernel.has(link, address), node.kernel.drops(link, address));

@@ -108,7 +108,7 @@ fn addresses<'a>(
     instance: usize,
 ) -> impl Iterator<Item = IpAddr> + use<'a> {
     let config = scene.nodes[host].config(instance);
-    config.vips.iter().chain(&config.excluded_vips).map(|vip| vip.net.address)
+    config.all_vips().map(|vip| vip.net.address)
 }
 
 fn has_any(scene: &Scene<'_>, host: Host, instance: usize) -> bool {

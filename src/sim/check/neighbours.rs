@@ -63,7 +63,7 @@ impl Neighbours {
         if config.garp.lower_prio_repeat == 0 || !audible || scene.now < late {
             return Ok(());
         }
-        for vip in config.vips.iter().chain(&config.excluded_vips) {
+        for vip in config.all_vips() {
             let found = scene.observer.resolve(vip.net.address);
             if found != Some(node.plan.mac) {
                 let (address, mac) = (vip.net.address, node.plan.mac);

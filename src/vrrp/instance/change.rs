@@ -96,9 +96,7 @@ impl Instance {
         }
         let config = Arc::clone(&self.config);
         let vips: Vec<VirtualAddress> = config
-            .vips
-            .iter()
-            .chain(&config.excluded_vips)
+            .all_vips()
             .filter(|vip| {
                 let is_it =
                     |(address, link): &(IpAddr, IfName)| (vip.net.address, vip.link()) == (*address, link);

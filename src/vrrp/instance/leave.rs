@@ -164,8 +164,7 @@ impl Instance {
 
     /// Nobody sends to us any more once the successor has announced its addresses.
     fn on_claim_leaving(&mut self, claim: &Claim) {
-        let mut all = self.config.vips.iter().chain(&self.config.excluded_vips);
-        let is_ours = all.any(|vip| vip.net.address == claim.address && *vip.link() == claim.link);
+        let is_ours = self.is_about_us(claim);
         let Phase::Leaving { successor, claimed, .. } = &mut self.phase else { return };
         if !is_ours || !claim.foreign {
             return;

@@ -189,7 +189,7 @@ impl Instance {
                 self.notice(NoticeKind::Addresses { setting, excluded });
             }
         }
-        let all: Vec<_> = config.vips.iter().chain(&config.excluded_vips).cloned().collect();
+        let all: Vec<_> = config.all_vips().cloned().collect();
         if !all.is_empty() {
             self.push(Effect::Addresses(change(all)));
         }
@@ -197,7 +197,7 @@ impl Instance {
 
     pub(super) fn announce(&mut self, rounds: u32) {
         let config = Arc::clone(&self.config);
-        let all = config.vips.iter().chain(&config.excluded_vips);
+        let all = config.all_vips();
         self.announce_these(all.map(|vip| (vip.link().clone(), vip.net.address)).collect(), rounds);
     }
 
@@ -205,7 +205,7 @@ impl Instance {
     pub(super) fn announce_elsewhere(&mut self) {
         let config = Arc::clone(&self.config);
         let mut targets: Vec<(IfName, IpAddr)> = Vec::new();
-        for vip in config.vips.iter().chain(&config.excluded_vips) {
+        for vip in config.all_vips() {
             let link = vip.link();
             let concerned = config.garp_extra.all || vip.vmac.is_some();
             if concerned && link != config.advert_link() && targets.iter().all(|(known, _)| known != link) {
@@ -218,7 +218,7 @@ impl Instance {
     /// What is on one link, because the neighbours have another MAC address for it.
     pub(super) fn announce_on(&mut self, link: &IfName) {
         let config = Arc::clone(&self.config);
-        let here = config.vips.iter().chain(&config.excluded_vips).filter(|vip| vip.link() == link);
+        let here = config.all_vips().filter(|vip| vip.link() == link);
         let targets = here.map(|vip| (link.clone(), vip.net.address)).collect();
         self.announce_these(targets, config.garp.master_repeat.max(1));
     }

@@ -241,9 +241,13 @@ impl Instance {
         }
     }
 
+    /// Whether a claim is about an address of ours.
+    pub(super) fn is_about_us(&self, claim: &Claim) -> bool {
+        self.config.all_vips().any(|vip| vip.net.address == claim.address && *vip.link() == claim.link)
+    }
+
     pub(super) fn on_claim(&mut self, now: Instant, claim: &Claim) {
-        let mut all = self.config.vips.iter().chain(&self.config.excluded_vips);
-        if !all.any(|vip| vip.net.address == claim.address && *vip.link() == claim.link) {
+        if !self.is_about_us(claim) {
             return;
         }
         match self.state {

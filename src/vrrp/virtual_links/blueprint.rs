@@ -95,13 +95,7 @@ impl Blueprint {
             }
         }
         let here = |vip: &&VirtualAddress| vip.link() == name;
-        let here: Vec<IpAddr> = instance
-            .vips
-            .iter()
-            .chain(&instance.excluded_vips)
-            .filter(here)
-            .map(|vip| vip.net.address)
-            .collect();
+        let here: Vec<IpAddr> = instance.all_vips().filter(here).map(|vip| vip.net.address).collect();
         families.extend(here.iter().copied().map(Family::of));
         self.addresses.extend(here);
         self.ipv4 |= families.contains(&Family::V4);

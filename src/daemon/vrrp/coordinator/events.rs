@@ -4,11 +4,13 @@ use super::{
     Change, Control, Coordinator, Done, Event, IfName, Input, InstanceId, Instant, LinkStatus, PresentAddress,
 };
 use super::{SwitchInput, Tracked, VrrpInstance, clock};
+use crate::daemon::vrrp::back_off::BackOff;
 use crate::daemon::vrrp::ledger::Place;
 use crate::daemon::vrrp::task::RECHECK_DELAY;
 use crate::types::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// So long after it was seen something that is none of ours is looked at again: what we remove may still be
@@ -46,12 +48,8 @@ pub(super) struct Doubts {
     told: BTreeSet<Place>,
     /// Routes were refused: they are asked for again, that much later the time after that.
     refused: bool,
-    delay: Duration,
+    back_off: BackOff,
 }
-
-/// What the kernel refuses is asked for again after this long; doubled each time.
-const RETRY: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(60);
 
 impl Doubts {
     /// When they are to be looked into.
@@ -243,7 +241,7 @@ impl Coordinator {
         if std::mem::take(&mut self.doubts.refused) {
             let changes = self.shared.routing.borrow_mut().retry(&self.shared.links.borrow());
             if changes.is_empty() {
-                self.doubts.delay = RETRY;
+                self.doubts.back_off.reset();
             }
             self.statics.apply(changes);
         }
@@ -257,8 +255,8 @@ impl Coordinator {
         self.statics.on_done(done);
         if done.failures.iter().any(|(change, _)| matches!(change, Change::AddRoute(..))) {
             self.doubts.refused = true;
-            self.doubts.look_after(self.doubts.delay.max(RETRY));
-            self.doubts.delay = (self.doubts.delay.max(RETRY) * 2).min(RETRY_MAX);
+            let delay = self.doubts.back_off.next();
+            self.doubts.look_after(delay);
         }
     }
 
@@ -282,8 +280,7 @@ impl Coordinator {
         if !still_there || self.shared.ledger.borrow().is_wanted(&place) {
             return;
         }
-        let has =
-            |instance: &&std::sync::Arc<VrrpInstance>| virtual_addresses(instance).any(|vip| vip == *ip);
+        let has = |instance: &&Arc<VrrpInstance>| instance.all_vips().any(|vip| vip.net.address == *ip);
         let Some(instance) = self.config.instances.iter().find(has) else { return };
         if self.doubts.told.contains(&place) {
             return;
@@ -297,7 +294,8 @@ impl Coordinator {
     }
 
     fn is_virtual(&self, ip: IpAddr) -> bool {
-        self.config.instances.iter().any(|instance| virtual_addresses(instance).any(|vip| vip == ip))
+        let mut all = self.config.instances.iter().flat_map(|instance| instance.all_vips());
+        all.any(|vip| vip.net.address == ip)
     }
 
     /// The link of an address that is none of ours: it may become, or have been, somebody's source.
@@ -340,8 +338,4 @@ impl Coordinator {
             _ => {}
         }
     }
-}
-
-fn virtual_addresses(instance: &VrrpInstance) -> impl Iterator<Item = IpAddr> + '_ {
-    instance.vips.iter().chain(&instance.excluded_vips).map(|vip| vip.net.address)
 }

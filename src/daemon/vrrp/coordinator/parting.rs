@@ -196,7 +196,7 @@ impl Places {
 }
 
 fn addresses(instance: &VrrpInstance) -> impl Iterator<Item = IpAddr> {
-    instance.vips.iter().chain(&instance.excluded_vips).map(|vip| vip.net.address)
+    instance.all_vips().map(|vip| vip.net.address)
 }
 
 fn links(instance: &VrrpInstance) -> impl Iterator<Item = IfName> {

@@ -5,6 +5,7 @@
 
 use super::{Done, Input, Lost, Place, RECHECK_DELAY, Task, kernel_address};
 use crate::config::value::VirtualAddress;
+use crate::daemon::vrrp::back_off::BackOff;
 use crate::daemon::vrrp::kernel::{is_altered, mending};
 use crate::sys::clock;
 use crate::sys::netlink::{Address, Change, Failure, PresentAddress};
@@ -14,10 +15,6 @@ use std::time::Duration;
 
 /// Whoever removes things may be at it for a while: what goes within this time goes at one time.
 const TOGETHER: Duration = Duration::from_millis(40);
-
-/// What the kernel refuses is asked for again after this long; doubled each time.
-const RETRY: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// Duplicate address detection takes a second.
 const DUPLICATE_RETRY: Duration = Duration::from_secs(2);
@@ -36,7 +33,7 @@ pub(super) struct Upkeep {
     duplicates: BTreeMap<Place, Instant>,
     /// What was refused is asked for again then, and that much later the time after that.
     retry: Option<Instant>,
-    delay: Duration,
+    back_off: BackOff,
     /// When something was last mended.
     mended: Option<Instant>,
 }
@@ -56,15 +53,14 @@ impl Upkeep {
         self.look = Some(((now + RECHECK_DELAY).min(since + TOGETHER).max(now), since));
         if self.retry.is_some() {
             // A link may be up that was down.
-            (self.retry, self.delay) = (Some(now + RECHECK_DELAY), RETRY);
+            self.retry = Some(now + RECHECK_DELAY);
+            self.back_off.reset();
         }
     }
 
     fn retry_later(&mut self) {
         if self.retry.is_none() {
-            self.delay = self.delay.max(RETRY);
-            self.retry = Some(clock::now() + self.delay);
-            self.delay = (self.delay * 2).min(RETRY_MAX);
+            self.retry = Some(clock::now() + self.back_off.next());
         }
     }
 }
@@ -230,7 +226,7 @@ impl Task {
             changes.extend(self.shared.routing.borrow_mut().refused_to(self.id, &links));
         }
         if changes.is_empty() {
-            self.upkeep.delay = RETRY;
+            self.upkeep.back_off.reset();
         }
         self.request(changes);
     }
