@@ -76,6 +76,25 @@ fn a_master_whose_link_changes_its_mac_address_says_so() {
     assert_eq!(world.masters(51, begin), [world.a.ip()], "somebody else became master");
 }
 
+/// Whatever switch it is may have forgotten the addresses behind it; keepalived says nothing, as
+/// `oracle::links::dont_track_primary_ignores_the_cable` shows.
+#[test]
+fn a_master_that_does_not_mind_its_link_announces_when_that_is_back() {
+    let mut world = World::without_service(Kind::Vrrpd, Kind::Keepalived);
+    let config =
+        fill(CONFIG, &[("PRIORITY", "200")]).replace("version 3", "version 3\n    dont_track_primary");
+    world.a.start_with(&config, &["-D"]);
+    world.a.wait_for_log("Entering MASTER STATE");
+    std::thread::sleep(Duration::from_millis(300));
+    let begin = SystemTime::now();
+    ip(&world.a, "link set eth0 down");
+    ip(&world.a, "link set eth0 up");
+    let vip: IpAddr = VIP.parse().expect("an address");
+    let announced =
+        || world.lan.capture.announces(begin).into_iter().find(|announce| announce.address == vip);
+    assert!(wait_for(Duration::from_secs(2), announced).is_some(), "its neighbours are told nothing");
+}
+
 /// Of two hosts with one IPv6 address the second finds out, which keepalived does not say. It is tried again until
 /// the first has let go of it.
 #[test]

@@ -28,6 +28,8 @@ pub(super) struct Recording<'a> {
     pub(super) start: SystemTime,
     /// When it was told to reload, since `start`.
     pub(super) reloads: &'a [Duration],
+    /// When its cable was put back, since `start`.
+    pub(super) plugged: &'a [Duration],
     /// What has these words is left out.
     pub(super) exceptions: &'a [&'static str],
     /// When it was told to stop, since `start`.
@@ -185,6 +187,8 @@ struct Extras {
     adverts: Vec<SystemTime>,
     /// When a master heard of another one: its announcements a moment later repair what that one did.
     rivals: Vec<SystemTime>,
+    /// When its cable was put back: one that has stayed master announces anew.
+    plugged: Vec<SystemTime>,
     /// When an instance became master, which is announced by both.
     takeovers: Vec<SystemTime>,
 }
@@ -197,14 +201,16 @@ impl Extras {
         let takeover = |line: &str| line.contains("Entering MASTER STATE");
         let takeovers =
             recording.lines.iter().filter(|(_, line)| takeover(line)).map(|(at, _)| *at).collect();
-        Self { adverts: [news(recording), nudges(recording)].concat(), rivals, takeovers }
+        let plugged = recording.plugged.iter().map(|at| recording.start + *at).collect();
+        Self { adverts: [news(recording), nudges(recording)].concat(), rivals, plugged, takeovers }
     }
 
     /// What is announced when a rival is heard is keepalived's as well.
     fn is_repair(&self, at: SystemTime) -> bool {
         let late = |rival: &SystemTime| at.duration_since(*rival).is_ok_and(|late| REPAIR.contains(&late));
         let near = |rival: &SystemTime| apart(at, *rival) < NEWS;
-        self.rivals.iter().any(late) && !self.rivals.iter().chain(&self.takeovers).any(near)
+        let mends = self.rivals.iter().any(late) || self.plugged.iter().any(near);
+        mends && !self.rivals.iter().chain(&self.takeovers).any(near)
     }
 }
 

@@ -140,7 +140,8 @@ impl Timeline {
         outcome::read(&Recording {
             start,
             ended,
-            reloads: &self.reloads(),
+            reloads: &self.times(|act| matches!(act, Act::Reload(_))),
+            plugged: &self.times(|act| matches!(act, Act::Cable(true))),
             exceptions: &self.exceptions,
             stop: Duration::from_millis(self.told_to_stop().unwrap_or(end)),
             code: status.code(),
@@ -154,9 +155,10 @@ impl Timeline {
         })
     }
 
-    fn reloads(&self) -> Vec<Duration> {
-        let reloads = self.steps.iter().filter(|(_, act)| matches!(act, Act::Reload(_)));
-        reloads.map(|(at, _)| Duration::from_millis(*at)).collect()
+    /// When such things happen, since the start.
+    fn times(&self, which: fn(&Act) -> bool) -> Vec<Duration> {
+        let steps = self.steps.iter().filter(|(_, act)| which(act));
+        steps.map(|(at, _)| Duration::from_millis(*at)).collect()
     }
 
     /// When a step tells it to stop, if one does.
