@@ -79,6 +79,11 @@ impl Carpenter {
         self.carry_out();
     }
 
+    /// A link has been made: see [`VirtualLinks::renew`].
+    pub(super) fn renew(&mut self, name: &IfName) {
+        self.machine.renew(name);
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.machine.poll_timeout()
     }

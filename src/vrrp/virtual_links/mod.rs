@@ -197,6 +197,9 @@ struct Kept {
     wake: Option<Instant>,
     /// When somebody last made another link of it.
     spoiled: Option<Instant>,
+    /// The base that it was last tried on, while that is there. What it could not have on one link it need
+    /// not wait for on the next.
+    tried_on: Option<IfIndex>,
 }
 
 /// The virtual links of a configuration.
@@ -278,6 +281,13 @@ impl VirtualLinks {
         self.kept.iter().all(|kept| kept.is_settled(links))
     }
 
+    /// A link has been made, perhaps under the number of one that has gone: what failed on that is forgotten.
+    pub fn renew(&mut self, base: &IfName) {
+        for kept in self.kept.iter_mut().filter(|kept| kept.plan.of.link.base == *base) {
+            (kept.tried_on, kept.spoiled, kept.delay) = (None, None, RETRY);
+        }
+    }
+
     /// Looks at the links as they are now.
     pub fn review(&mut self, now: Instant, links: &impl LinkTable) {
         for kept in &mut self.kept {
@@ -335,6 +345,7 @@ impl Kept {
             tended: None,
             wake: None,
             spoiled: None,
+            tried_on: None,
         }
     }
 
@@ -359,22 +370,24 @@ impl Kept {
     fn review(&mut self, now: Instant, links: &impl LinkTable, effects: &mut VecDeque<LinkEffect>) {
         self.wake = None;
         let view = links.link(&self.plan.of.link.name);
+        let base = links.link(&self.plan.of.link.base);
+        let tried = base.as_ref().is_some_and(|base| self.tried_on == Some(base.index));
         self.phase = match (self.phase, &view) {
             (Phase::Asked(_), _) => return,
             (Phase::Made(_), Some(_)) => Phase::Standing,
-            (Phase::Made(until), None) if now < until => {
+            (Phase::Made(until), None) if tried && now < until => {
                 self.wake = Some(until);
                 return;
             }
             (Phase::Made(_) | Phase::Standing, None) => Phase::Absent(None),
             (phase, _) => phase,
         };
-        let Some(base) = links.link(&self.plan.of.link.base) else { return };
+        let Some(base) = base else { return };
         if self.phase == Phase::Standing && view.as_ref().is_some_and(|view| !self.plan.fits(view, &base)) {
             self.spoil(now);
         }
         match self.phase {
-            Phase::Absent(Some(retry)) if now < retry => self.wake = Some(retry),
+            Phase::Absent(Some(retry)) if tried && now < retry => self.wake = Some(retry),
             Phase::Absent(_) => self.establish(&base, view.as_ref(), effects),
             Phase::Standing => {
                 if let Some(view) = view {
@@ -426,6 +439,7 @@ impl Kept {
             steps.extend(report(&self.plan.of.link, Some(base.group)));
         }
         self.told = false;
+        self.tried_on = Some(base.index);
         self.phase = Phase::Asked(purpose);
         effects.push_back(LinkEffect::Do(self.plan.of.link.name.clone(), steps));
     }

@@ -305,6 +305,47 @@ fn a_link_that_cannot_be_made_is_tried_again_by_and_by() {
 }
 
 #[test]
+fn what_failed_on_one_base_is_not_waited_for_on_the_next() {
+    let (mut machine, mut kernel) = settled(&on_vmac());
+    for millis in [10, 20] {
+        kernel.links.get_mut(&name("vrrp.51")).unwrap().mac = Some(MacAddr([2, 0, 0, 0, 0, 0x99]));
+        settle(&mut machine, &mut kernel, ms(millis));
+    }
+    assert_eq!(machine.poll_timeout(), Some(ms(1_020)), "a tug of war");
+    kernel.delete(&name("eth0"));
+    kernel.add("eth0");
+    settle(&mut machine, &mut kernel, ms(30));
+    assert_eq!(kernel.links[&name("vrrp.51")].mac, Some(MAC));
+
+    // It goes with its base after it was made, before it was seen.
+    kernel.delete(&name("vrrp.51"));
+    machine.review(ms(40), &kernel);
+    assert!(matches!(machine.poll_effect(), Some(LinkEffect::Do(..))));
+    kernel.delete(&name("eth0"));
+    kernel.add("eth0");
+    machine.done(ms(41), &name("vrrp.51"), None);
+    settle(&mut machine, &mut kernel, ms(42));
+    assert_eq!(kernel.links[&name("vrrp.51")].mac, Some(MAC));
+}
+
+/// Numbers are used again: then only the news tells one from the other.
+#[test]
+fn a_new_base_may_have_the_number_of_the_old_one() {
+    let (mut machine, mut kernel) = (VirtualLinks::default(), Kernel::with("eth0"));
+    kernel.refuses = true;
+    machine.follow(&on_vmac());
+    settle(&mut machine, &mut kernel, ms(0));
+    settle(&mut machine, &mut kernel, ms(1_000));
+    kernel.refuses = false;
+    kernel.delete(&name("eth0"));
+    kernel.last -= 1;
+    kernel.add("eth0");
+    machine.renew(&name("eth0"));
+    settle(&mut machine, &mut kernel, ms(1_001));
+    assert_eq!(machine.standing().count(), 1);
+}
+
+#[test]
 fn a_reload_touches_only_what_it_changes_and_removes_only_at_its_end() {
     let other = VirtualLink {
         name: name("vrrp.7"),

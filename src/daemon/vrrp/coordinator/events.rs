@@ -148,6 +148,7 @@ impl Coordinator {
         let Happened { changed, anew, came_up, readdressed, mut bereft, new_address } = happened;
         for name in &anew {
             self.loans.renew(name);
+            self.virtual_links.renew(name);
         }
         if !anew.is_empty() {
             self.memo.settle(&self.loans);
