@@ -38,7 +38,7 @@ pub use notify::{
     Backlog, Call, CallId, FifoSlot, KILL_GRACE, LineKind, Notifier, NotifyEffect, NotifyInput, NotifyNotice,
     NotifySettings, PREDECESSOR_LIMIT, STOP_LIMIT, Subject, TERM_GRACE, Telling,
 };
-pub use source::{LinkAddress, primary_source};
+pub use source::{LinkAddress, Source, primary_source};
 pub use stats::Stats;
 pub use switchboard::{Followed, RunId, ScriptStatus, SwitchEffect, SwitchInput, Switchboard, Tracking};
 pub use sync_group::{GroupReport, GroupSays, GroupStatus, Stance, Word};

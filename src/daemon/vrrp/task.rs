@@ -13,13 +13,13 @@ use super::sentinel::Watching;
 use super::sockets::{Member, Membership, kind};
 use super::{Notify, Shared, ToService};
 use crate::config::block::{Delivery, VrrpInstance};
-use crate::config::value::Route;
+use crate::config::value::{OnRemoval, Route};
 use crate::sys::clock;
 use crate::sys::netlink::{Change, Failure};
 use crate::types::{Instant, State};
 use crate::vrrp::{
     AddressChange, Blocked, Effect, Event, GroupReport, Input, Instance, InstanceStatus, KernelChange,
-    Leftovers, Lost, Notice, NoticeKind, Notification, Start, SwitchInput, Timer, Tracking, Transmit,
+    Leftovers, Lost, Notice, NoticeKind, Notification, Source, Start, SwitchInput, Timer, Tracking, Transmit,
 };
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -70,7 +70,7 @@ pub(super) struct Task {
     control: mpsc::UnboundedReceiver<Control>,
     inbox: Rc<Inbox>,
     membership: Option<Membership>,
-    source: Option<IpAddr>,
+    source: Source,
     done: (mpsc::UnboundedSender<Done>, mpsc::UnboundedReceiver<Done>),
     /// What the sentinel hears, while it watches.
     claims: (mpsc::UnboundedSender<Input>, mpsc::UnboundedReceiver<Input>),
@@ -121,7 +121,7 @@ impl Task {
             control,
             inbox: Rc::default(),
             membership: None,
-            source,
+            source: Source::new(source),
             done: mpsc::unbounded_channel(),
             claims: mpsc::unbounded_channel(),
             watching: None,
@@ -147,7 +147,8 @@ impl Task {
                 return;
             }
             let timer = self.machine.poll_timeout().map(|(at, _)| at);
-            let next = [timer, self.upkeep.poll_timeout(), self.retry].into_iter().flatten().min();
+            let own = [self.source.poll_timeout(), self.upkeep.poll_timeout(), self.retry];
+            let next = own.into_iter().chain([timer]).flatten().min();
             tokio::select! {
                 biased;
                 control = self.control.recv() => match control {
@@ -224,13 +225,30 @@ impl Task {
 
     fn on_link_changed(&mut self) {
         self.shared.sentinel.review();
-        let source = self.shared.source_of(self.machine.config());
-        if source != self.source {
-            self.source = source;
-            // A farewell leaves by the socket that is about to be closed.
-            self.feed(clock::now(), Input::Source(source));
-        }
+        self.review_source();
         self.join();
+    }
+
+    fn review_source(&mut self) {
+        let config = Arc::clone(self.machine.config());
+        let found = self.shared.source_of(&config);
+        let up = self.shared.links.borrow().get(config.source_link()).is_some_and(|link| link.up);
+        let awaited = self.source.is_awaited();
+        let patient = up && self.machine.state() == State::Master && config.on_removal == OnRemoval::Restore;
+        if self.source.see(clock::now(), found, patient) {
+            // A farewell leaves by the socket that is about to be closed.
+            self.feed(clock::now(), Input::Source(self.source.get()));
+        }
+        match (awaited, self.source.is_awaited()) {
+            (false, true) => tracing::info!(
+                "({}) {} has lost the address that adverts come from, waiting a moment for it to be back",
+                config.name,
+                config.source_link()
+            ),
+            // What went with it comes behind it, or it would be second to a virtual address.
+            (true, false) if found.is_some() => self.upkeep.look_soon(),
+            _ => {}
+        }
     }
 
     fn take_packets(&mut self) {
@@ -265,6 +283,9 @@ impl Task {
         self.machine.handle_timeout(clock::now());
         self.carry_out_effects();
         self.tend();
+        if due(self.source.poll_timeout()) {
+            self.on_link_changed();
+        }
         if due(self.retry) {
             self.join();
         }
@@ -277,7 +298,7 @@ impl Task {
         let links = shared.links.borrow();
         let config = Arc::clone(self.machine.config());
         let link = config.advert_link();
-        let wanted = links.get(link).zip(links.incarnation(link)).zip(kind(&config, self.source));
+        let wanted = links.get(link).zip(links.incarnation(link)).zip(kind(&config, self.source.get()));
         let Some(((link, incarnation), kind)) = wanted else {
             self.membership = None;
             return;
@@ -339,7 +360,7 @@ impl Task {
     }
 
     fn resolve(&self, address: IpAddr) {
-        if let (Some(IpAddr::V4(own)), IpAddr::V4(other)) = (self.source, address) {
+        if let (Some(IpAddr::V4(own)), IpAddr::V4(other)) = (self.source.get(), address) {
             let link = &self.machine.config().interface;
             self.shared.sentinel.ask(self.id, link, own, other);
         }

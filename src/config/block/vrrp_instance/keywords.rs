@@ -138,7 +138,7 @@ keywords! {
     "lower_prio_no_advert" Optional "[BOOL]" "" "`vrrp_lower_prio_no_advert`" => lower_prio_no_advert, "do not answer a lower advert with one of ours";
     "higher_prio_send_advert" Optional "[BOOL]" "" "`vrrp_higher_prio_send_advert`" => higher_prio_send_advert, "send an advert before giving way";
     "skip_check_adv_addr" Optional "[BOOL]" "" "`vrrp_skip_check_adv_addr`" => skip_check_adv_addr, "do not compare the addresses of further adverts of one master", Differs("`off` turns it off; in keepalived it turns it on");
-    "on_removal" Optional "restore | yield" "" "`vrrp_on_removal`" => on_removal, "what a master does when somebody removes its addresses, routes or rules: put them back, or give way at once as keepalived does; unknown to keepalived";
+    "on_removal" Optional "restore | yield" "" "`vrrp_on_removal`" => on_removal, "what a master does when somebody removes its addresses, routes or rules, or the address that its adverts come from: put them back (wait a moment for the last), or give way at once as keepalived does; unknown to keepalived";
     "dont_track_primary" Flag "" "" "off" => |d, _, _| d.track_primary = false, "a dead interface is no fault";
     "notify_master" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.master), "run on becoming master";
     "notify_backup" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.backup), "run on becoming backup";

@@ -85,6 +85,9 @@ impl Task {
             self.upkeep.look = Some((now + RECHECK_DELAY, now));
             return;
         }
+        if self.source.is_awaited() {
+            return self.upkeep.look = None;
+        }
         self.upkeep.look = None;
         let lost = self.lost();
         if !lost.is_empty() {
