@@ -339,15 +339,16 @@ pub fn dump_lvs(config: &Config) -> String {
     out.0
 }
 
-/// The global section alone: what the parent writes to keepalived_parent.data.
+/// The global section alone: what the parent writes to keepalived_parent.data. `reload`: when the next one of
+/// `reload_time_file` is.
 #[must_use]
-pub fn dump_parent(config: &Config) -> String {
+pub fn dump_parent(config: &Config, reload: Option<&str>) -> String {
     let mut out = Out::default();
-    dump_globals(config, Dumper::Parent, &mut out);
+    dump_globals(config, Dumper::Parent { reload }, &mut out);
     out.0
 }
 
-fn dump_globals(config: &Config, dumper: Dumper, out: &mut Out) {
+fn dump_globals(config: &Config, dumper: Dumper<'_>, out: &mut Out) {
     out.section("Global definitions");
     config.global.dump(out, dumper);
 }

@@ -11,6 +11,7 @@ pub mod configuration;
 pub mod dump_file;
 pub mod fifo;
 pub mod files;
+pub mod followed_path;
 pub mod handover;
 pub mod identity;
 pub mod logging;

@@ -8,12 +8,14 @@ mod launch;
 mod life_script;
 mod pid_files;
 mod reload;
+mod reload_time;
 mod respawn;
+mod timed_reload;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGKILL, SIGTERM};
@@ -40,6 +42,7 @@ use launch::Launcher;
 use life_script::LifeScript;
 use pid_files::claim;
 use respawn::Respawn;
+use timed_reload::TimedReload;
 
 /// The body of the VRRP child, which gives its exit code.
 pub type ChildMain = fn(ChildContext) -> u8;
@@ -146,6 +149,7 @@ struct Supervisor {
     respawned: bool,
     phase: Phase,
     late: LateAccounts,
+    timed: Option<TimedReload>,
     reload: Reload,
     /// What is there as long as one is under way.
     reload_file: Option<PathBuf>,
@@ -240,6 +244,7 @@ impl Supervisor {
             respawned: false,
             phase: Phase::Running,
             late: LateAccounts::of(&handover),
+            timed: None,
             reload: Reload::Idle,
             reload_file: None,
             started_up: false,
@@ -270,6 +275,7 @@ impl Supervisor {
             tracing::info!("Warning - keepalived has no configuration to run");
             self.on_started_up();
         }
+        self.wait_for_the_time_of_a_reload();
         if let Some(launcher) = self.launcher.take() {
             launcher.succeeded();
         }
@@ -329,6 +335,9 @@ impl Supervisor {
         if self.runner.is_none() && self.runner_respawn.is_due(now) {
             self.replace_runner();
         }
+        if self.timed.as_mut().is_some_and(|timed| timed.has_come(SystemTime::now())) {
+            self.on_reload();
+        }
         if self.may_reload() {
             self.look_for_late_accounts(now);
         }
@@ -347,6 +356,8 @@ impl Supervisor {
         if let Vrrp::Running(_, link) = &self.vrrp {
             interest.extend(link.is_open().then(|| PollFd::new(link.as_fd(), PollFlags::POLLIN)));
         }
+        let timed = self.timed.iter().flat_map(TimedReload::descriptors);
+        interest.extend(timed.map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN)));
         // Whatever the outcome, the next step is to look what there is.
         let _ = poll(&mut interest, self.timeout());
     }
@@ -361,7 +372,8 @@ impl Supervisor {
         let runner = if self.runner.is_none() { self.runner_respawn.due() } else { None };
         let log = self.log.drain().then(|| now + LOG_RETRY);
         let late = self.late.due().filter(|_| self.may_reload());
-        let next = [child, runner, log, late].into_iter().flatten().min();
+        let timed = self.timed.as_ref().and_then(TimedReload::due);
+        let next = [child, runner, log, late, timed].into_iter().flatten().min();
         // One more, because the timeout is cut to whole milliseconds.
         next.map_or(PollTimeout::NONE, |at| {
             let wait = at.saturating_duration_since(now) + Duration::from_millis(1);
@@ -396,7 +408,10 @@ impl Supervisor {
 
     fn write_parent_data(&self) {
         tracing::info!("Printing parent data for process({}) on signal", std::process::id());
-        let text = config::dump::dump_parent(&self.config);
+        let text = config::dump::dump_parent(
+            &self.config,
+            self.timed.as_ref().and_then(TimedReload::scheduled).as_deref(),
+        );
         let global = &self.config.global;
         let name = self.identity.data_file("keepalived_parent", global);
         let place = dump_file::place(global.files.state_dump_file.as_deref(), &name, "_parent");
@@ -415,6 +430,7 @@ impl Supervisor {
         }
         tracing::info!("Stopping");
         tell_service_manager("STOPPING=1");
+        self.timed = None;
         if let Vrrp::Running(pid, _) = &self.vrrp {
             send(*pid, SIGTERM);
         }
@@ -578,6 +594,7 @@ impl Supervisor {
         self.launcher = None;
         self.sealed = None;
         self.coming = None;
+        self.timed = None;
         self.pid_file = None;
         self.vrrp_pid_file = None;
         self.vrrp = Vrrp::Unwanted;

@@ -15,7 +15,7 @@ pub fn bfd(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
     if topology.is_empty() {
         return topology;
     }
-    dump_parent(&snapshot.config) + "------< BFD Data >------\n" + &topology
+    dump_parent(&snapshot.config, None) + "------< BFD Data >------\n" + &topology
 }
 
 fn run_state(session: &SessionStatus, stamp: &dyn Fn(Instant) -> String) -> SessionRunState {

@@ -1,9 +1,9 @@
 //! What happens in directories, as the kernel tells it.
 
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::Path;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -34,28 +34,29 @@ pub enum EntryChange {
     Gone,
 }
 
-/// Watched directories.
+/// Watched directories, for a loop that polls.
 #[derive(Debug)]
-pub struct Directories(AsyncFd<Descriptor>);
+pub struct Watched(Inotify);
 
-#[derive(Debug)]
-struct Descriptor(Inotify);
+impl AsFd for Watched {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
-impl AsRawFd for Descriptor {
+impl AsRawFd for Watched {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_fd().as_raw_fd()
     }
 }
 
-impl Directories {
-    /// None so far. To be called inside a tokio runtime.
+impl Watched {
+    /// None so far.
     ///
     /// # Errors
     /// The user has too many of these (`fs.inotify.max_user_instances`), or no descriptor is left.
     pub fn new() -> io::Result<Self> {
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-        // SAFETY: the descriptor is owned by what is registered, which never changes it.
-        Ok(Self(unsafe { AsyncFd::register(Descriptor(inotify))? }))
+        Ok(Self(Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?))
     }
 
     /// Watches one more directory, or one that a symbolic link leads to.
@@ -70,44 +71,69 @@ impl Directories {
             | AddWatchFlags::IN_DELETE_SELF
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_ONLYDIR;
-        Ok(Watch(self.0.get_ref().0.add_watch(directory, changes)?))
+        Ok(Watch(self.0.add_watch(directory, changes)?))
     }
 
     /// Watches it no longer. What has happened before may still be told.
     pub fn unwatch(&self, watch: Watch) {
         // One that is gone by itself is no error.
-        let _ = self.0.get_ref().0.rm_watch(watch.0);
+        let _ = self.0.rm_watch(watch.0);
     }
 
-    /// Waits for things to happen, and gives all that have. Dropping the future loses nothing.
+    /// Some of what has happened.
+    ///
+    /// # Errors
+    /// `WouldBlock`: nothing has. None else that the kernel documents.
+    pub fn take(&self) -> io::Result<Vec<Happening>> {
+        Ok(self.0.read_events()?.into_iter().filter_map(happening).collect())
+    }
+}
+
+fn happening(event: InotifyEvent) -> Option<Happening> {
+    let (watch, mask) = (Watch(event.wd), event.mask);
+    if mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
+        return Some(Happening::Missed);
+    }
+    let ended = AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_IGNORED;
+    if mask.intersects(ended | AddWatchFlags::IN_UNMOUNT) {
+        return Some(Happening::Ended(watch));
+    }
+    let change = if mask.contains(AddWatchFlags::IN_CREATE) {
+        EntryChange::Made
+    } else if mask.intersects(AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_MOVED_TO) {
+        EntryChange::Written
+    } else {
+        EntryChange::Gone
+    };
+    Some(Happening::Entry(watch, event.name?, change))
+}
+
+/// Watched directories, for a task.
+#[derive(Debug)]
+pub struct Directories(AsyncFd<Watched>);
+
+impl Directories {
+    /// None so far. To be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// As [`Watched::new`].
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: the descriptor is owned by what is registered, which never changes it.
+        Ok(Self(unsafe { AsyncFd::register(Watched::new()?)? }))
+    }
+
+    /// To watch more of them, or fewer.
+    #[must_use]
+    pub fn watched(&self) -> &Watched {
+        self.0.get_ref()
+    }
+
+    /// Waits for things to happen, and gives some that have. Dropping the future loses nothing.
     ///
     /// # Errors
     /// None that the kernel documents.
     pub async fn next(&self) -> io::Result<Vec<Happening>> {
-        let events = self
-            .0
-            .async_io(Interest::READABLE, |descriptor| descriptor.0.read_events().map_err(io::Error::from))
-            .await?;
-        let happening = |event: nix::sys::inotify::InotifyEvent| {
-            let (watch, mask) = (Watch(event.wd), event.mask);
-            if mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
-                return Some(Happening::Missed);
-            }
-            let ended =
-                AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_IGNORED;
-            if mask.intersects(ended | AddWatchFlags::IN_UNMOUNT) {
-                return Some(Happening::Ended(watch));
-            }
-            let change = if mask.contains(AddWatchFlags::IN_CREATE) {
-                EntryChange::Made
-            } else if mask.intersects(AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_MOVED_TO) {
-                EntryChange::Written
-            } else {
-                EntryChange::Gone
-            };
-            Some(Happening::Entry(watch, event.name?, change))
-        };
-        Ok(events.into_iter().filter_map(happening).collect())
+        self.0.async_io(Interest::READABLE, Watched::take).await
     }
 }
 
@@ -134,8 +160,8 @@ mod tests {
         block_on(async {
             let dir = tempfile::tempdir().unwrap();
             let directories = Directories::new().unwrap();
-            let watch = directories.watch(dir.path()).unwrap();
-            assert_eq!(directories.watch(dir.path()).unwrap(), watch);
+            let watch = directories.watched().watch(dir.path()).unwrap();
+            assert_eq!(directories.watched().watch(dir.path()).unwrap(), watch);
             let (a, b) = (dir.path().join("a"), dir.path().join("b"));
             std::fs::write(&a, "1").unwrap();
             std::fs::rename(&a, &b).unwrap();
@@ -161,12 +187,12 @@ mod tests {
             let inner = dir.path().join("inner");
             std::fs::create_dir(&inner).unwrap();
             let directories = Directories::new().unwrap();
-            let watch = directories.watch(&inner).unwrap();
+            let watch = directories.watched().watch(&inner).unwrap();
             std::fs::remove_dir(&inner).unwrap();
             assert!(directories.next().await.unwrap().contains(&Happening::Ended(watch)));
-            assert_eq!(directories.watch(&inner).unwrap_err().kind(), io::ErrorKind::NotFound);
+            assert_eq!(directories.watched().watch(&inner).unwrap_err().kind(), io::ErrorKind::NotFound);
             std::fs::write(&inner, "").unwrap();
-            assert_eq!(directories.watch(&inner).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+            assert_eq!(directories.watched().watch(&inner).unwrap_err().kind(), io::ErrorKind::NotADirectory);
         });
     }
 }

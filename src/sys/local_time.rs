@@ -30,14 +30,7 @@ impl LocalTime {
     #[must_use]
     pub fn at(moment: SystemTime) -> Self {
         let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = libc::time_t::try_from(since.as_secs()).unwrap_or(libc::time_t::MAX);
-        // SAFETY: all fields of `tm` are integers or a pointer that may be null; `localtime_r`
-        // writes it whole, or leaves the zeroes and returns null.
-        let tm = unsafe {
-            let mut tm: libc::tm = std::mem::zeroed();
-            libc::localtime_r(&raw const seconds, &raw mut tm);
-            tm
-        };
+        let tm = broken_down(libc::time_t::try_from(since.as_secs()).unwrap_or(libc::time_t::MAX));
         Self {
             year: tm.tm_year + 1900,
             month: usize::try_from(tm.tm_mon).unwrap_or(0).min(11),
@@ -68,6 +61,22 @@ impl fmt::Display for LocalTime {
     /// `Sat Nov 21 01:55:25 2026`: what `%c` of C's `strftime` gives.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", DAYS[self.weekday], self.rfc3164(), self.year)
+    }
+}
+
+/// How many seconds local clocks are ahead of UTC at that moment, which is in seconds since 1970.
+#[must_use]
+pub fn utc_offset(moment: i64) -> i64 {
+    broken_down(moment).tm_gmtoff
+}
+
+fn broken_down(seconds: libc::time_t) -> libc::tm {
+    // SAFETY: all fields of `tm` are integers or a pointer that may be null; `localtime_r` writes it whole, or
+    // leaves the zeroes and returns null.
+    unsafe {
+        let mut tm: libc::tm = std::mem::zeroed();
+        libc::localtime_r(&raw const seconds, &raw mut tm);
+        tm
     }
 }
 

@@ -26,6 +26,7 @@ pub mod seqpacket;
 pub mod spawn;
 pub mod sysctl;
 pub mod vrrp_socket;
+pub mod wall_timer;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::Signal;
 
@@ -358,6 +358,89 @@ fn the_json_dump_is_keepalived_s() {
         assert!(daemon.stop().expect("an orderly end").success());
     }
     assert_eq!(seen[0], seen[1]);
+}
+
+#[test]
+fn a_reload_comes_at_the_time_that_a_file_says() {
+    need(&["keepalived"]);
+    for kind in BOTH {
+        let machine = Machine::new();
+        let when = machine.space.dir.join("when");
+        let config = |more: &str| {
+            let addresses = CONFIG.replace("10.99.0.100/24", &format!("10.99.0.100/24\n{more}"));
+            format!(
+                "global_defs {{\n    reload_time_file {}\n    reload_repeat\n}}\n{addresses}",
+                when.display()
+            )
+        };
+        let mut daemon = start(&machine, kind, &config(""));
+        machine.logged(&daemon, "Startup complete", 1);
+        let says = |text: &str, lines: &[&str]| {
+            fs::write(&when, format!("{text}\n")).expect("a file");
+            lines.iter().for_each(|line| machine.logged(&daemon, line, 1));
+        };
+        says(
+            "hello",
+            &[
+                "Reload time hello format is incorrect - ignoring",
+                "Invalid reload time 'hello' specified - ignoring",
+            ],
+        );
+        says("25:00:00", &["Reload date/time 25:00:00 invalid - ignoring"]);
+        says("2027-02-30 12:00:00", &["Reload time 2027-02-30 12:00:00 is not valid - ignoring"]);
+        says(
+            "2020-02-20 12:00:00",
+            &[
+                "Reload time 2020-02-20 12:00:00 is in the past - ignoring",
+                "Reload date/time is in the past - ignoring",
+            ],
+        );
+        says("30-02-20 12:00:00", &["Scheduling reload for 2030-02-20 12:00:00"]);
+        says("2031-03-20 01:02:03", &["Reload time updated from 2030-02-20 12:00:00 to 2031-03-20 01:02:03"]);
+        daemon.tree.signal(Signal::SIGUSR1).expect("it runs");
+        let dump = machine.space.dir.join("tmp/keepalived_parent.data");
+        let told = || {
+            fs::read_to_string(&dump).is_ok_and(|text| {
+                text.contains("\n Reload scheduled for 2031-03-20 01:02:03 (date specified\n")
+            })
+        };
+        assert!(
+            wait_for(LIMIT, || told().then_some(())).is_some(),
+            "{kind:?}: {:?}",
+            fs::read_to_string(&dump)
+        );
+        fs::remove_file(&when).expect("it is there");
+        machine.logged(&daemon, "Cancelling reload scheduled for 2031-03-20 01:02:03", 1);
+        // A time without a date stays to be met again, one with a date has been met.
+        for (format, address, stays) in
+            [("+%H:%M:%SZ", "10.99.0.101", true), ("+%F %TZ", "10.99.0.102", false)]
+        {
+            let reloads = daemon.log().matches("Reload complete").count();
+            fs::write(machine.space.dir.join("keepalived.conf"), config(&format!("{address}/24")))
+                .expect("a file");
+            let due = SystemTime::now() + Duration::from_secs(2);
+            let time =
+                Command::new("date").args(["-u", "-d", "+2 seconds", format]).output().expect("coreutils");
+            fs::write(&when, time.stdout).expect("a file");
+            machine.logged(&daemon, "Reload complete", reloads + 1);
+            // keepalived may be early by what is left of a second.
+            let early = due.duration_since(SystemTime::now()).unwrap_or_default();
+            assert!(kind == Kind::Keepalived || early < Duration::from_secs(1), "{early:?}");
+            let there =
+                || machine.space.call(Command::new("ip").args(["addr", "show", "eth0"])).expect("iproute2");
+            assert!(
+                wait_for(LIMIT, || there().contains(address).then_some(())).is_some(),
+                "{kind:?} {}",
+                daemon.log()
+            );
+            assert_eq!(when.exists(), stays, "{kind:?} {format}");
+            if stays {
+                // Tomorrow.
+                machine.logged(&daemon, "Scheduling reload for ", 3);
+            }
+        }
+        assert!(daemon.stop().expect("an orderly end").success());
+    }
 }
 
 /// keepalived tells every one; once is enough.

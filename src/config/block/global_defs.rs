@@ -288,21 +288,26 @@ impl Context<'_> {
 
 /// Whose dump it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::config) enum Dumper {
-    /// The parent, which knows of its own scripts, and not what instances do with the globals.
-    Parent,
+pub(in crate::config) enum Dumper<'a> {
+    /// The parent, which knows of its own scripts and when it is going to reload, and not what instances do
+    /// with the globals.
+    Parent {
+        /// The next reload of `reload_time_file`.
+        reload: Option<&'a str>,
+    },
     /// The VRRP process.
     Vrrp,
 }
 
 impl GlobalDefs {
     /// keepalived's whole list.
-    pub(in crate::config) fn dump(&self, out: &mut Out, dumper: Dumper) {
+    pub(in crate::config) fn dump(&self, out: &mut Out, dumper: Dumper<'_>) {
         self.dump_daemon(out);
         self.dump_mail(out);
         object!(out, "Checkers log all failures = {}", self.lvs.checker_log_all_failures);
-        self.files.dump(out, self.daemon.use_pid_dir);
-        if dumper == Dumper::Parent {
+        let reload = if let Dumper::Parent { reload } = dumper { reload } else { None };
+        self.files.dump(out, self.daemon.use_pid_dir, reload);
+        if dumper != Dumper::Vrrp {
             self.life.dump(out);
         }
         let dynamic = self.dynamic_interfaces;

@@ -2,9 +2,10 @@
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::late_accounts::LateAccounts;
+use super::timed_reload::TimedReload;
 use super::{Coming, Phase, Reload, Supervisor, Vrrp, tell_service_manager};
 use crate::config::block::ReloadFile;
 use crate::daemon::configuration::{self, Accepted, Reading};
@@ -134,8 +135,14 @@ impl Supervisor {
                 ));
             }
         }
+        self.wait_for_the_time_of_a_reload();
         if again {
             self.on_reload();
         }
+    }
+
+    /// As the configuration in force has it.
+    pub(super) fn wait_for_the_time_of_a_reload(&mut self) {
+        self.timed = TimedReload::of(&self.config.global.files, SystemTime::now());
     }
 }

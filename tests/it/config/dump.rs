@@ -101,7 +101,7 @@ fn every_global_setting_is_dumped_word_for_word() {
 #[test]
 fn the_parent_dumps_its_own_scripts_too() {
     let loaded = super::loaded(include_str!("globals.conf"));
-    let ours = dump_parent(&loaded.config);
+    let ours = dump_parent(&loaded.config, None);
     let ours = section(&ours, "Global definitions");
     // keepalived's parent has not settled what follows from the delay after becoming master, and does not
     // know which FIFO a script will read.

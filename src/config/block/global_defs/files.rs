@@ -80,14 +80,17 @@ impl FileDefs {
     }
 
     /// Behind the settings of mail. `use_pid_dir` decides where the customary reload file is.
-    pub(super) fn dump(&self, out: &mut Out, use_pid_dir: bool) {
+    pub(super) fn dump(&self, out: &mut Out, use_pid_dir: bool, reload: Option<&str>) {
         match &self.reload_check_config {
             Some(log) => object!(out, "Test config before reload, log to {log}"),
             None => object!(out, "No test config before reload"),
         }
         if let Some(path) = &self.reload_time_file {
             object!(out, "Reload time file = {path}{}", if self.reload_repeat { " (repeat)" } else { "" });
-            object!(out, "No reload scheduled");
+            match reload {
+                Some(time) => object!(out, "Reload scheduled for {time}"),
+                None => object!(out, "No reload scheduled"),
+            }
         }
         match &self.reload_file {
             Some(ReloadFile::At(path)) => object!(out, "Reload_file = {path}"),

@@ -140,8 +140,8 @@ keywords! {
     "vmac_addr_prefix" Required "NAME" "" "`vmac_prefix`" => |d, n, cx| vmac_prefix(&mut d.defs.vmac_addr_prefix, "vmac_addr prefix", n, cx), "those for addresses on further interfaces";
     "umask" Required "N | OPTION[|OPTION…]" "0 to 0777; IRUSR, IWGRP, IRWXO and their kind" "0177" => files::umask, "permissions that files are created without", Differs("it is taken when the process starts, not on a reload");
     "reload_check_config" Optional "[PATH]" "" "off; /dev/null" => files::reload_check_config, "refuse a reload when there is anything wrong with the new configuration, and tell a file what";
-    "reload_time_file" Optional "PATH" "one word" "none" => files::reload_time_file, "holds the time of a reload", NotYet("no reload is scheduled");
-    "reload_repeat" Flag "" "" "off" => |d, _, _| d.defs.files.reload_repeat = true, "every day at that time", NotYet("no reload is scheduled");
+    "reload_time_file" Optional "PATH" "one word" "none" => files::reload_time_file, "holds the time of a reload";
+    "reload_repeat" Flag "" "" "off" => |d, _, _| d.defs.files.reload_repeat = true, "every day at that time";
     "reload_file" Optional "[PATH]" "" "off; keepalived.reload beside the pid files" => files::reload_file, "a file that is there while a reload is under way";
     "config_save_dir" Required "DIRECTORY" "" "none" => |d, n, _| d.defs.files.config_save_dir = Some(n.arg().text.clone()), "gets a copy of each configuration that is read", NotYet("nothing is saved");
     "tmp_config_directory" Optional "DIRECTORY" "" "none" => files::tmp_config_directory, "where keepalived keeps the copy that its processes share", Differs("each process reads the files themselves");

@@ -1,41 +1,20 @@
-//! Files that are followed: which directories to watch for each, and when to read it.
-//!
-//! Watched is every place where a path can begin to mean another file: the directory of the file, that of
-//! each symbolic link on the way, and where something is missing, the directory that it would be made in.
-//! What cannot be watched is read once a second.
+//! Files that are followed, and when to read each.
 
 use super::sleep_until;
 use crate::config::block::{InitFile, TrackFile};
-use crate::sys::filesystem;
-use crate::sys::inotify::{Directories, EntryChange, Happening, Watch};
+use crate::daemon::followed_path::{FollowedPath, READ_INTERVAL};
+use crate::sys::inotify::{Directories, Happening, Watch};
 use crate::track::Reading;
 use std::collections::{BTreeSet, VecDeque};
-use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
-
-/// How often a file is read that cannot be watched.
-const READ_INTERVAL: Duration = Duration::from_secs(1);
-
-/// As many symbolic links as the kernel follows in one path.
-const MOST_LINKS: usize = 40;
 
 /// As many bytes of a file as keepalived reads.
 const NUMBER_BYTES: u64 = 127;
-
-/// An entry of a directory that decides what a path means.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Place {
-    directory: PathBuf,
-    name: OsString,
-    /// The whole path leads here: it is the file, or where it would be.
-    is_end: bool,
-}
 
 /// All files that are followed.
 #[derive(Debug, Default)]
@@ -51,9 +30,7 @@ pub(super) struct Files {
 #[derive(Debug)]
 struct FollowedFile {
     config: Arc<TrackFile>,
-    watches: Vec<(Watch, Place)>,
-    /// Not everything about it can be watched.
-    unwatched: bool,
+    path: FollowedPath,
     last: Option<Reading>,
 }
 
@@ -72,7 +49,7 @@ impl Files {
                 if let Some(init) = config.init {
                     initialise(&config, init, may_overwrite);
                 }
-                FollowedFile { config, watches: Vec::new(), unwatched: false, last: None }
+                FollowedFile { path: FollowedPath::new(&config.path), config, last: None }
             });
             self.files.push(file);
         }
@@ -81,7 +58,7 @@ impl Files {
                 self.look(index, false);
             }
         }
-        self.unwatch(old.into_iter().flat_map(|file| file.watches).map(|(watch, _)| watch).collect());
+        self.unwatch(old.iter().flat_map(|file| file.path.watches()).collect());
         if self.files.is_empty() {
             self.directories = None;
         }
@@ -93,7 +70,7 @@ impl Files {
             if let Some(news) = self.news.pop_front() {
                 return news;
             }
-            let unwatched = self.files.iter().any(|file| file.unwatched);
+            let unwatched = self.files.iter().any(|file| file.path.unwatched().is_some());
             self.next_reading = match self.next_reading {
                 _ if !unwatched => None,
                 None => Some(Instant::now() + READ_INTERVAL),
@@ -103,7 +80,7 @@ impl Files {
                 happenings = happenings(self.directories.as_ref()) => self.on_happenings(happenings),
                 () = sleep_until(self.next_reading) => {
                     self.next_reading = None;
-                    self.look_at(|file| file.unwatched);
+                    self.look_at(|file| file.path.unwatched().is_some());
                 }
             }
         }
@@ -116,23 +93,10 @@ impl Files {
             vec![Happening::Missed]
         });
         for happening in happenings {
-            match happening {
-                Happening::Missed => self.look_at(|_| true),
-                Happening::Ended(ended) => {
-                    self.look_at(|file| file.watches.iter().any(|(watch, _)| *watch == ended));
+            for index in 0..self.files.len() {
+                if let Some(just_made) = self.files[index].path.hears(&happening) {
+                    self.look(index, just_made);
                 }
-                Happening::Entry(directory, name, change) => self.on_entry(directory, &name, change),
-            }
-        }
-    }
-
-    fn on_entry(&mut self, directory: Watch, name: &OsStr, change: EntryChange) {
-        for index in 0..self.files.len() {
-            let watches = &self.files[index].watches;
-            let found = watches.iter().find(|(watch, place)| *watch == directory && place.name == name);
-            if let Some((_, place)) = found {
-                let just_made = place.is_end && change == EntryChange::Made;
-                self.look(index, just_made);
             }
         }
     }
@@ -150,57 +114,30 @@ impl Files {
     fn look(&mut self, index: usize, just_made: bool) {
         self.watch(index);
         let file = &mut self.files[index];
-        let path = Path::new(&file.config.path);
-        if just_made && is_being_made(path) {
+        if just_made && file.path.is_being_made() {
             return;
         }
-        let reading = read(path);
+        let reading = read(file.path.path());
         if file.last.replace(reading) != Some(reading) {
             self.news.push_back((file.config.name.clone(), reading));
         }
     }
 
-    /// Something may change between looking where to watch and watching there.
     fn watch(&mut self, index: usize) {
-        let path = PathBuf::from(&self.files[index].config.path);
-        let mut old: BTreeSet<Watch> = self.files[index].watches.iter().map(|(watch, _)| *watch).collect();
-        let mut places = places(&path);
-        let mut watched = self.watch_places(&places);
-        for _ in 0..MOST_LINKS {
-            let again = self::places(&path);
-            if again == places {
-                break;
-            }
-            old.extend(watched.iter().flatten().map(|(watch, _)| *watch));
-            places = again;
-            watched = self.watch_places(&places);
-        }
         let file = &mut self.files[index];
-        let was_unwatched = file.unwatched;
-        file.unwatched = watched.is_err() || filesystem::tells_no_changes(&path);
-        if file.unwatched && !was_unwatched {
-            let why = match &watched {
-                Err(error) => format!("cannot be watched ({error})"),
-                Ok(_) => "is where nobody tells of changes".to_owned(),
-            };
+        let was_unwatched = file.path.unwatched().is_some();
+        let before = file.path.watch(self.directories.as_ref().map(Directories::watched));
+        if let Some(why) = file.path.unwatched().filter(|_| !was_unwatched) {
             tracing::info!("Track file {} {why}: it is read every second", file.config.name);
         }
-        file.watches = watched.unwrap_or_default();
-        self.unwatch(old);
-    }
-
-    fn watch_places(&self, places: &[Place]) -> io::Result<Vec<(Watch, Place)>> {
-        let Some(directories) = &self.directories else { return Err(io::ErrorKind::Unsupported.into()) };
-        let watch = |place: &Place| Ok((directories.watch(&place.directory)?, place.clone()));
-        places.iter().map(watch).collect()
+        self.unwatch(before);
     }
 
     /// Watches none of these any longer that no file needs.
     fn unwatch(&self, watches: BTreeSet<Watch>) {
         let Some(directories) = &self.directories else { return };
-        let needed: BTreeSet<Watch> =
-            self.files.iter().flat_map(|file| &file.watches).map(|(watch, _)| *watch).collect();
-        watches.difference(&needed).for_each(|watch| directories.unwatch(*watch));
+        let needed: BTreeSet<Watch> = self.files.iter().flat_map(|file| file.path.watches()).collect();
+        watches.difference(&needed).for_each(|watch| directories.watched().unwatch(*watch));
     }
 }
 
@@ -209,60 +146,6 @@ async fn happenings(directories: Option<&Directories>) -> io::Result<Vec<Happeni
         Some(directories) => directories.next().await,
         None => std::future::pending().await,
     }
-}
-
-/// A plain file that has no other name: not one that was made under another and linked here.
-fn is_being_made(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.nlink() == 1)
-}
-
-/// Everywhere that the meaning of a path is decided: symbolic links, what is missing, and the file itself.
-fn places(path: &Path) -> Vec<Place> {
-    let mut places = Vec::new();
-    let mut ahead: VecDeque<OsString> = VecDeque::new();
-    let mut here = PathBuf::from("/");
-    let mut links = 0;
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    push_front(&mut ahead, &absolute);
-    while let Some(name) = ahead.pop_front() {
-        if name == ".." {
-            here.pop();
-            continue;
-        }
-        let next = here.join(&name);
-        let metadata = std::fs::symlink_metadata(&next);
-        let link = std::fs::read_link(&next).ok().filter(|_| links < MOST_LINKS);
-        let is_directory = metadata.as_ref().is_ok_and(std::fs::Metadata::is_dir);
-        let is_end = ahead.is_empty();
-        if is_end || link.is_some() || !is_directory {
-            places.push(Place { directory: here.clone(), name, is_end });
-        }
-        match link {
-            Some(target) => {
-                links += 1;
-                if target.is_absolute() {
-                    here = PathBuf::from("/");
-                }
-                push_front(&mut ahead, &target);
-            }
-            None if is_directory => here = next,
-            None => break,
-        }
-    }
-    places
-}
-
-/// Puts the names in a path before those that are still to be looked at.
-fn push_front(ahead: &mut VecDeque<OsString>, path: &Path) {
-    let names: Vec<OsString> = path
-        .components()
-        .filter_map(|component| match component {
-            Component::Normal(name) => Some(name.to_owned()),
-            Component::ParentDir => Some("..".into()),
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-        })
-        .collect();
-    names.into_iter().rev().for_each(|name| ahead.push_front(name));
 }
 
 /// What is not there, or cannot be read, says 0; a pipe that nobody writes to does not keep us.
@@ -306,6 +189,8 @@ mod tests {
     use crate::sys::testing::block_on;
     use std::fs::{create_dir, remove_dir_all, remove_file, rename, write};
     use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
+    use std::time::Duration;
     use tempfile::TempDir;
 
     fn followed(path: &Path, init: Option<InitFile>) -> Arc<TrackFile> {
@@ -437,7 +322,7 @@ mod tests {
             let mut files = Files::default();
             files.follow(vec![followed(Path::new("/proc/self/stat"), None)], true);
             assert!(files.next().await.1 != Reading::ABSENT);
-            assert!(files.files[0].unwatched);
+            assert!(files.files[0].path.unwatched().is_some());
         });
     }
 
