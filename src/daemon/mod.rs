@@ -10,6 +10,7 @@ pub mod child;
 pub mod configuration;
 pub mod dump_file;
 pub mod fifo;
+pub mod file_writer;
 pub mod files;
 pub mod followed_path;
 pub mod handover;

@@ -477,7 +477,7 @@ impl Coordinator {
     /// Removes what a killed predecessor has left and nobody wants any more; what is wanted is the business of
     /// whoever wants it.
     fn clear_up(&mut self) {
-        let left = self.memo.read();
+        let left = self.memo.left().clone();
         self.loans.inherit(left.iter());
         self.expect(&Arc::clone(&self.config));
         let links = self.shared.links.borrow();

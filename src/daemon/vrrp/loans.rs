@@ -1,5 +1,6 @@
 //! Settings of the kernel that are lent from the machine, and given back.
 
+use super::memo::Memo;
 use crate::config::Config;
 use crate::sys::netlink::Setting;
 use crate::sys::sysctl;
@@ -15,10 +16,20 @@ pub(super) struct SilentIgmp {
     reported_before: bool,
 }
 
+/// What a memo says of one.
+const SILENT_IGMP: &str = "igmp";
+
 impl SilentIgmp {
-    /// From now on.
-    pub(super) fn lend() -> Self {
-        let before = sysctl::reports_local_groups();
+    /// From now on, if that is `wanted`; if not, what a killed predecessor has lent is given back at once.
+    pub(super) fn lend(wanted: bool, memo: &mut Memo) -> Self {
+        let lent = memo.left().contains(SILENT_IGMP);
+        if !wanted {
+            return Self { reported_before: lent };
+        }
+        let before = sysctl::reports_local_groups().map(|reports| reports || lent);
+        if before.as_ref().is_ok_and(|reported| *reported) {
+            memo.expect_always(SILENT_IGMP);
+        }
         let set = before.and_then(|before| sysctl::set_reports_local_groups(false).map(|()| before));
         if let Err(error) = &set {
             tracing::warn!("`disable_local_igmp` has no effect: {error}");
@@ -176,6 +187,7 @@ fn give_back(settings: BTreeMap<Place, Lent>) {
 mod tests {
     use super::*;
     use crate::config::block::{MacOrigin, VirtualLink, VirtualLinkKind, VrrpInstance};
+    use crate::daemon::file_writer::FileWriter;
     use crate::sys::testing::{in_namespace, ip};
     use crate::types::MacAddr;
     use std::sync::Arc;
@@ -252,13 +264,41 @@ mod tests {
     fn igmp_is_silent_for_as_long_as_it_is_lent_and_stays_so_if_it_was() {
         in_namespace(|| {
             let reports = || sysctl::reports_local_groups().unwrap();
+            let mut none = Memo::default();
             sysctl::set_reports_local_groups(true).unwrap();
-            let lent = SilentIgmp::lend();
+            drop(SilentIgmp::lend(false, &mut none));
+            assert!(reports());
+            let lent = SilentIgmp::lend(true, &mut none);
             assert!(!reports());
-            let again = SilentIgmp::lend();
+            let again = SilentIgmp::lend(true, &mut none);
             drop(again);
             assert!(!reports());
+            drop(SilentIgmp::lend(false, &mut none));
+            assert!(!reports(), "somebody else's");
             drop(lent);
+            assert!(reports());
+        });
+    }
+
+    #[test]
+    fn a_killed_daemon_gives_igmp_back_through_the_next_that_ends_or_wants_none() {
+        in_namespace(|| {
+            let reports = || sysctl::reports_local_groups().unwrap();
+            let directory = tempfile::tempdir().unwrap();
+            let files = FileWriter::start().unwrap();
+            let memo = || {
+                files.flush(std::time::Duration::from_secs(60));
+                Memo::new(Some((directory.path().join("vrrp.left"), files.clone())))
+            };
+            sysctl::set_reports_local_groups(true).unwrap();
+            for _ in 0..3 {
+                std::mem::forget(SilentIgmp::lend(true, &mut memo()));
+                assert!(!reports());
+            }
+            drop(SilentIgmp::lend(true, &mut memo()));
+            assert!(reports());
+            std::mem::forget(SilentIgmp::lend(true, &mut memo()));
+            drop(SilentIgmp::lend(false, &mut memo()));
             assert!(reports());
         });
     }

@@ -4,6 +4,11 @@
 //! It is a file beside the pid file, a line for each thing, written before the thing is done and removed at an
 //! orderly end. Its head names the boot and the network namespace: what was left in another is not there.
 //! What the kernel has is only removed where it bears our mark, too.
+//!
+//! A disk must not keep the protocol waiting, so "before the thing is done" is when the file is asked for, and
+//! it is there some milliseconds later. A process that is killed in between leaves what its successor does not
+//! know of; but with the same configuration that adopts it all the same, so that something is lost only if
+//! this very moment belongs to a start or a reload, and the next configuration is another one again.
 
 use super::kernel::kernel_address;
 use super::links::Links;
@@ -12,34 +17,40 @@ use super::route_message::{route_message, rule_message};
 use crate::config::Config;
 use crate::config::block::{VirtualLink, VirtualLinkKind};
 use crate::config::value::{Route, Rule, VirtualAddress};
-use crate::daemon::dump_file;
+use crate::daemon::file_writer::FileWriter;
 use crate::sys::netlink::Change;
 use crate::types::{IfName, IpNet, MacAddr, Stacked};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// The file, and what it says now.
+/// The file, and what it is to say now.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    path: Option<PathBuf>,
+    place: Option<(PathBuf, FileWriter)>,
     text: String,
-    /// What the configuration in force may leave.
+    left: BTreeSet<String>,
+    /// What the configuration in force may leave; at first, what a predecessor has left.
     ours: BTreeSet<String>,
+    /// What may be left whatever the configuration is.
+    always: Option<&'static str>,
 }
 
 impl Memo {
-    /// `None`: nothing is kept.
-    pub(super) fn new(path: Option<PathBuf>) -> Self {
-        Self { path, ..Self::default() }
+    /// Reads what there is. `None`: nothing is kept.
+    pub(super) fn new(place: Option<(PathBuf, FileWriter)>) -> Self {
+        let left = place.as_ref().map(|(path, _)| read(path)).unwrap_or_default();
+        Self { place, ours: left.clone(), left, ..Self::default() }
     }
 
     /// What a predecessor has left, which has not come to an orderly end.
-    pub(super) fn read(&self) -> BTreeSet<String> {
-        let text = self.path.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-        match text.strip_prefix(&head()) {
-            Some(lines) => lines.lines().map(str::to_owned).collect(),
-            None => BTreeSet::new(),
-        }
+    pub(super) fn left(&self) -> &BTreeSet<String> {
+        &self.left
+    }
+
+    /// From now on this may be left until the end of the process.
+    pub(super) fn expect_always(&mut self, line: &'static str) {
+        self.always = Some(line);
+        self.settle(&Loans::default());
     }
 
     /// From now on this may be left, and what came before it as well, until [`Self::settle`].
@@ -57,26 +68,35 @@ impl Memo {
     }
 
     fn write(&mut self, ours: &BTreeSet<String>, loans: &Loans) {
-        let Some(path) = &self.path else { return };
+        let Some((path, files)) = &self.place else { return };
         let mut text = head();
-        for line in ours.iter().cloned().chain(loans.lines()) {
+        let always = self.always.map(str::to_owned);
+        for line in ours.iter().cloned().chain(loans.lines()).chain(always) {
             text.push_str(&line);
             text.push('\n');
         }
         if text == self.text {
             return;
         }
-        if let Err(error) = dump_file::write(path, &text) {
+        files.write(path, text.clone(), |path, error| {
             tracing::debug!("cannot write {}: {error}", path.display());
-        }
+        });
         self.text = text;
     }
 
     /// There is nothing of ours any more.
     pub(super) fn forget(&self) {
-        if let Some(path) = &self.path {
-            let _ = std::fs::remove_file(path);
+        if let Some((path, files)) = &self.place {
+            files.remove(path);
         }
+    }
+}
+
+fn read(path: &Path) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    match text.strip_prefix(&head()) {
+        Some(lines) => lines.lines().map(str::to_owned).collect(),
+        None => BTreeSet::new(),
     }
 }
 
@@ -176,24 +196,41 @@ fn ip_net(text: &str) -> Option<IpNet> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn what_may_be_left_is_known_again_after_the_same_boot_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vrrp.left");
-        let mut memo = Memo::new(Some(path.clone()));
-        assert!(memo.read().is_empty());
+        let files = FileWriter::start().unwrap();
+        let left = || {
+            files.flush(Duration::from_secs(60));
+            read(&path)
+        };
+        let mut memo = Memo::new(Some((path.clone(), files.clone())));
+        assert!(memo.left().is_empty());
         let one = BTreeSet::from(["address eth0 10.99.0.100/24".to_owned()]);
         let two = BTreeSet::from(["table keepalived".to_owned()]);
         memo.expect(one.clone(), &Loans::default());
         memo.expect(two.clone(), &Loans::default());
-        assert_eq!(memo.read(), &one | &two);
+        assert_eq!(left(), &one | &two);
         memo.settle(&Loans::default());
-        assert_eq!(memo.read(), two);
+        assert_eq!(left(), two);
+        memo.expect_always("igmp");
+        let and_igmp = &two | &BTreeSet::from(["igmp".to_owned()]);
+        assert_eq!(left(), and_igmp);
+        // The next one is killed while it clears up.
+        let mut next = Memo::new(Some((path.clone(), files.clone())));
+        assert_eq!(*next.left(), and_igmp);
+        next.expect(one.clone(), &Loans::default());
+        assert_eq!(left(), &one | &and_igmp);
+        next.settle(&Loans::default());
+        assert_eq!(left(), one);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replacen("vrrpd 1 ", "vrrpd 1 another", 1)).unwrap();
-        assert!(memo.read().is_empty());
-        memo.forget();
+        assert!(left().is_empty());
+        next.forget();
+        left();
         assert!(!path.exists());
     }
 }

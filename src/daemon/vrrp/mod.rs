@@ -11,6 +11,7 @@
 //! monitor thread  ── links, addresses, our routes and rules
 //! service thread  ── scripts, notifications, dumps: all that is slow
 //! tracker thread  ── files and processes that are tracked
+//! file thread     ── files that are written
 //! ```
 
 mod announcer;
@@ -39,6 +40,7 @@ use crate::config::Config;
 use crate::config::block::{ProcessDefs, SyncGroup, VrrpInstance, VrrpScript};
 use crate::config::value::VirtualAddress;
 use crate::daemon::child::{ChildContext, exit_code};
+use crate::daemon::file_writer::FileWriter;
 use crate::daemon::panics;
 use crate::status::Snapshot;
 use crate::sys::deadlines::Deadlines;
@@ -161,7 +163,7 @@ fn pace(config: &Config) -> Pace {
 /// a loop gone wild must not take the machine with it.
 const REAL_TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long the log may take at the very end.
+/// How long the log and files may take at the very end.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 /// Runs the VRRP child until it is told to end; its exit code.
@@ -186,7 +188,8 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
     let (to_service, from_protocol) = mpsc::unbounded_channel();
     let detail = options.log.detail > 0;
     let process = config.protocol_process();
-    let memo = Memo::new(Some(identity.pid_files.vrrp.with_extension("left")));
+    let files = FileWriter::start()?;
+    let memo = Memo::new(Some((identity.pid_files.vrrp.with_extension("left"), files.clone())));
     let (keep_addresses, no_bfd) = (options.dont_release_vrrp, options.no_bfd);
     let (to_trackers, followed) = mpsc::unbounded_channel();
     trackers::start(config.global.buffers.process, followed, commands.clone(), respawned)?;
@@ -199,6 +202,7 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
         runner,
         from_protocol,
         commands,
+        files: files.clone(),
     })?;
     enter_real_time(&process);
     // The service thread ends once this has dropped its end of their connection.
@@ -216,6 +220,7 @@ fn run_child(context: ChildContext) -> io::Result<u8> {
     if service.join().is_err() {
         tracing::error!("the service thread failed by an internal error");
     }
+    files.flush(FLUSH_LIMIT);
     Ok(match end? {
         End::Stopped => {
             tracing::info!("Stopped{}", if detail { used() } else { String::new() });
@@ -272,12 +277,15 @@ struct Protocol {
 
 /// Runs all instances on the calling thread until the end.
 fn run_protocol(protocol: Protocol) -> io::Result<End> {
-    let Protocol { config, commands, service, trackers, respawned, keep_addresses, no_bfd, memo } = protocol;
+    let Protocol { config, commands, service, trackers, respawned, keep_addresses, no_bfd, mut memo } =
+        protocol;
     let buffers = config.global.buffers;
     let kernel = Kernel::start(buffers.command.bytes)?;
     let events = kernel::watch(buffers.monitor.bytes, kernel.clone())?;
     // Before the first group is joined.
-    let _given_back_at_the_end = config.global.disable_local_igmp.then(SilentIgmp::lend);
+    let igmp = SilentIgmp::lend(config.global.disable_local_igmp, &mut memo);
+    // What only a predecessor has wanted is given back here.
+    let _given_back_at_the_end = config.global.disable_local_igmp.then_some(igmp);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     LocalSet::new().block_on(&runtime, async {
         let deadlines = Deadlines::new()?;

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::daemon::child::{AsyncParentLink, FromChild, FromParent, ParentLink};
 use crate::daemon::dump_file;
 use crate::daemon::fifo::{Fifos, Line};
+use crate::daemon::file_writer::FileWriter;
 use crate::daemon::handover::Handover;
 use crate::daemon::identity::Identity;
 use crate::daemon::options::Options;
@@ -34,6 +35,7 @@ pub(super) struct Setup {
     pub(super) runner: SeqPacket,
     pub(super) from_protocol: mpsc::UnboundedReceiver<ToService>,
     pub(super) commands: mpsc::Sender<Command>,
+    pub(super) files: FileWriter,
 }
 
 /// Starts the thread; it ends after the protocol thread has, when the last scripts have.
@@ -51,6 +53,7 @@ pub(super) fn start(setup: Setup) -> io::Result<std::thread::JoinHandle<()>> {
             signals: setup.signals.into_stream()?,
             parent: setup.parent.into_async()?,
             commands: setup.commands,
+            files: setup.files,
         }
     };
     let from_protocol = setup.from_protocol;
@@ -73,6 +76,7 @@ struct Service {
     parent: AsyncParentLink,
     scripts: Scripts,
     commands: mpsc::Sender<Command>,
+    files: FileWriter,
 }
 
 impl Service {
@@ -267,9 +271,9 @@ impl Service {
         if text.is_empty() {
             return;
         }
-        if let Err(error) = dump_file::write(place, &text) {
+        self.files.write(place, text, |place, error| {
             tracing::error!("Unable to write {}: {error}", place.display());
-        }
+        });
     }
 
     /// Takes over what the parent has read and judged.

@@ -56,9 +56,11 @@ fn start_with(config: &Arc<Config>, respawned: bool, memo: Option<std::path::Pat
     let (commands, receiver) = mpsc::channel(16);
     let (service_sender, service) = mpsc::unbounded_channel();
     let config = Arc::clone(config);
+    let files = FileWriter::start().unwrap();
+    let memo = memo.map(|path| (path, files.clone()));
     // A thread inherits the namespace of the one that starts it.
     let thread = std::thread::spawn(move || {
-        run_protocol(Protocol {
+        let end = run_protocol(Protocol {
             config,
             commands: receiver,
             service: service_sender,
@@ -67,7 +69,9 @@ fn start_with(config: &Arc<Config>, respawned: bool, memo: Option<std::path::Pat
             keep_addresses: false,
             no_bfd: false,
             memo: Memo::new(memo),
-        })
+        });
+        files.flush(Duration::from_secs(60));
+        end
     });
     Node { commands, service, thread }
 }
