@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::dump::{Runtime, dump, dump_bfd, dump_lvs};
-use crate::config::{self, Class, Config, Diagnostic, Loaded, Recording};
+use crate::config::{self, Class, Config, Diagnostic, Loaded, Passwords, Recording};
 use crate::daemon::files::DiskFiles;
 use crate::daemon::handover::Handover;
 use crate::daemon::logging::LogHandle;
@@ -135,6 +135,14 @@ pub struct Refused {
 }
 
 impl Reading {
+    /// What was read, in one text without includes, conditions and definitions; with its passwords.
+    #[must_use]
+    pub fn written_out(&self) -> String {
+        let Self { recording, .. } = self;
+        let expanded = config::expand(recording.main(), recording, recording, Passwords::Shown);
+        format!("# {}\n{}", recording.main().display(), expanded.text)
+    }
+
     /// Drops the scripts that may not run; gives what there is to say of all problems, in keepalived's form,
     /// and whether keepalived would run this.
     pub fn judge(self) -> (Vec<String>, Result<Accepted, Refused>) {

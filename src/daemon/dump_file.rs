@@ -1,4 +1,4 @@
-//! The files that USR1, USR2 and their kin ask for.
+//! The files that USR1, USR2 and their kin ask for, and others that are written whole.
 //!
 //! Exporters either poll for the file or wait for inotify's `IN_CLOSE_WRITE` on it, so a dump is
 //! written beside its place, moved there whole, and then opened and closed once under its name.
@@ -35,11 +35,20 @@ pub fn place(template: Option<&str>, name: &str, part: &str) -> PathBuf {
     path.with_file_name(file)
 }
 
-/// Replaces a file by one with this text; its mode is 0666 less the umask, as keepalived's.
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Readers {
+    /// Whom the umask lets, as keepalived's dumps.
+    Umask,
+    /// Nobody but its owner: there are passwords.
+    Owner,
+}
+
+/// Replaces a file by one with this text.
 ///
 /// # Errors
 /// A symbolic link in its place (the directory is everybody's), or whatever the file system says.
-pub fn write(place: &Path, text: &str) -> io::Result<()> {
+pub fn write(place: &Path, text: &str, readers: Readers) -> io::Result<()> {
     if fs::symlink_metadata(place).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
@@ -55,6 +64,7 @@ pub fn write(place: &Path, text: &str) -> io::Result<()> {
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)
+        .mode(if readers == Readers::Owner { 0o600 } else { 0o666 })
         .open(&beside)
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .and_then(|()| fs::rename(&beside, place));
@@ -72,10 +82,19 @@ mod tests {
     #[test]
     fn a_dump_replaces_the_one_before_and_leaves_nothing_else() {
         let directory = tempfile::tempdir().unwrap();
-        write(&directory.path().join("keepalived.data"), "first, and longer").unwrap();
-        write(&directory.path().join("keepalived.data"), "second").unwrap();
+        write(&directory.path().join("keepalived.data"), "first, and longer", Readers::Umask).unwrap();
+        write(&directory.path().join("keepalived.data"), "second", Readers::Umask).unwrap();
         assert_eq!(fs::read_to_string(directory.path().join("keepalived.data")).unwrap(), "second");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_the_owners_is_nobody_elses() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("keepalived.conf.1.0");
+        write(&file, "auth_pass", Readers::Owner).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0);
     }
 
     #[test]
@@ -84,7 +103,7 @@ mod tests {
         let target = directory.path().join("target");
         fs::write(&target, "precious").unwrap();
         std::os::unix::fs::symlink(&target, directory.path().join("keepalived.data")).unwrap();
-        assert!(write(&directory.path().join("keepalived.data"), "dump").is_err());
+        assert!(write(&directory.path().join("keepalived.data"), "dump", Readers::Umask).is_err());
         assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
     }
 

@@ -1,6 +1,7 @@
 //! Files are written behind: on a thread of its own, where a disk may take as long as it likes.
 
-use crate::daemon::{dump_file, panics};
+use crate::daemon::dump_file::{self, Readers};
+use crate::daemon::panics;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ enum Job {
 
 #[derive(Debug)]
 enum Order {
-    Write(String, Failed),
+    Write(String, Readers, Failed),
     Remove,
 }
 
@@ -42,8 +43,8 @@ impl FileWriter {
     }
 
     /// Replaces the file by one with this text, as [`dump_file::write`] does.
-    pub fn write(&self, path: &Path, text: String, failed: Failed) {
-        self.ask(Job::File(path.to_owned(), Order::Write(text, failed)));
+    pub fn write(&self, path: &Path, text: String, readers: Readers, failed: Failed) {
+        self.ask(Job::File(path.to_owned(), Order::Write(text, readers, failed)));
     }
 
     /// Sees that there is no such file.
@@ -77,8 +78,8 @@ fn run(jobs: &Receiver<Job>) {
         }
         for (path, order) in newest {
             match order {
-                Order::Write(text, failed) => {
-                    if let Err(error) = dump_file::write(&path, &text) {
+                Order::Write(text, readers, failed) => {
+                    if let Err(error) = dump_file::write(&path, &text, readers) {
                         failed(&path, &error);
                     }
                 }
@@ -86,8 +87,10 @@ fn run(jobs: &Receiver<Job>) {
                 Order::Remove => drop(std::fs::remove_file(&path)),
             }
         }
-        // Whoever does not wait any more is not told.
-        waiting.into_iter().for_each(|tell| drop(tell.send(())));
+        for tell in waiting {
+            // It may have waited long enough.
+            let _ = tell.send(());
+        }
     }
 }
 
@@ -107,14 +110,14 @@ mod tests {
         let [one, two] = ["one", "two"].map(|name| directory.path().join(name));
         let writer = FileWriter::start().unwrap();
         for number in 0..1000 {
-            writer.write(&one, number.to_string(), unexpected);
-            writer.write(&two, number.to_string(), unexpected);
+            writer.write(&one, number.to_string(), Readers::Umask, unexpected);
+            writer.write(&two, number.to_string(), Readers::Umask, unexpected);
         }
         writer.remove(&two);
         writer.flush(LIMIT);
         assert_eq!(std::fs::read_to_string(&one).unwrap(), "999");
         assert!(!two.exists());
-        writer.write(&two, "again".to_owned(), unexpected);
+        writer.write(&two, "again".to_owned(), Readers::Umask, unexpected);
         writer.flush(LIMIT);
         assert_eq!(std::fs::read_to_string(&two).unwrap(), "again");
     }
@@ -134,7 +137,7 @@ mod tests {
         let path = directory.path().join("file");
         let start = std::time::Instant::now();
         for number in 0..1000 {
-            writer.write(&path, number.to_string(), unexpected);
+            writer.write(&path, number.to_string(), Readers::Umask, unexpected);
         }
         writer.flush(Duration::from_millis(50));
         assert!(start.elapsed() < Duration::from_secs(10) && !path.exists());

@@ -10,6 +10,7 @@ mod pid_files;
 mod reload;
 mod reload_time;
 mod respawn;
+mod saved_copies;
 mod timed_reload;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,7 +25,7 @@ use crate::config::block::{DaemonDefs, ProcessDefs};
 use crate::config::{self, Config};
 use crate::daemon::child::{ChildContext, ChildLink, FromChild, ParentLink, exit_code};
 use crate::daemon::configuration::{self, Accepted};
-use crate::daemon::dump_file;
+use crate::daemon::dump_file::{self, Readers};
 use crate::daemon::identity::Identity;
 use crate::daemon::logging::{ALERT, LogHandle, SYSLOG_SOCKET};
 use crate::daemon::options::Options;
@@ -42,6 +43,7 @@ use launch::Launcher;
 use life_script::LifeScript;
 use pid_files::claim;
 use respawn::Respawn;
+use saved_copies::SavedCopies;
 use timed_reload::TimedReload;
 
 /// The body of the VRRP child, which gives its exit code.
@@ -150,6 +152,7 @@ struct Supervisor {
     phase: Phase,
     late: LateAccounts,
     timed: Option<TimedReload>,
+    saved: SavedCopies,
     reload: Reload,
     /// What is there as long as one is under way.
     reload_file: Option<PathBuf>,
@@ -211,6 +214,8 @@ impl Supervisor {
         tracing::info!("Configuration file {}", options.config_file.display());
         let reading =
             configuration::read_where_it_runs(&options).map_err(|error| fatal(&error.to_string()))?;
+        let mut saved = SavedCopies::default();
+        saved.save(&reading);
         let Accepted { config, handover, doubt, .. } = reading.accept().map_err(|refused| refused.code)?;
         // Without it nothing can be compared with what runs, which is no reason not to run.
         let sealed =
@@ -245,6 +250,7 @@ impl Supervisor {
             phase: Phase::Running,
             late: LateAccounts::of(&handover),
             timed: None,
+            saved,
             reload: Reload::Idle,
             reload_file: None,
             started_up: false,
@@ -415,7 +421,7 @@ impl Supervisor {
         let global = &self.config.global;
         let name = self.identity.data_file("keepalived_parent", global);
         let place = dump_file::place(global.files.state_dump_file.as_deref(), &name, "_parent");
-        if let Err(error) = dump_file::write(&place, &text) {
+        if let Err(error) = dump_file::write(&place, &text, Readers::Umask) {
             tracing::error!("Cannot write {}: {error}", place.display());
         }
     }

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -439,6 +440,64 @@ fn a_reload_comes_at_the_time_that_a_file_says() {
                 machine.logged(&daemon, "Scheduling reload for ", 3);
             }
         }
+        assert!(daemon.stop().expect("an orderly end").success());
+    }
+}
+
+#[test]
+fn configurations_are_saved_before_and_after_a_reload() {
+    need(&["keepalived"]);
+    for kind in BOTH {
+        let machine = Machine::new();
+        let saved = machine.space.dir.join("saved");
+        let config = |priority: &str| {
+            let instance =
+                CONFIG.replace("priority 150", &format!("include more*.conf\n    priority {priority}"));
+            format!("global_defs {{\n    config_save_dir {}\n}}\n$X=1\n{instance}", saved.display())
+        };
+        fs::write(
+            machine.space.dir.join("more1.conf"),
+            "authentication {\n    auth_type PASS\n    auth_pass s3cr3t\n}\n",
+        )
+        .expect("a file");
+        let mut daemon = start(&machine, kind, &config("150"));
+        machine.logged(&daemon, "Entering MASTER STATE", 1);
+        fs::write(machine.space.dir.join("keepalived.conf"), config("250")).expect("a file");
+        daemon.tree.signal(Signal::SIGHUP).expect("it runs");
+        machine.logged(&daemon, "Reload complete", 1);
+        let names = || {
+            let files = fs::read_dir(&saved).into_iter().flatten().flatten().map(|file| file.path());
+            let mut files: Vec<PathBuf> =
+                files.filter(|file| fs::metadata(file).is_ok_and(|file| file.len() > 0)).collect();
+            files.sort();
+            (files.len() == 4).then_some(files)
+        };
+        let files = wait_for(LIMIT, names).unwrap_or_else(|| panic!("{kind:?}:\n{}", daemon.log()));
+        // A name ends in `PID.N`, and those of dumps in `.pre` or `.post` behind that.
+        let ends = ["0", "1", "1.post", "1.pre"];
+        let begins = ["keepalived.conf.", "keepalived.conf.", "keepalived_vrrp.", "keepalived_vrrp."];
+        for (file, (begin, end)) in files.iter().zip(begins.iter().zip(ends)) {
+            let name = file.file_name().expect("a name").to_string_lossy();
+            let pid = name
+                .strip_prefix(begin)
+                .and_then(|rest| rest.strip_suffix(end))
+                .and_then(|rest| rest.strip_suffix('.'));
+            assert!(pid.is_some_and(|pid| pid.parse::<u32>().is_ok()), "{kind:?}: {name}");
+            assert_eq!(
+                fs::metadata(file).expect("it is there").permissions().mode() & 0o777,
+                0o600,
+                "{name}"
+            );
+        }
+        let texts: Vec<String> = files.iter().map(|file| fs::read_to_string(file).expect("text")).collect();
+        for (text, priority) in texts.iter().zip(["150", "250", "250", "150"]) {
+            let lines: Vec<String> = text.lines().map(|line| line.trim().to_lowercase()).collect();
+            let is_there = |line: &String| {
+                [format!("priority {priority}"), format!("priority = {priority}")].contains(line)
+            };
+            assert!(lines.iter().any(is_there), "{kind:?} {priority}:\n{text}");
+        }
+        assert!(texts[1].contains("auth_pass s3cr3t\n"), "{}", texts[1]);
         assert!(daemon.stop().expect("an orderly end").success());
     }
 }

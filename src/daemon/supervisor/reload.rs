@@ -29,6 +29,7 @@ impl Supervisor {
         self.make_reload_file();
         tracing::info!("Configuration file {}", self.options.config_file.display());
         let reading = configuration::read(&self.options);
+        self.saved.save(&reading);
         self.go_on_with(reading);
     }
 

@@ -17,6 +17,7 @@ use super::route_message::{route_message, rule_message};
 use crate::config::Config;
 use crate::config::block::{VirtualLink, VirtualLinkKind};
 use crate::config::value::{Route, Rule, VirtualAddress};
+use crate::daemon::dump_file::Readers;
 use crate::daemon::file_writer::FileWriter;
 use crate::sys::netlink::Change;
 use crate::types::{IfName, IpNet, MacAddr, Stacked};
@@ -78,7 +79,7 @@ impl Memo {
         if text == self.text {
             return;
         }
-        files.write(path, text.clone(), |path, error| {
+        files.write(path, text.clone(), Readers::Umask, |path, error| {
             tracing::debug!("cannot write {}: {error}", path.display());
         });
         self.text = text;

@@ -3,7 +3,7 @@
 use super::{Command, Notify, ToService};
 use crate::config::Config;
 use crate::daemon::child::{AsyncParentLink, FromChild, FromParent, ParentLink};
-use crate::daemon::dump_file;
+use crate::daemon::dump_file::{self, Readers};
 use crate::daemon::fifo::{Fifos, Line};
 use crate::daemon::file_writer::FileWriter;
 use crate::daemon::handover::Handover;
@@ -54,6 +54,7 @@ pub(super) fn start(setup: Setup) -> io::Result<std::thread::JoinHandle<()>> {
             parent: setup.parent.into_async()?,
             commands: setup.commands,
             files: setup.files,
+            saves: 0,
         }
     };
     let from_protocol = setup.from_protocol;
@@ -77,6 +78,8 @@ struct Service {
     scripts: Scripts,
     commands: mpsc::Sender<Command>,
     files: FileWriter,
+    /// How often it was saved how everything is before a reload.
+    saves: u32,
 }
 
 impl Service {
@@ -174,6 +177,7 @@ impl Service {
             ToService::Reloaded(Ok(())) => {
                 self.config = self.coming.take().unwrap_or_else(|| Arc::clone(&self.config));
                 self.configure_fifos();
+                self.save("post").await;
                 self.repeat_states().await;
                 self.parent.tell(FromChild::Reloaded).await;
             }
@@ -263,7 +267,19 @@ impl Service {
         self.dump(&dump_file::place(template, "keepalived.stats", ""), status::stats).await;
     }
 
+    /// `config_save_dir`: how everything is before a reload (`pre`) and after it (`post`).
+    async fn save(&self, when: &str) {
+        let Some(directory) = &self.config.global.files.config_save_dir else { return };
+        let name = format!("keepalived_vrrp.{}.{}.{when}", std::process::id(), self.saves);
+        let render = |snapshot: &Snapshot| status::data(snapshot, &wall_stamp);
+        self.dump_for(&Path::new(directory).join(name), Readers::Owner, render).await;
+    }
+
     async fn dump(&self, place: &Path, render: fn(&Snapshot) -> String) {
+        self.dump_for(place, Readers::Umask, render).await;
+    }
+
+    async fn dump_for(&self, place: &Path, readers: Readers, render: fn(&Snapshot) -> String) {
         let (answer, snapshot) = oneshot::channel();
         self.tell(Command::Snapshot(answer)).await;
         let Ok(snapshot) = snapshot.await else { return };
@@ -271,7 +287,7 @@ impl Service {
         if text.is_empty() {
             return;
         }
-        self.files.write(place, text, |place, error| {
+        self.files.write(place, text, readers, |place, error| {
             tracing::error!("Unable to write {}: {error}", place.display());
         });
     }
@@ -281,6 +297,10 @@ impl Service {
         tracing::info!("Reloading");
         match Handover::open(sealed) {
             Ok(handover) => {
+                if self.config.global.files.config_save_dir.is_some() {
+                    self.saves += 1;
+                    self.save("pre").await;
+                }
                 let config = Arc::new(handover.config());
                 self.scripts.reconfigure(&config.global);
                 self.coming = Some(Arc::clone(&config));

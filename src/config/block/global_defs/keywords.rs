@@ -143,7 +143,7 @@ keywords! {
     "reload_time_file" Optional "PATH" "one word" "none" => files::reload_time_file, "holds the time of a reload";
     "reload_repeat" Flag "" "" "off" => |d, _, _| d.defs.files.reload_repeat = true, "every day at that time";
     "reload_file" Optional "[PATH]" "" "off; keepalived.reload beside the pid files" => files::reload_file, "a file that is there while a reload is under way";
-    "config_save_dir" Required "DIRECTORY" "" "none" => |d, n, _| d.defs.files.config_save_dir = Some(n.arg().text.clone()), "gets a copy of each configuration that is read", NotYet("nothing is saved");
+    "config_save_dir" Required "DIRECTORY" "" "none" => |d, n, _| d.defs.files.config_save_dir = Some(n.arg().text.clone()), "gets a copy of each configuration that is read, and dumps from before and after each reload";
     "tmp_config_directory" Optional "DIRECTORY" "" "none" => files::tmp_config_directory, "where keepalived keeps the copy that its processes share", Differs("each process reads the files themselves");
     "data_use_instance" Optional "[BOOL]" "" "off" => files::data_use_instance, "names of dumps have the instance and the namespace in them";
     "json_version" Optional "N" "1 or 2" "1" => files::json_version, "layout of the JSON dump: 2 has tracked processes as well";
