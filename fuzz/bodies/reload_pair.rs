@@ -191,7 +191,7 @@ fn place(vip: &VirtualAddress) -> Place {
 
 /// Every link that the configuration names.
 fn links(config: &Config) -> BTreeMap<IfName, bool> {
-    let own = config.instances.iter().map(|instance| &instance.interface);
+    let own = config.instances.iter().filter_map(|instance| instance.interface.as_ref());
     let vips =
         config.instances.iter().flat_map(|i| i.vips.iter().chain(&i.excluded_vips)).map(|vip| &vip.dev);
     own.chain(vips).map(|name| (name.clone(), true)).collect()

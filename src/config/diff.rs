@@ -279,7 +279,7 @@ fn texts<T: Display>(things: &[T]) -> Vec<String> {
 struct Router<'a> {
     vrid: Vrid,
     family: Family,
-    interface: &'a IfName,
+    interface: Option<&'a IfName>,
     version: Version,
     way: Way<'a>,
 }
@@ -301,7 +301,7 @@ impl<'a> Router<'a> {
             },
             Delivery::Unicast { .. } => Way::Unicast { source: instance.source.as_ref() },
         };
-        Self { vrid: *vrid, family: *family, interface, version: *version, way }
+        Self { vrid: *vrid, family: *family, interface: interface.as_ref(), version: *version, way }
     }
 }
 

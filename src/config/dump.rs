@@ -190,8 +190,10 @@ pub struct SocketState {
     pub fd_in: i32,
     /// Descriptor that sends.
     pub fd_out: i32,
-    /// The link.
-    pub interface: IfName,
+    /// The link; `None`: any.
+    pub interface: Option<IfName>,
+    /// The VRF, if it is bound to one instead.
+    pub vrf: Option<IfName>,
     /// Of IP protocol 51: its adverts have an authentication header.
     pub ah: bool,
     /// The address that it is bound to, for unicast; `None`: multicast.
@@ -355,7 +357,10 @@ fn dump_globals(config: &Config, dumper: Dumper<'_>, out: &mut Out) {
 
 fn dump_socket(socket: &SocketState, config: &Config, out: &mut Out) {
     object!(out, "fd_in {} fd_out = {}", socket.fd_in, socket.fd_out);
-    field!(out, "Interface = {}", socket.interface);
+    field!(out, "Interface = {}", socket.interface.as_ref().map_or(NOT_CONFIGURED, IfName::as_str));
+    if let Some(vrf) = &socket.vrf {
+        field!(out, "VRF = {vrf}");
+    }
     field!(out, "Family = {}", socket.family);
     field!(out, "Protocol = {}", if socket.ah { "AH" } else { "VRRP" });
     field!(out, "Type = {}", if socket.unicast.is_some() { "Unicast" } else { "Multicast" });
@@ -368,6 +373,9 @@ fn dump_socket(socket: &SocketState, config: &Config, out: &mut Out) {
         member!(out, "{} vrid {}", instance.name, instance.vrid);
     }
 }
+
+/// What stands for an interface that an instance has none of.
+pub(super) const NOT_CONFIGURED: &str = "not configured";
 
 /// `true` or `false`, `yes` or `no`: keepalived uses all of them.
 pub(super) fn yes_no(value: bool) -> &'static str {

@@ -42,8 +42,8 @@ pub use usage::{Usage, Use, usage};
 use crate::types::IfName;
 use block::{
     BfdInstance, GarpGroup, GlobalDefs, Linkbeat, ProcessDefs, SslSettings, StaticObjects, SyncGroup,
-    TrackEntry, TrackFile, TrackProcess, Tracked, UpDownDelays, VirtualServer, VirtualServerGroup,
-    VrrpInstance, VrrpScript, combined,
+    TrackEntry, TrackFile, TrackProcess, UpDownDelays, VirtualServer, VirtualServerGroup, VrrpInstance,
+    VrrpScript, combined,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -108,7 +108,7 @@ impl Config {
         let mut seen = BTreeSet::new();
         let links = self.instances.iter().flat_map(|instance| {
             let vips = instance.all_vips();
-            std::iter::once(&instance.interface).chain(vips.map(|vip| &vip.dev))
+            instance.interface.iter().chain(vips.map(|vip| &vip.dev))
         });
         let links = links.filter(|link| !grouped(link) && seen.insert(*link));
         let alone = |link: &IfName| vec![link.clone()];
@@ -145,8 +145,7 @@ impl Config {
     pub fn tracked_by(&self, instance: &VrrpInstance) -> Vec<TrackEntry> {
         let mut group = self.group_of(instance).map(|group| group.track.clone()).unwrap_or_default();
         // That one is tracked anyway, and without a weight.
-        let own = Tracked::Interface(instance.interface.clone());
-        group.retain(|entry| !(instance.track_primary && entry.tracked == own));
+        group.retain(|entry| !instance.tracks_anyway(&entry.tracked));
         combined(&instance.track, &group)
     }
 }

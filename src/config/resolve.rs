@@ -7,7 +7,9 @@ mod buffer;
 mod groups;
 mod left_out;
 mod strict;
+mod twins;
 mod virtual_link;
+mod way;
 
 use super::block::{
     Auth, Delivery, InstanceDraft, Preempt, RootDraft, Tracked, VrrpInstance, VrrpScript, Weightless,
@@ -27,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use twins::Taken;
 use virtual_link::{Links, Site};
 
 /// Completes what the blocks have put together.
@@ -37,20 +40,16 @@ pub(super) fn resolve(root: RootDraft, cx: &mut Context<'_>) -> Config {
     let mut links = Links::new(&root.instances);
     let mut instances = Vec::new();
     let mut spans = Vec::new();
-    let mut taken = BTreeMap::new();
+    let mut taken = Taken::default();
     let mut used: BTreeSet<Tracked> = groups.tracked().cloned().collect();
     for draft in root.instances {
         let name = draft.name.clone();
         used.extend(draft.track.entries.iter().map(|(entry, _)| entry.tracked.clone()));
         let Some(instance) = complete(draft, &groups, &mut global, &mut links, cx) else { continue };
-        let key = (instance.vrid, instance.family, instance.interface.clone(), group_of(&instance));
-        if let Some(other) = taken.get(&key) {
-            duplicate_vrid(cx, other, &name, &instance);
-            continue;
+        if taken.take(&name, &instance, cx) {
+            spans.push(name.span);
+            instances.push(instance);
         }
-        spans.push(name.span);
-        taken.insert(key, name);
-        instances.push(instance);
     }
     virtual_link::check_conflicts(&mut instances, &spans, cx);
     let mut scripts: Vec<Arc<VrrpScript>> = Vec::new();
@@ -124,13 +123,6 @@ fn first_of_each<T>(drafts: Vec<(Word, T)>, block: &str, cx: &mut Context<'_>) -
     kept
 }
 
-fn group_of(instance: &VrrpInstance) -> Option<IpAddr> {
-    match instance.delivery {
-        Delivery::Multicast { group } => Some(group),
-        Delivery::Unicast { .. } => None,
-    }
-}
-
 fn unused_script(cx: &mut Context<'_>, name: &Word, duplicate: bool) {
     let message = match duplicate {
         true => format!("script `{name}` is defined above already"),
@@ -146,20 +138,6 @@ fn unused_script(cx: &mut Context<'_>, name: &Word, duplicate: bool) {
     cx.report(problem.help(help));
 }
 
-fn duplicate_vrid(cx: &mut Context<'_>, first: &Word, second: &Word, instance: &VrrpInstance) {
-    let (vrid, family, interface) = (instance.vrid, instance.family, &instance.interface);
-    let message =
-        format!("`{first}` and `{second}` are one virtual router: {family} VRID {vrid} on {interface}");
-    let problem = Diagnostic::error("duplicate-vrid", second.span, message)
-        .classic(format!("{first} and {second} both use VRID {vrid} with {family} on interface {interface}"))
-        .label("give this one a `virtual_router_id` of its own")
-        .related(first.span, "has it first")
-        .consequence(Consequence::Refused)
-        .keepalived("does not start with it: it exits with 2")
-        .at_completion();
-    cx.report(problem);
-}
-
 /// One instance; `None` when it cannot run, as reported.
 fn complete(
     mut draft: InstanceDraft,
@@ -170,7 +148,7 @@ fn complete(
 ) -> Option<VrrpInstance> {
     let group = groups.of(draft.name.as_str());
     let vrid = required_vrid(&draft, cx);
-    let interface = required_interface(&draft, cx);
+    let has_way = way::has_way(&draft, cx);
     let strict = draft.strict.unwrap_or(global.vrrp_strict);
     let family = draft.family.map_or(Family::V4, |(family, _)| family);
     let version = settle_version(&draft, family, strict, global, cx);
@@ -196,13 +174,15 @@ fn complete(
     let owner_ignore_adverts = strict::settle_owner_ignore(&draft, strict, priority, global, cx);
     let timer_expired_backup = strict::settle_timer_expired(&draft, preempt == Preempt::Never, cx);
     let advert_int = settle_advert_int(&draft, version, cx);
-    let (vrid, interface) = (vrid?, interface?);
-    config_faults += u32::from(needs_peers(&draft, &delivery, &interface, cx));
-    let site = Site { base: &interface, family, vrid, strict, global };
+    let vrid = vrid.filter(|_| has_way)?;
+    way::check_meaning(&draft, cx);
+    let interface = draft.interface.as_ref().map(|(interface, _)| interface.clone());
+    config_faults += u32::from(needs_peers(&draft, &delivery, cx));
+    let site = Site { base: interface.as_ref(), family, vrid, strict, global };
     let link = links.settle(&mut draft, &site, cx);
     config_faults += link.faults;
     let vrf = settle_vrf(&draft, cx);
-    let surplus = surplus_vips(&mut draft, family, version, &auth, &interface, cx);
+    let surplus = surplus_vips(&mut draft, family, version, &auth, interface.as_ref(), cx);
     let placed = place_addresses(&mut draft, surplus, &site, link.own.as_ref(), links, cx);
     let allow_no_vips = settle_no_vips(&draft, strict, cx);
     if placed.vips.is_empty() && !allow_no_vips {
@@ -210,7 +190,7 @@ fn complete(
     }
     let demand = Demand {
         given: draft.kernel_rx_buf_size,
-        mtu: mtu(&interface, cx),
+        mtu: interface.as_ref().map(|interface| mtu(Some(interface), cx)),
         version,
         family,
         auth: &auth,
@@ -223,7 +203,7 @@ fn complete(
         Some(group) if !group.tracking_weight => Some(Weightless::InGroup),
         _ => priority.is_owner().then_some(Weightless::Owner),
     };
-    let track = draft.track.settle(Some(&interface), weightless, cx);
+    let track = draft.track.settle(interface.as_ref(), weightless, cx);
     Some(VrrpInstance {
         name: draft.name.text,
         wanted_state,
@@ -243,7 +223,7 @@ fn complete(
         preempt,
         garp: draft.garp,
         down_timer_adverts,
-        track_primary: draft.track_primary,
+        track_primary: draft.dont_track_primary.is_none(),
         track,
         sync_group: group.map(|group| group.name.text.clone()),
         notify: draft.notify,
@@ -298,18 +278,28 @@ fn place_addresses(
     links: &mut Links,
     cx: &mut Context<'_>,
 ) -> Placed {
-    let (vips, excluded) = (std::mem::take(&mut draft.vips), std::mem::take(&mut draft.excluded_vips));
-    let mut place = |vip| links.place(vip, draft, site, own, cx);
-    let vips: Vec<_> = vips.into_iter().map(&mut place).collect();
-    let excluded: Vec<_> = surplus.into_iter().chain(excluded).map(place).collect();
-    let adverts_on = own.map_or(site.base, |link| &link.name);
+    let (given, excluded) = (std::mem::take(&mut draft.vips), std::mem::take(&mut draft.excluded_vips));
+    let count = given.len();
+    let mut place = |vip: AddressDraft, excluded| {
+        let (net, span) = (vip.address.net, vip.span);
+        let placed = links.place(vip, draft, site, own, cx);
+        if placed.is_none() {
+            way::homeless(draft, net, span, excluded, cx);
+        }
+        placed
+    };
+    let vips: Vec<_> = given.into_iter().filter_map(|vip| place(vip, false)).collect();
+    let excluded: Vec<_> = surplus.into_iter().chain(excluded).filter_map(|vip| place(vip, true)).collect();
+    draft.vip_refused |= vips.len() < count;
+    let adverts_on = own.map(|link| &link.name).or(site.base);
     let mut needed: Vec<VirtualLink> = Vec::new();
     for vmac in vips.iter().chain(&excluded).filter_map(|vip| vip.vmac.as_ref()) {
-        if vmac != adverts_on && needed.iter().all(|link| link.name != *vmac) {
+        if Some(vmac) != adverts_on && needed.iter().all(|link| link.name != *vmac) {
             needed.extend(links.get(vmac).cloned());
         }
     }
-    let elsewhere = vips.iter().chain(&excluded).any(|vip| vip.vmac.is_none() && vip.dev != *adverts_on);
+    let elsewhere =
+        vips.iter().chain(&excluded).any(|vip| vip.vmac.is_none() && Some(&vip.dev) != adverts_on);
     Placed { vips, excluded, links: needed, elsewhere }
 }
 
@@ -328,22 +318,6 @@ fn required_vrid(draft: &InstanceDraft, cx: &mut Context<'_>) -> Option<Vrid> {
         cx.report(about(draft, problem, "the virtual router id must be set"));
     }
     draft.vrid.map(|(vrid, _)| vrid)
-}
-
-fn required_interface(draft: &InstanceDraft, cx: &mut Context<'_>) -> Option<IfName> {
-    if draft.interface.is_none() {
-        let message = format!("instance `{}` has no `interface`", draft.name);
-        let label = match draft.interface_refused {
-            true => "the one that it names cannot be used",
-            false => "name the link that its adverts travel on",
-        };
-        let problem = Diagnostic::error("missing-interface", draft.name.span, message)
-            .label(label)
-            .consequence(Consequence::Refused)
-            .keepalived("does not start with it: it exits with 2");
-        cx.report(about(draft, problem, "Unknown interface!"));
-    }
-    draft.interface.as_ref().map(|(interface, _)| interface.clone())
 }
 
 fn settle_version(
@@ -439,13 +413,13 @@ fn lacks_peers(draft: &InstanceDraft, cx: &mut Context<'_>) -> bool {
 }
 
 /// Multicast on a link that has none.
-fn needs_peers(draft: &InstanceDraft, delivery: &Delivery, interface: &IfName, cx: &mut Context<'_>) -> bool {
+fn needs_peers(draft: &InstanceDraft, delivery: &Delivery, cx: &mut Context<'_>) -> bool {
+    let Some((interface, span)) = &draft.interface else { return false };
     let Fact::Known(facts) = cx.environment.link(interface) else { return false };
     if facts.multicast || matches!(delivery, Delivery::Unicast { .. }) {
         return false;
     }
-    let span = draft.interface.as_ref().map_or(draft.name.span, |(_, span)| *span);
-    let problem = Diagnostic::error("no-multicast", span, format!("`{interface}` does not do multicast"))
+    let problem = Diagnostic::error("no-multicast", *span, format!("`{interface}` does not do multicast"))
         .label("the instance stays in FAULT")
         .help("name the other nodes in `unicast_peer`");
     let text = format!("interface {interface} does not support multicast, specify unicast peers - disabling");
@@ -618,8 +592,8 @@ fn no_vip(draft: &InstanceDraft, required: bool, cx: &mut Context<'_>) {
 
 const ASSUMED_MTU: u32 = 1500;
 
-fn mtu(interface: &IfName, cx: &Context<'_>) -> u32 {
-    match cx.environment.link(interface) {
+fn mtu(interface: Option<&IfName>, cx: &Context<'_>) -> u32 {
+    match interface.map_or(Fact::Unchecked, |interface| cx.environment.link(interface)) {
         Fact::Known(facts) => facts.mtu.unwrap_or(ASSUMED_MTU),
         Fact::Unchecked | Fact::Absent => ASSUMED_MTU,
     }
@@ -634,7 +608,7 @@ fn surplus_vips(
     family: Family,
     version: Version,
     auth: &Auth,
-    interface: &IfName,
+    interface: Option<&IfName>,
     cx: &mut Context<'_>,
 ) -> Vec<AddressDraft> {
     let mtu = mtu(interface, cx);

@@ -9,7 +9,7 @@ use super::check::{Cause, Step, advert_priority};
 use super::fault::Behaviour;
 use super::kernel::Operation;
 use super::lan::Host;
-use super::node::Daemon;
+use super::node::{Daemon, lan_of};
 use super::world::{Event, World};
 use crate::config::Config;
 use crate::config::block::VrrpScript;
@@ -228,9 +228,7 @@ impl World {
         let v4 = datagram.source.is_ipv4();
         for machine in self.machines(host) {
             let config = self.nodes[host].config(machine.instance);
-            if config.interface != *link
-                || Some(config.vrid.get()) != vrid
-                || (config.family.bits() == 32) != v4
+            if lan_of(config) != link || Some(config.vrid.get()) != vrid || (config.family.bits() == 32) != v4
             {
                 continue;
             }
@@ -370,7 +368,7 @@ impl World {
         self.border.effects(machine, after, &mut effects);
         let step = Step { machine, before, after, cause, effects: &effects };
         self.journal.record(self.now, format_args!("{step}"));
-        let link = self.nodes[host].config(machine.instance).interface.clone();
+        let link = lan_of(self.nodes[host].config(machine.instance)).clone();
         for effect in &effects {
             let operation = match effect {
                 Effect::Send(transmit) => {

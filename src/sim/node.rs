@@ -240,9 +240,14 @@ impl Node {
     /// The address that an instance of this configuration sends from.
     #[must_use]
     pub(super) fn source(&self, config: &VrrpInstance) -> Option<IpAddr> {
-        let addresses = self.kernel.addresses(&config.interface);
+        let addresses = self.kernel.addresses(lan_of(config));
         let listed: Vec<_> =
             addresses.map(|address| LinkAddress { net: IpNet::host(address), tentative: false }).collect();
         primary_source(config, &listed)
     }
+}
+
+/// The LAN of a router: plans put each on one.
+pub(super) fn lan_of(config: &VrrpInstance) -> &IfName {
+    config.interface.as_ref().expect("a router of a plan has an interface")
 }

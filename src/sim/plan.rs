@@ -144,7 +144,7 @@ impl Plan {
     #[must_use]
     pub fn lans(&self) -> Vec<IfName> {
         let instances = self.nodes.iter().flat_map(|node| &node.config.instances);
-        let lans: BTreeSet<_> = instances.map(|instance| instance.interface.clone()).collect();
+        let lans: BTreeSet<_> = instances.filter_map(|instance| instance.interface.clone()).collect();
         lans.into_iter().collect()
     }
 

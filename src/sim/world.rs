@@ -10,7 +10,7 @@ use super::fault::{Behaviour, Fault, Numbering};
 use super::frame;
 use super::journal::Journal;
 use super::lan::{Host, Lan};
-use super::node::Node;
+use super::node::{Node, lan_of};
 use super::observer::Observer;
 use super::pcap::Pcap;
 use super::plan::{Names, Plan};
@@ -177,7 +177,7 @@ impl World {
         Some(match self.random.within(0..=3) {
             0 => Fault::PowerOff(host),
             1 => Fault::Stop(host),
-            2 if tracked => Fault::Link(host, self.nodes[host].config(0).interface.clone(), false),
+            2 if tracked => Fault::Link(host, lan_of(self.nodes[host].config(0)).clone(), false),
             _ => Fault::Kill(host),
         })
     }

@@ -24,7 +24,7 @@ pub fn data(snapshot: &Snapshot, stamp: &dyn Fn(Instant) -> String) -> String {
         (name.clone(), ProcessRunState { current: *current, quorum })
     };
     let source = |status: &InstanceStatus| {
-        Some(((status.config.source_link().clone(), status.config.family), status.source?))
+        Some(((status.config.source_link()?.clone(), status.config.family), status.source?))
     };
     let runtime = Runtime {
         instances: snapshot.instances.iter().map(instance).collect(),

@@ -1,5 +1,6 @@
 //! Raw sockets of IP protocol 112, or 51 where adverts have an authentication header: one pair for sending and receiving per link, family and
-//! multicast group or unicast source, shared by every instance that needs the same.
+//! multicast group or unicast source, shared by every instance that needs the same. Unicast needs no link: its
+//! pair may be bound to a VRF, or to nothing but its address.
 //!
 //! Sends never block and never queue in user space. Receives are filtered in the kernel by the
 //! number in the second octet of the payload, so that a stranger's traffic never wakes the process.
@@ -82,12 +83,21 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
 }
 
+/// What a pair of sockets is bound to: a link, or the device of a VRF.
+#[derive(Clone, Copy, Debug)]
+pub struct Device<'a> {
+    /// Its number.
+    pub index: IfIndex,
+    /// Its name.
+    pub name: &'a IfName,
+}
+
 /// A pair of raw sockets for one link and endpoint.
 #[derive(Debug)]
 pub struct VrrpSocket {
     send: Socket,
     receive: AsyncFd<Socket>,
-    link: IfIndex,
+    link: Option<IfIndex>,
     family: Family,
     protocol: Protocol,
     endpoint: Endpoint,
@@ -96,7 +106,7 @@ pub struct VrrpSocket {
 impl fmt::Display for VrrpSocket {
     /// In the words of keepalived's log: `ifindex(  8), family(IPv4), proto(112), fd(13,14) multicast, address(224.0.0.18)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (link, family, protocol) = (self.link.get(), self.family, self.protocol.number());
+        let (link, family, protocol) = (number(self.link), self.family, self.protocol.number());
         let (receive, send) = self.descriptors();
         write!(f, "ifindex({link:3}), family({family}), proto({protocol}), fd({receive},{send})")?;
         match &self.endpoint {
@@ -107,21 +117,22 @@ impl fmt::Display for VrrpSocket {
 }
 
 impl VrrpSocket {
-    /// Opens the pair and joins the group; needs a tokio runtime on this thread.
+    /// Opens the pair and joins the group; needs a tokio runtime on this thread. Without a device adverts come
+    /// and go by any link that has a route.
     ///
     /// # Errors
-    /// No `CAP_NET_RAW`, no such link, or a group that the kernel refuses.
+    /// No `CAP_NET_RAW`, no such link, none for a group, or a group that the kernel refuses.
     pub fn open(
-        link: IfIndex,
-        name: &IfName,
+        device: Option<Device<'_>>,
         protocol: Protocol,
         endpoint: &Endpoint,
         vrids: &BTreeSet<Vrid>,
     ) -> io::Result<Self> {
-        let send = open_sender(link, name, protocol, endpoint)?;
-        let receive = open_receiver(link, name, protocol, endpoint, vrids)?;
+        let send = open_sender(device, protocol, endpoint)?;
+        let receive = open_receiver(device, protocol, endpoint, vrids)?;
         // SAFETY: the socket owns its descriptor and nothing replaces or closes it inside the AsyncFd.
         let receive = unsafe { AsyncFd::register(receive)? };
+        let link = device.map(|device| device.index);
         Ok(Self { send, receive, link, family: endpoint.family(), protocol, endpoint: endpoint.clone() })
     }
 
@@ -171,11 +182,11 @@ impl VrrpSocket {
     ) -> io::Result<()> {
         let from = libc::in6_pktinfo {
             ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
-            ipi6_ifindex: self.link.get(),
+            ipi6_ifindex: number(self.link),
         };
         let hops = libc::c_int::from(hop_limit);
         let control = [ControlMessage::Ipv6PacketInfo(&from), ControlMessage::Ipv6HopLimit(&hops)];
-        let to = SockaddrIn6::from(SocketAddrV6::new(destination, 0, 0, self.link.get()));
+        let to = SockaddrIn6::from(SocketAddrV6::new(destination, 0, 0, number(self.link)));
         let route = if destination.is_multicast() { libc::MSG_DONTROUTE } else { 0 };
         let flags = MsgFlags::from_bits_retain(route | libc::MSG_NOSIGNAL);
         sendmsg(self.send.as_raw_fd(), &[IoSlice::new(payload)], &control, flags, Some(&to))?;
@@ -209,46 +220,54 @@ impl VrrpSocket {
     }
 }
 
-fn open_raw(family: Family, protocol: Protocol, name: &IfName) -> io::Result<Socket> {
+/// The kernel's 0 for any link.
+fn number(link: Option<IfIndex>) -> u32 {
+    link.map_or(0, IfIndex::get)
+}
+
+fn open_raw(family: Family, protocol: Protocol, device: Option<Device<'_>>) -> io::Result<Socket> {
     let domain = match family {
         Family::V4 => Domain::IPV4,
         Family::V6 => Domain::IPV6,
     };
     let socket = Socket::new(domain, Type::RAW, Some(protocol.number().into()))?;
     socket.set_nonblocking(true)?;
-    socket.bind_device(Some(name.as_str().as_bytes()))?;
+    if let Some(device) = device {
+        socket.bind_device(Some(device.name.as_str().as_bytes()))?;
+    }
     Ok(socket)
 }
 
-fn open_sender(link: IfIndex, name: &IfName, protocol: Protocol, endpoint: &Endpoint) -> io::Result<Socket> {
-    let family = endpoint.family();
-    let socket = open_raw(family, protocol, name)?;
+fn open_sender(device: Option<Device<'_>>, protocol: Protocol, endpoint: &Endpoint) -> io::Result<Socket> {
+    let (family, link) = (endpoint.family(), device.map(|device| device.index));
+    let socket = open_raw(family, protocol, device)?;
     // A raw socket receives whatever its protocol number matches; this one must never fill up.
     socket.attach_filter(&[RETURN_NOTHING])?;
     match family {
         Family::V4 => {
             socket.set_header_included_v4(true)?;
             socket.set_multicast_loop_v4(false)?;
-            set_multicast_link_v4(&socket, link)?;
+            if let Some(device) = device {
+                set_multicast_link_v4(&socket, device.index)?;
+            }
         }
         Family::V6 => {
             socket.set_tclass_v6(TRAFFIC_CLASS)?;
             socket.set_multicast_loop_v6(false)?;
-            socket.set_multicast_if_v6(link.get())?;
+            socket.set_multicast_if_v6(number(link))?;
         }
     }
     Ok(socket)
 }
 
 fn open_receiver(
-    link: IfIndex,
-    name: &IfName,
+    device: Option<Device<'_>>,
     protocol: Protocol,
     endpoint: &Endpoint,
     vrids: &BTreeSet<Vrid>,
 ) -> io::Result<Socket> {
-    let family = endpoint.family();
-    let socket = open_raw(family, protocol, name)?;
+    let (family, link) = (endpoint.family(), device.map(|device| device.index));
+    let socket = open_raw(family, protocol, device)?;
     socket.attach_filter(&vrid_filter(family, protocol, vrids))?;
     setsockopt(&socket, ReceiveTimestampns, &true)?;
     match family {
@@ -261,6 +280,7 @@ fn open_receiver(
     }
     let local = match *endpoint {
         Endpoint::Multicast { group } => {
+            let link = link.ok_or(io::ErrorKind::InvalidInput)?;
             join(&socket, group, link)?;
             group
         }
@@ -274,7 +294,7 @@ fn open_receiver(
     };
     socket.bind(&SockAddr::from(match local {
         IpAddr::V4(address) => SocketAddr::from((address, 0)),
-        IpAddr::V6(address) => SocketAddrV6::new(address, 0, 0, link.get()).into(),
+        IpAddr::V6(address) => SocketAddrV6::new(address, 0, 0, number(link)).into(),
     }))?;
     Ok(socket)
 }
@@ -399,7 +419,7 @@ fn receive_ipv6<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Result<Datagra
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::testing::{block_on, in_namespace, link};
+    use crate::sys::testing::{block_on, in_namespace, ip, link};
     use std::str::FromStr;
 
     const GROUP: IpAddr = Family::V4.vrrp_group();
@@ -410,7 +430,8 @@ mod tests {
 
     fn open(name: &str, endpoint: &Endpoint, numbers: &[u8]) -> VrrpSocket {
         let (index, name) = link(name);
-        VrrpSocket::open(index, &name, Protocol::Vrrp, endpoint, &vrids(numbers)).unwrap()
+        let device = Some(Device { index, name: &name });
+        VrrpSocket::open(device, Protocol::Vrrp, endpoint, &vrids(numbers)).unwrap()
     }
 
     /// oracle: by hand from RFC 791; TTL 255, TOS 0xc0, identification 0x0102.
@@ -462,7 +483,8 @@ mod tests {
                 let endpoint = Endpoint::Multicast { group: GROUP };
                 let [a, b] = ["va", "vb"].map(|name| {
                     let (index, name) = link(name);
-                    VrrpSocket::open(index, &name, Protocol::Ah, &endpoint, &vrids(&[51])).unwrap()
+                    let device = Some(Device { index, name: &name });
+                    VrrpSocket::open(device, Protocol::Ah, &endpoint, &vrids(&[51])).unwrap()
                 });
                 let mut buffer = [0xa5; 256];
                 let group = Ipv4Addr::new(224, 0, 0, 18);
@@ -554,6 +576,47 @@ mod tests {
                     }
                 };
                 assert_eq!(got, (a.into(), b.into(), 254, vec![0x31, 51]));
+            });
+        });
+    }
+
+    #[test]
+    fn unicast_without_a_link_goes_by_the_route_and_hears_its_own_address_on_any() {
+        in_namespace(|| {
+            block_on(async {
+                let open = |source: IpAddr| {
+                    let endpoint = Endpoint::Unicast { source };
+                    VrrpSocket::open(None, Protocol::Vrrp, &endpoint, &vrids(&[51])).unwrap()
+                };
+                let mut buffer = [0xa5; 256];
+                let (a, b) = (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2));
+                let (near, far) = (open(a.into()), open(b.into()));
+                assert_eq!(near.to_string().split(',').next(), Some("ifindex(  0)"));
+                for vrid in [52, 51] {
+                    near.send_ipv4(&ipv4(a.octets(), b.octets(), &[0x21, vrid]), b).unwrap();
+                }
+                let got = receive_one(&far, &mut buffer).await;
+                assert_eq!(got, (a.into(), b.into(), 255, vec![0x21, 51]));
+                assert!(near.receive(&mut buffer).unwrap().is_none());
+
+                let [a, b] = ["2001:db8:99::a", "2001:db8:99::b"].map(|it| Ipv6Addr::from_str(it).unwrap());
+                ip(&format!("address add {a}/64 dev va nodad"));
+                ip(&format!("address add {b}/64 dev vb nodad"));
+                let (near, far) = (open(a.into()), open(b.into()));
+                near.send_ipv6(&[0x31, 51], a, b, 255).unwrap();
+                let got = receive_one(&far, &mut buffer).await;
+                assert_eq!(got, (a.into(), b.into(), 255, vec![0x31, 51]));
+            });
+        });
+    }
+
+    #[test]
+    fn a_group_needs_a_link() {
+        in_namespace(|| {
+            block_on(async {
+                let endpoint = Endpoint::Multicast { group: GROUP };
+                let error = VrrpSocket::open(None, Protocol::Vrrp, &endpoint, &vrids(&[51])).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
             });
         });
     }

@@ -68,11 +68,11 @@ impl Blocked {
             return Vec::new();
         }
         let all = config.all_vips();
-        let own = config.virtual_link.as_ref().map_or(&config.interface, |link| &link.name);
+        let own = config.virtual_link.as_ref().map(|link| &link.name).or(config.interface.as_ref());
         all.map(|vip| Self {
             link: vip.link().clone(),
             address: vip.net.address,
-            follows_name: !config.track_primary && (vip.link() == own || vip.no_track),
+            follows_name: !config.track_primary && (Some(vip.link()) == own || vip.no_track),
         })
         .collect()
     }

@@ -320,7 +320,8 @@ impl Switchboard {
     /// What there is to tell of a link interests nobody who does not use it.
     fn on_link(&mut self, link: IfName, notice: Option<Notice>) {
         let Some(notice) = notice else { return };
-        let carries_an_instance = self.instances.iter().any(|known| known.config.interface == link);
+        let carries_an_instance =
+            self.instances.iter().any(|known| known.config.interface.as_ref() == Some(&link));
         let tracked = Tracked::Interface(link);
         let is_used = carries_an_instance || self.dependents.contains_key(&tracked);
         if is_used {
@@ -522,18 +523,18 @@ fn own_dependencies<'a>(
 ) -> impl Iterator<Item = (Tracked, Weight)> + use<'a> {
     let fault = Weight::default();
     let virtual_link = config.virtual_link.as_ref().map(|link| &link.name);
-    let own = std::iter::once(&config.interface).chain(virtual_link).filter(|_| config.track_primary);
+    let own = config.interface.iter().chain(virtual_link).filter(|_| config.track_primary);
     let own = own.map(move |link| (Tracked::Interface(link.clone()), fault));
     let named = track.iter().map(|entry| (entry.tracked.clone(), entry.weight));
     let elsewhere = config
         .all_vips()
         .filter(|vip| !vip.no_track)
         .map(VirtualAddress::link)
-        .filter(move |link| **link != config.interface && Some(*link) != virtual_link)
+        .filter(move |link| Some(*link) != config.interface.as_ref() && Some(*link) != virtual_link)
         .map(move |link| (Tracked::Interface(link.clone()), fault));
     let routes = config.routes.iter().filter(|route| !route.no_track).filter_map(|route| route.dev.as_ref());
     let rules = config.rules.iter().filter(|rule| !rule.no_track).flat_map(Rule::links);
-    let routing = routes.chain(rules).filter(|link| **link != config.interface);
+    let routing = routes.chain(rules).filter(|link| Some(*link) != config.interface.as_ref());
     let routing = routing.map(move |link| (Tracked::Interface(link.clone()), fault));
     own.chain(named).chain(elsewhere).chain(routing)
 }

@@ -28,9 +28,12 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("shared-vmac", NEW),
     ("timer-expired-backup", NEW),
     ("unterminated-quote", "it crashes"),
+    ("vip-without-interface", LINKLESS),
+    ("virtual-link-without-base", LINKLESS),
     ("version-dependent", "2.2 has no decimals there, and says so"),
 ];
 
+const LINKLESS: &str = "2.2.7 runs no instance without an interface";
 const NEW: &str = "keywords and rules that came after 2.2.7";
 
 /// Files on which it is not tried.

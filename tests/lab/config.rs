@@ -163,6 +163,26 @@ fn groups() -> Vec<String> {
     files
 }
 
+/// Two unicast instances of one VRID: the interface, the source and the peer of the second; 10.0.0.1 to 10.0.0.2 by
+/// eth0 is the first.
+fn twins() -> Vec<String> {
+    let unicast = |name: &str, link: &str, own: &str, peer: &str| {
+        let lines = format!("unicast_src_ip {own}\nunicast_peer {{\n{peer}\n}}");
+        let text = instance(&lines).replace("vrrp_instance V", &format!("vrrp_instance {name}"));
+        text.replace("interface eth0", &format!("interface {link}"))
+            .replace("10.0.0.1/24", "10.9.9.9 dev eth0")
+    };
+    let seconds = [
+        ("eth0", "10.0.0.1", "10.0.0.2"),
+        ("eth0", "10.0.0.1", "10.0.0.3\n10.0.0.2"),
+        ("eth0", "10.0.0.1", "10.0.0.3"),
+        ("eth0", "10.0.0.9", "10.0.0.2"),
+        ("eth1", "10.0.0.1", "10.0.0.2"),
+    ];
+    let first = unicast("V", "eth0", "10.0.0.1", "10.0.0.2");
+    seconds.iter().map(|(link, own, peer)| first.clone() + &unicast("W", link, own, peer)).collect()
+}
+
 /// Files that use keywords of this version only. Each is small, so that a difference points at its cause.
 fn files() -> Vec<String> {
     let keyword = [
@@ -562,6 +582,7 @@ fn files() -> Vec<String> {
     }
     files.push(instance("").replace("10.0.0.1/24", ""));
     files.extend(groups());
+    files.extend(twins());
     files
 }
 

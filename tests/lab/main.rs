@@ -32,6 +32,7 @@ mod process;
 mod processes;
 mod reconcile;
 mod reload;
+mod routed;
 mod routing;
 mod scale;
 mod sim;

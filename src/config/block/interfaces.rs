@@ -127,7 +127,9 @@ pub(in crate::config) fn settle_delays(
     cx: &mut Context<'_>,
 ) -> Vec<UpDownDelays> {
     for instance in instances {
-        let VrrpInstance { name, interface, down_timer_adverts, .. } = instance;
+        let VrrpInstance { name, interface: Some(interface), down_timer_adverts, .. } = instance else {
+            continue;
+        };
         let on_it = delays.iter_mut().find(|(_, delays)| delays.interface == *interface);
         let Some((word, delays)) = on_it else { continue };
         let adverts = u32::from(*down_timer_adverts).saturating_sub(1);

@@ -12,7 +12,7 @@ pub(in crate::config) use keywords::{InstanceDraft, IpvlanDraft, VRRP_INSTANCE, 
 
 use super::GarpExtraIf;
 use super::authentication::Auth;
-use super::tracking::TrackEntry;
+use super::tracking::{TrackEntry, Tracked};
 use crate::config::value::{OnRemoval, Route, Rule, ScriptCommand, VirtualAddress};
 use crate::types::{AdvertInt, Family, IfName, Priority, State, Version, Vrid};
 use std::net::IpAddr;
@@ -25,8 +25,9 @@ pub struct VrrpInstance {
     pub name: String,
     /// `state`: MASTER or BACKUP. Like keepalived we start as backup either way.
     pub wanted_state: State,
-    /// The link that adverts use and that VIPs live on unless they name another.
-    pub interface: IfName,
+    /// The link that adverts use and that VIPs live on unless they name another; `None`: unicast by whatever way
+    /// leads to the peers, and each VIP names its link.
+    pub interface: Option<IfName>,
     /// `virtual_router_id`.
     pub vrid: Vrid,
     /// Family of the adverts: that of the first address given.
@@ -93,7 +94,7 @@ pub struct VrrpInstance {
     pub address_links: Vec<VirtualLink>,
     /// `garp_extra_if`: announce again and again on links other than that of the adverts.
     pub garp_extra: GarpExtraIf,
-    /// `vrf`: for unicast without an interface.
+    /// `vrf`: the VRF that the adverts of an instance without an interface travel in.
     pub vrf: Option<IfName>,
     /// A unicast keyword was given, whether there are peers or not.
     pub unicast_configured: bool,
@@ -273,29 +274,43 @@ impl VrrpInstance {
         self.virtual_link.iter().chain(&self.address_links)
     }
 
-    /// The link that adverts leave and arrive by.
+    /// The link that adverts leave and arrive by; `None`: any.
     #[must_use]
-    pub fn advert_link(&self) -> &IfName {
-        self.virtual_link.as_ref().filter(|_| !self.xmit_base).map_or(&self.interface, |link| &link.name)
+    pub fn advert_link(&self) -> Option<&IfName> {
+        let virtual_link = self.virtual_link.as_ref().filter(|_| !self.xmit_base);
+        virtual_link.map(|link| &link.name).or(self.interface.as_ref())
+    }
+
+    /// What sockets are bound to: that link, or the VRF.
+    #[must_use]
+    pub fn socket_link(&self) -> Option<&IfName> {
+        self.advert_link().or(self.vrf.as_ref())
     }
 
     /// The link whose address adverts come from: a VMAC has no IPv4 address that is not a virtual one.
     #[must_use]
-    pub fn source_link(&self) -> &IfName {
+    pub fn source_link(&self) -> Option<&IfName> {
         match self.family {
-            Family::V4 => &self.interface,
+            Family::V4 => self.interface.as_ref(),
             Family::V6 => self.advert_link(),
         }
+    }
+
+    /// Whether it is its own interface, which it tracks without being told.
+    #[must_use]
+    pub fn tracks_anyway(&self, tracked: &Tracked) -> bool {
+        let own = matches!(tracked, Tracked::Interface(link) if Some(link) == self.interface.as_ref());
+        own && self.track_primary
     }
 
     /// What a file makes of an instance with no more than a name, a link and a VRID: VRRPv2, priority
     /// 100, no addresses.
     #[must_use]
-    pub fn new(name: &str, interface: IfName, vrid: Vrid) -> Self {
+    pub fn new(name: &str, interface: impl Into<Option<IfName>>, vrid: Vrid) -> Self {
         Self {
             name: name.to_owned(),
             wanted_state: State::Backup,
-            interface,
+            interface: interface.into(),
             vrid,
             family: Family::V4,
             version: Version::V2,

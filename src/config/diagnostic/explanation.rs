@@ -91,7 +91,7 @@ explanations! {
     "duplicate-real-server" "A virtual server has the same real server twice. The second one is left out.";
     "duplicate-tracker" "The same thing is tracked twice by one block. The second entry is ignored.";
     "duplicate-value" "Something is given twice that counts once.";
-    "duplicate-vrid" "Two instances are the same virtual router: VRID, family, interface and group. Neither can run.";
+    "duplicate-vrid" "Two instances are the same virtual router: VRID, family, interface and group, or source and peer. Neither can run.";
     "empty-block" "A block has nothing in it.";
     "empty-prefix" "An address ends in a slash. keepalived makes a /0 of it, which routes everything to the interface.";
     "endless-definition" "A definition uses itself, or definitions and repetitions are nested without end.";
@@ -126,7 +126,7 @@ explanations! {
     "loopback-interface" "A virtual router cannot run on the loopback interface.";
     "missing-argument" "A keyword lacks the argument that it must have. keepalived stops reading here and exits with 2, even when it reloads.";
     "missing-close-brace" "A block is never closed. The place is where it was opened.";
-    "missing-interface" "An instance names no interface, or none that can be used. It cannot run.";
+    "missing-interface" "An instance names no interface, or none that can be used. It cannot run, unless it has `unicast_peer` and `unicast_src_ip`.";
     "missing-interfaces" "Interfaces of the configuration do not exist on this machine. Nothing runs until all of them do, unless `dynamic_interfaces` says otherwise.";
     "missing-open-brace" "The keyword of a block has no `{` behind it. It is read as if there were one.";
     "missing-value" "A keyword lacks its value, and keepalived reads on without it.";
@@ -205,6 +205,7 @@ explanations! {
     "untracked-route" "A route without an interface cannot be watched: it is not put back when somebody deletes it.";
     "version-conflict" "IPv6 needs VRRPv3. keepalived, and vrrpd with it, can send version 2 over IPv6 all the same; strict mode refuses it.";
     "version-dependent" "Something that versions of keepalived read differently.";
+    "vip-without-interface" "An address of an instance without an interface has to name the one that it lives on. It is left out.";
     "virtual-link-without-base" "A VMAC or an ipvlan stands on an interface, and there is none.";
     "vrf-ignored" "`vrf` is for unicast without an interface.";
     "weight-in-group" "An instance in a sync group has a tracker with a weight: priorities of a group move together, so it counts as a fault.";

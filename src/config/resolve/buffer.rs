@@ -10,7 +10,8 @@ const PACKETS: u32 = 3;
 pub(super) struct Demand<'a> {
     /// `kernel_rx_buf_size`; 0: not given.
     pub(super) given: u32,
-    pub(super) mtu: u32,
+    /// Of its interface, if it has one.
+    pub(super) mtu: Option<u32>,
     pub(super) version: Version,
     pub(super) family: Family,
     pub(super) auth: &'a Auth,
@@ -27,7 +28,7 @@ impl Demand<'_> {
         match global.buffers.adverts {
             AdvertBuffer::System => None,
             AdvertBuffer::Bytes(bytes) => Some(bytes),
-            AdvertBuffer::Mtu => Some(packets.saturating_mul(self.mtu)),
+            AdvertBuffer::Mtu => self.mtu.map(|mtu| packets.saturating_mul(mtu)),
             AdvertBuffer::Advert => Some(packets.saturating_mul(self.advert())),
         }
     }
@@ -54,7 +55,7 @@ mod tests {
         let mut global = GlobalDefs::default();
         let v2 = Demand {
             given: 0,
-            mtu: 1500,
+            mtu: Some(1500),
             version: Version::V2,
             family: Family::V4,
             auth: &Auth::None,
@@ -67,6 +68,7 @@ mod tests {
         global.buffers.adverts = AdvertBuffer::Mtu;
         global.buffers.multiplier = Some(7);
         assert_eq!(v2.bytes(&global), Some(7 * 1500));
+        assert_eq!(Demand { mtu: None, ..v2 }.bytes(&global), None);
         assert_eq!(Demand { given: 9000, ..v2 }.bytes(&global), Some(9000));
     }
 }

@@ -153,8 +153,7 @@ fn settle_trackers(
 
 /// Something that an instance tracks and its group as well.
 fn tracked_twice(member: &VrrpInstance, tracked: &Tracked, span: Span, cx: &mut Context<'_>) {
-    let own = member.track_primary && *tracked == Tracked::Interface(member.interface.clone());
-    if !own && !member.track.iter().any(|entry| entry.tracked == *tracked) {
+    if !member.tracks_anyway(tracked) && !member.track.iter().any(|entry| entry.tracked == *tracked) {
         return;
     }
     let (name, what, keyword) = (&member.name, tracked.name(), tracked.kind().keyword());

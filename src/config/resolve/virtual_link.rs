@@ -38,7 +38,7 @@ impl Links {
         Self { reserved, made: Vec::new() }
     }
 
-    /// The link of `use_vmac` or `use_ipvlan`.
+    /// The link of `use_vmac` or `use_ipvlan`; without an interface there is neither.
     pub(super) fn settle(
         &mut self,
         draft: &mut InstanceDraft,
@@ -48,6 +48,10 @@ impl Links {
         let Site { base, family, vrid, strict, global } = *site;
         let mut faults = 0;
         let (vmac, ipvlan) = (draft.vmac.take(), draft.ipvlan.take());
+        let Some(base) = base else {
+            let xmit_base = settle_xmit_base(draft, false, strict, cx);
+            return Settled { own: None, xmit_base, faults };
+        };
         let (vmac, ipvlan) = match vmac.as_ref().map(|v| v.span).or(ipvlan.as_ref().map(|i| i.span)) {
             Some(span) if !is_ethernet(base, cx) => {
                 faults += 1;
@@ -61,7 +65,7 @@ impl Links {
         let own = match (ipvlan, vmac) {
             (Some(ipvlan), _) => {
                 faults += u32::from(lacks_address(draft, &ipvlan, family, cx));
-                let name = ipvlan.name.unwrap_or_else(|| self.free_name(prefix, site, None, cx));
+                let name = ipvlan.name.unwrap_or_else(|| self.free_name(prefix, base, site, None, cx));
                 let kind = VirtualLinkKind::Ipvlan {
                     mode: ipvlan.mode.unwrap_or_default(),
                     address: ipvlan.address,
@@ -80,7 +84,7 @@ impl Links {
                 let name = match (self.with_mac(base, mac), vmac.name) {
                     (Some(there), _) => there.name.clone(),
                     (None, Some(name)) => name,
-                    (None, None) => self.free_name(prefix, site, Some(mac), cx),
+                    (None, None) => self.free_name(prefix, base, site, Some(mac), cx),
                 };
                 let kind = VirtualLinkKind::Vmac { mac, origin };
                 let (group, netlink_notify) = (vmac.group, vmac.netlink_notify);
@@ -100,7 +104,8 @@ impl Links {
         Settled { own, xmit_base, faults }
     }
 
-    /// Puts an address on the link where it lives, which may be a VMAC that is made for it.
+    /// Puts an address on the link where it lives, which may be a VMAC that is made for it; `None`: it names
+    /// none, and there is none for it.
     pub(super) fn place(
         &mut self,
         address: AddressDraft,
@@ -108,13 +113,13 @@ impl Links {
         site: &Site<'_>,
         own: Option<&VirtualLink>,
         cx: &mut Context<'_>,
-    ) -> VirtualAddress {
+    ) -> Option<VirtualAddress> {
         let span = address.span;
-        let mut address = address.on(site.base);
+        let mut address = address.on(site.base)?;
         let family = address.net.family();
         let vmac = own.filter(|link| link.is_vmac());
         let asked = std::mem::take(&mut address.use_vmac);
-        let at_home = address.dev == *site.base && family == site.family;
+        let at_home = Some(&address.dev) == site.base && family == site.family;
         if at_home && let Some(link) = vmac {
             if asked {
                 let what = address.net.short();
@@ -122,7 +127,7 @@ impl Links {
                 superfluous(draft, span, &classic, cx);
             }
             address.vmac = Some(link.name.clone());
-            return address;
+            return Some(address);
         }
         let implied = draft.vmac_addr && !at_home;
         if implied && asked {
@@ -140,7 +145,7 @@ impl Links {
             let mac = given.unwrap_or((MacAddr::of_router(family, site.vrid), MacOrigin::Standard));
             address.vmac = Some(self.for_address(&address.dev, mac, family, site, cx));
         }
-        address
+        Some(address)
     }
 
     /// The VMAC with this MAC address on a link: one that is there already, or a new one.
@@ -160,8 +165,8 @@ impl Links {
             return link.name.clone();
         }
         let prefix = site.global.vmac_addr_prefix.as_deref().or(site.global.vmac_prefix.as_deref());
-        let site = Site { base, family, ..*site };
-        let name = self.free_name(prefix.unwrap_or(PREFIX), &site, Some(mac), cx);
+        let site = Site { family, ..*site };
+        let name = self.free_name(prefix.unwrap_or(PREFIX), base, &site, Some(mac), cx);
         self.made.push(VirtualLink {
             name: name.clone(),
             base: base.clone(),
@@ -184,8 +189,15 @@ impl Links {
 
     /// `vrrp.51`, `vrrp6.51`, `vrrp1.51`, …: the first that nobody has, or that a killed daemon has left for us
     /// (keepalived: create_vmac_name). `mac`: of a VMAC; an ipvlan has none of its own.
-    fn free_name(&self, prefix: &str, site: &Site<'_>, mac: Option<MacAddr>, cx: &Context<'_>) -> IfName {
-        let Site { base, family, vrid, .. } = *site;
+    fn free_name(
+        &self,
+        prefix: &str,
+        base: &IfName,
+        site: &Site<'_>,
+        mac: Option<MacAddr>,
+        cx: &Context<'_>,
+    ) -> IfName {
+        let Site { family, vrid, .. } = *site;
         let numbers = std::iter::once(String::new())
             .chain((family == Family::V6).then(|| "6".to_owned()))
             .chain((1u32..).filter(|n| family == Family::V4 || *n != 6).map(|n| n.to_string()));
@@ -265,10 +277,10 @@ fn conflict(
     cx.report(problem);
 }
 
-/// The virtual router, and the link that it is configured on.
+/// The virtual router, and the link that it is configured on, if any.
 #[derive(Clone, Copy)]
 pub(super) struct Site<'a> {
-    pub(super) base: &'a IfName,
+    pub(super) base: Option<&'a IfName>,
     pub(super) family: Family,
     pub(super) vrid: Vrid,
     pub(super) strict: bool,

@@ -113,12 +113,12 @@ pub(in crate::config) struct AddressDraft {
 }
 
 impl AddressDraft {
-    /// The address on its own interface, or else on this one.
-    pub(in crate::config) fn on(self, interface: &IfName) -> VirtualAddress {
+    /// The address on its own interface, or else on this one; `None`: there is neither.
+    pub(in crate::config) fn on(self, interface: Option<&IfName>) -> Option<VirtualAddress> {
         let a = self.address;
-        VirtualAddress {
+        Some(VirtualAddress {
             net: a.net,
-            dev: a.dev.unwrap_or_else(|| interface.clone()),
+            dev: a.dev.or_else(|| interface.cloned())?,
             scope: a.scope,
             label: a.label,
             broadcast: a.broadcast,
@@ -133,7 +133,7 @@ impl AddressDraft {
             use_vmac: a.use_vmac,
             vmac: a.vmac,
             track_group: a.track_group,
-        }
+        })
     }
 }
 
@@ -167,19 +167,19 @@ impl Context<'_> {
         let line = entry.first()?;
         let own = draft.address.dev.clone();
         let mut default = || self.interface(&Word { text: default.to_owned(), ..line.clone() });
-        if let Some(dev) = own.or_else(|| default().map(|(name, _)| name)) {
-            return Some(draft.on(&dev));
+        let (dev, span) = (own.or_else(|| default().map(|(name, _)| name)), draft.span);
+        if let Some(address) = draft.on(dev.as_ref()) {
+            return Some(address);
         }
         let text =
             format!("Static address {line} requires either an interface or default interface must exist");
-        let problem =
-            Diagnostic::error("no-such-interface", draft.span, "a static address needs an interface")
-                .class(Class::Unusable)
-                .classic(text)
-                .label("the address cannot be added")
-                .help("name it with `dev`, or with `default_interface` in `global_defs`")
-                .consequence(Consequence::Refused)
-                .keepalived("exits 2: an interface of the configuration does not exist");
+        let problem = Diagnostic::error("no-such-interface", span, "a static address needs an interface")
+            .class(Class::Unusable)
+            .classic(text)
+            .label("the address cannot be added")
+            .help("name it with `dev`, or with `default_interface` in `global_defs`")
+            .consequence(Consequence::Refused)
+            .keepalived("exits 2: an interface of the configuration does not exist");
         self.report(problem);
         None
     }

@@ -409,9 +409,10 @@ impl Coordinator {
         let links = self.shared.links.borrow();
         let mut states: Vec<SocketState> = Vec::new();
         for InstanceStatus { config, source, .. } in instances {
-            let link = links.incarnation(config.advert_link());
+            let link = links.socket_link(config);
             let Some((link, kind)) = link.zip(kind(config, *source)) else { continue };
-            let Some((fd_in, fd_out)) = self.shared.sockets.descriptors(link, &kind) else {
+            let incarnation = link.map(|(_, incarnation)| incarnation);
+            let Some((fd_in, fd_out)) = self.shared.sockets.descriptors(incarnation, &kind) else {
                 continue;
             };
             if let Some(known) = states.iter_mut().find(|state| state.fd_in == fd_in) {
@@ -422,7 +423,8 @@ impl Coordinator {
             states.push(SocketState {
                 fd_in,
                 fd_out,
-                interface: config.advert_link().clone(),
+                interface: config.advert_link().cloned(),
+                vrf: config.vrf.clone(),
                 ah: kind.protocol == Protocol::Ah,
                 unicast: match kind.endpoint {
                     Endpoint::Unicast { source } => Some(source),
@@ -440,7 +442,7 @@ impl Coordinator {
 
     fn tell_sources(&self) {
         let names: BTreeSet<&IfName> =
-            self.config.instances.iter().map(|instance| &instance.interface).collect();
+            self.config.instances.iter().filter_map(|instance| instance.interface.as_ref()).collect();
         for name in names {
             if let Some(first) = self.shared.links.borrow().addresses(name).first() {
                 tracing::debug!("Assigned address {} for interface {name}", first.net.address);
@@ -453,12 +455,13 @@ impl Coordinator {
             return false;
         }
         let links = self.shared.links.borrow();
-        let missing = |instance: &&Arc<VrrpInstance>| links.get(&instance.interface).is_none();
         let mut any = false;
-        for instance in config.instances.iter().filter(missing) {
-            let VrrpInstance { interface, name, .. } = &**instance;
-            tracing::warn!("WARNING - interface {interface} for vrrp_instance {name} doesn't exist");
-            any = true;
+        for instance in &config.instances {
+            let VrrpInstance { name, interface, vrf, .. } = &**instance;
+            for link in interface.iter().chain(vrf).filter(|link| links.get(link).is_none()) {
+                tracing::warn!("WARNING - interface {link} for vrrp_instance {name} doesn't exist");
+                any = true;
+            }
         }
         if any {
             tracing::error!("Non-existent interface specified in configuration");

@@ -1,5 +1,6 @@
 //! What the monitor has told so far: links, and the addresses on each in the kernel's order.
 
+use crate::config::block::VrrpInstance;
 use crate::sys::netlink::{Event, LinkState, PresentAddress};
 use crate::types::{IfIndex, IfName, IpNet, MacAddr};
 use crate::vrrp::LinkAddress;
@@ -78,6 +79,14 @@ impl Links {
     pub(super) fn incarnation(&self, name: &IfName) -> Option<Incarnation> {
         let Link { state, birth, .. } = self.named(name)?;
         Some(Incarnation { index: state.index, birth: *birth })
+    }
+
+    /// What the sockets of an instance are bound to, if anything; `None`: it is not there.
+    pub(super) fn socket_link(&self, config: &VrrpInstance) -> Option<Option<(&LinkState, Incarnation)>> {
+        match config.socket_link() {
+            Some(name) => Some(Some(self.get(name).zip(self.incarnation(name))?)),
+            None => Some(None),
+        }
     }
 
     /// All addresses, each with the name of its link.

@@ -208,7 +208,7 @@ mod tests {
                 let wants = |name: &&str| {
                     let interface = link(name);
                     let sample = crate::vrrp::sample();
-                    Arc::new(VrrpInstance { interface, promote_secondaries: true, ..sample })
+                    Arc::new(VrrpInstance { interface: Some(interface), promote_secondaries: true, ..sample })
                 };
                 Config { instances: names.iter().map(wants).collect(), ..Config::default() }
             };
@@ -319,8 +319,11 @@ mod tests {
                 group: None,
                 netlink_notify: false,
             };
-            let instance =
-                VrrpInstance { interface: link("va"), virtual_link: Some(vmac), ..crate::vrrp::sample() };
+            let instance = VrrpInstance {
+                interface: Some(link("va")),
+                virtual_link: Some(vmac),
+                ..crate::vrrp::sample()
+            };
             let config = Config { instances: vec![Arc::new(instance)], ..Config::default() };
             let filters = || ["all", "default", "va", "vb"].map(|name| get(name, RP_FILTER));
             let arp = || [get("va", "arp_ignore"), get("va", "arp_filter"), get("vb", "arp_ignore")];

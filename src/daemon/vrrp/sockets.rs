@@ -4,7 +4,7 @@ use super::inbox::Inbox;
 use super::links::Incarnation;
 use crate::config::block::{Auth, Delivery, VrrpInstance};
 use crate::sys::netlink::LinkState;
-use crate::sys::vrrp_socket::{self, Endpoint, Protocol, VrrpSocket};
+use crate::sys::vrrp_socket::{self, Device, Endpoint, Protocol, VrrpSocket};
 use crate::types::{IfName, Vrid};
 use crate::vrrp::{Carrier, Datagram, Transmit};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -21,14 +21,14 @@ const BATCH: usize = 32;
 /// header. Of a longer packet the rest is cut off, and its length is as wrong as before.
 const PACKET_MAX: usize = 8192;
 
-/// What makes a socket shareable, beside the link.
+/// What makes a socket shareable, beside the link, VRF or neither that it is bound to.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Kind {
     pub(super) protocol: Protocol,
     pub(super) endpoint: Endpoint,
 }
 
-type Key = (Incarnation, Kind);
+type Key = (Option<Incarnation>, Kind);
 
 /// All open sockets; clones are the same table.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +45,8 @@ struct Table {
 #[derive(Debug)]
 struct Shared {
     key: Key,
-    link: IfName,
+    /// `None`: any.
+    link: Option<IfName>,
     socket: VrrpSocket,
     /// Under a number that no other membership has had.
     members: RefCell<Vec<(u64, Member)>>,
@@ -88,16 +89,15 @@ impl Sockets {
     /// Joins the socket of a link and kind, which is opened by the first to do so.
     pub(super) fn join(
         &self,
-        link: &LinkState,
-        incarnation: Incarnation,
+        link: Option<(&LinkState, Incarnation)>,
         kind: &Kind,
         member: Member,
     ) -> io::Result<Membership> {
-        let key = (incarnation, kind.clone());
+        let key = (link.map(|(_, incarnation)| incarnation), kind.clone());
         let open = self.0.open.borrow().get(&key).and_then(Weak::upgrade);
         let shared = match open {
             Some(shared) => shared,
-            None => self.open(link, key, member.vrid)?,
+            None => self.open(link.map(|(link, _)| link), key, member.vrid)?,
         };
         let number = self.0.next_number.get();
         self.0.next_number.set(number + 1);
@@ -116,24 +116,25 @@ impl Sockets {
         }
         for shared in self.0.open.borrow().values().filter_map(Weak::upgrade) {
             if let Err(error) = shared.refresh_filter() {
-                tracing::warn!("`log_unknown_vrids` has no effect on {}: {error}", shared.link);
+                tracing::warn!("`log_unknown_vrids` has no effect on {}: {error}", shared.link());
             }
         }
     }
 
     /// The descriptors that receive and send there, if anybody has that socket open.
-    pub(super) fn descriptors(&self, link: Incarnation, kind: &Kind) -> Option<(i32, i32)> {
+    pub(super) fn descriptors(&self, link: Option<Incarnation>, kind: &Kind) -> Option<(i32, i32)> {
         let shared = self.0.open.borrow().get(&(link, kind.clone())).and_then(Weak::upgrade)?;
         Some(shared.socket.descriptors())
     }
 
-    fn open(&self, link: &LinkState, key: Key, vrid: Vrid) -> io::Result<Rc<Shared>> {
+    fn open(&self, link: Option<&LinkState>, key: Key, vrid: Vrid) -> io::Result<Rc<Shared>> {
         let Kind { protocol, endpoint } = &key.1;
         let vrids = BTreeSet::from([vrid]);
-        let socket = VrrpSocket::open(link.index, &link.name, *protocol, endpoint, &vrids)?;
+        let device = link.map(|link| Device { index: link.index, name: &link.name });
+        let socket = VrrpSocket::open(device, *protocol, endpoint, &vrids)?;
         let shared = Rc::new(Shared {
             key: key.clone(),
-            link: link.name.clone(),
+            link: link.map(|link| link.name.clone()),
             socket,
             members: RefCell::default(),
             receiver: OnceCell::new(),
@@ -163,6 +164,11 @@ async fn receive(shared: Weak<Shared>) {
 }
 
 impl Shared {
+    /// For messages.
+    fn link(&self) -> &str {
+        self.link.as_ref().map_or("any", IfName::as_str)
+    }
+
     fn refresh_filter(&self) -> io::Result<()> {
         let ours = self.members.borrow().iter().map(|(_, member)| member.vrid).collect();
         let all = || (1..=u8::MAX).filter_map(Vrid::new).collect();
@@ -213,14 +219,14 @@ impl Shared {
         if let Some(member) = expecting.or_else(|| same().next()) {
             member.inbox.push(datagram.arrived, received);
         } else if self.table.0.tells_strangers.get() && self.strangers.borrow_mut().insert(vrid) {
-            tracing::info!("Unknown VRID({vrid}) received on interface({}). ignoring...", self.link);
+            tracing::info!("Unknown VRID({vrid}) received on interface({}). ignoring...", self.link());
         }
     }
 }
 
 impl Membership {
     /// Whether this is what an instance with that link, socket and peers needs.
-    pub(super) fn is_for(&self, link: Incarnation, kind: &Kind, peers: &[IpAddr]) -> bool {
+    pub(super) fn is_for(&self, link: Option<Incarnation>, kind: &Kind, peers: &[IpAddr]) -> bool {
         (self.shared.key.0, &self.shared.key.1, self.peers.as_slice()) == (link, kind, peers)
     }
 

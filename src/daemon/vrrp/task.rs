@@ -16,7 +16,7 @@ use crate::config::block::{Delivery, VrrpInstance};
 use crate::config::value::{OnRemoval, Route};
 use crate::sys::clock;
 use crate::sys::netlink::{Change, Failure};
-use crate::types::{Instant, State};
+use crate::types::{IfName, Instant, State};
 use crate::vrrp::{
     AddressChange, Blocked, Effect, Event, GroupReport, Input, Instance, InstanceStatus, KernelChange,
     Leftovers, Lost, Notice, NoticeKind, Notification, Source, Start, SwitchInput, Timer, Tracking, Transmit,
@@ -232,7 +232,9 @@ impl Task {
     fn review_source(&mut self) {
         let config = Arc::clone(self.machine.config());
         let found = self.shared.source_of(&config);
-        let up = self.shared.links.borrow().get(config.source_link()).is_some_and(|link| link.up);
+        let link = config.source_link();
+        let is_up = |link| self.shared.links.borrow().get(link).is_some_and(|link| link.up);
+        let up = link.is_none_or(is_up);
         let awaited = self.source.is_awaited();
         let patient = up && self.machine.state() == State::Master && config.on_removal == OnRemoval::Restore;
         if self.source.see(clock::now(), found, patient) {
@@ -243,7 +245,7 @@ impl Task {
             (false, true) => tracing::info!(
                 "({}) {} has lost the address that adverts come from, waiting a moment for it to be back",
                 config.name,
-                config.source_link()
+                link.map_or("this machine", IfName::as_str)
             ),
             // What went with it comes behind it, or it would be second to a virtual address.
             (true, false) if found.is_some() => self.upkeep.look_soon(),
@@ -297,12 +299,12 @@ impl Task {
         let shared = Rc::clone(&self.shared);
         let links = shared.links.borrow();
         let config = Arc::clone(self.machine.config());
-        let link = config.advert_link();
-        let wanted = links.get(link).zip(links.incarnation(link)).zip(kind(&config, self.source.get()));
-        let Some(((link, incarnation), kind)) = wanted else {
+        let link = links.socket_link(&config);
+        let Some((link, kind)) = link.zip(kind(&config, self.source.get())) else {
             self.membership = None;
             return;
         };
+        let incarnation = link.map(|(_, incarnation)| incarnation);
         let peers = match &config.delivery {
             Delivery::Unicast { peers, .. } => peers.iter().map(|peer| peer.address).collect(),
             Delivery::Multicast { .. } => Vec::new(),
@@ -314,10 +316,11 @@ impl Task {
         let buffer = config.rx_buffer.unwrap_or(0);
         let member = Member { vrid: config.vrid, peers, buffer, inbox: Rc::clone(&self.inbox) };
         // The old socket is left only after the new one is open.
-        match shared.sockets.join(link, incarnation, &kind, member) {
+        match shared.sockets.join(link, &kind, member) {
             Ok(membership) => self.membership = Some(membership),
             Err(error) => {
-                tracing::error!("({}) cannot open a socket on {}: {error}", config.name, link.name);
+                let place = link.map(|(link, _)| format!(" on {}", link.name)).unwrap_or_default();
+                tracing::error!("({}) cannot open a socket{place}: {error}", config.name);
                 self.membership = None;
                 self.retry = Some(clock::now() + SOCKET_RETRY);
             }
@@ -360,8 +363,9 @@ impl Task {
     }
 
     fn resolve(&self, address: IpAddr) {
-        if let (Some(IpAddr::V4(own)), IpAddr::V4(other)) = (self.source.get(), address) {
-            let link = &self.machine.config().interface;
+        // A router behind another one has no MAC address that could be asked for.
+        let link = &self.machine.config().interface;
+        if let (Some(IpAddr::V4(own)), IpAddr::V4(other), Some(link)) = (self.source.get(), address, link) {
             self.shared.sentinel.ask(self.id, link, own, other);
         }
     }
@@ -520,11 +524,17 @@ impl Task {
 impl Shared {
     /// The address that adverts of this instance come from now.
     pub(super) fn source_of(&self, config: &VrrpInstance) -> Option<IpAddr> {
-        let link = config.source_link();
-        let mut addresses = self.links.borrow().addresses(link);
         // What another instance has put there will go away again.
-        let ledger = self.ledger.borrow();
-        addresses.retain(|address| !ledger.is_wanted(&(link.clone(), address.net)));
+        let (links, ledger) = (self.links.borrow(), self.ledger.borrow());
+        let usable = |link: &IfName| {
+            let mut addresses = links.addresses(link);
+            addresses.retain(|address| !ledger.is_wanted(&(link.clone(), address.net)));
+            addresses
+        };
+        let addresses = match config.source_link() {
+            Some(link) => usable(link),
+            None => links.states().flat_map(|(link, _)| usable(&link)).collect(),
+        };
         crate::vrrp::primary_source(config, &addresses)
     }
 

@@ -1,6 +1,7 @@
 //! Whole protocol threads against the kernel, each in a network namespace of its own.
 
 mod firewall;
+mod linkless;
 mod routing;
 mod upkeep;
 
@@ -31,7 +32,7 @@ fn instance(dev: &str, priority: u8, vips: &[&str]) -> VrrpInstance {
     let family = vips[0].net.family();
     VrrpInstance {
         wanted_state: State::Backup,
-        interface: IfName::new(dev).unwrap(),
+        interface: IfName::new(dev).ok(),
         family,
         version: Version::V3,
         priority: Priority::new(priority),

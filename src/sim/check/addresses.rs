@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::{Checker, Scene};
 use crate::config::block::VrrpInstance;
+use crate::sim::node::lan_of;
 use crate::types::State;
 
 /// At rest a live node has the virtual addresses of an instance in its kernel exactly if it is master,
@@ -22,7 +23,7 @@ impl Checker for Addresses {
                 let (config, state) = (node.config(instance), node.state(instance));
                 let configured = |address| all(config).any(|configured| configured == address);
                 for address in node.plan.variants.iter().flat_map(|config| all(&config.instances[instance])) {
-                    let has = node.kernel.has(&config.interface, address);
+                    let has = node.kernel.has(lan_of(config), address);
                     if has != (state == State::Master && configured(address)) {
                         return Err(format!(
                             "node {host} is {state} in {}; does it have {address}? {has}",

@@ -3,6 +3,7 @@
 use super::{Checker, Scene};
 use crate::config::block::{Preempt, Tracked};
 use crate::sim::lan::Host;
+use crate::sim::node::lan_of;
 use crate::track::{Contribution, Standing, Verdict};
 use crate::types::{Priority, State};
 
@@ -75,7 +76,7 @@ fn by_itself(scene: &Scene<'_>, host: Host, instance: usize) -> Option<Priority>
         };
         Standing::Verdict(verdict(good)).contribution(entry.weight)
     });
-    let own_link_down = config.track_primary && !node.kernel.is_up(&config.interface);
+    let own_link_down = config.track_primary && !node.kernel.is_up(lan_of(config));
     let mut weight = 0;
     for contribution in tracked.chain(own_link_down.then_some(Contribution::Fault)) {
         match contribution {

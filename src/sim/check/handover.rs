@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Cause, Checker, Scene, Step};
 use crate::sim::lan::Host;
+use crate::sim::node::lan_of;
 use crate::types::{Instant, State, Version};
 
 /// When the only master of a settled network is told to stop and there is a backup, a host that knows where the
@@ -113,7 +114,7 @@ fn addresses<'a>(
 
 fn has_any(scene: &Scene<'_>, host: Host, instance: usize) -> bool {
     let node = &scene.nodes[host];
-    let link = &node.config(instance).interface;
+    let link = lan_of(node.config(instance));
     addresses(scene, host, instance).any(|address| node.kernel.has(link, address))
 }
 
@@ -126,7 +127,7 @@ fn is_reached(scene: &Scene<'_>, instance: usize) -> bool {
     addresses(scene, 0, instance).filter(everywhere).all(|address| {
         let mac = scene.observer.resolve(address);
         let Some(node) = scene.nodes.iter().find(|node| Some(node.plan.mac) == mac) else { return true };
-        let link = &node.config(instance).interface;
+        let link = lan_of(node.config(instance));
         node.kernel.has(link, address) && node.kernel.is_up(link)
     })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Checker, Scene, Step};
 use crate::sim::border::Machine;
+use crate::sim::node::lan_of;
 use crate::sim::plan::Plan;
 use crate::types::{Instant, State};
 
@@ -31,7 +32,7 @@ impl Liveness {
     fn note_farewell(&mut self, scene: &Scene<'_>, step: &Step<'_>) {
         let instance = step.machine.instance;
         let node = &scene.nodes[step.machine.node];
-        let audible = node.kernel.is_up(&node.config(instance).interface);
+        let audible = node.kernel.is_up(lan_of(node.config(instance)));
         let last = self.spoken.get(&instance).copied().unwrap_or_default();
         let in_order = last + scene.slack(Duration::ZERO) < scene.now;
         if step.sent().any(|priority| priority == 0) && audible && in_order {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Cause, Checker, Scene, Step};
 use crate::sim::border::Machine;
 use crate::sim::lan::Host;
+use crate::sim::node::lan_of;
 use crate::types::{Instant, State};
 use crate::vrrp::Effect;
 
@@ -58,7 +59,7 @@ impl Neighbours {
         let node = &scene.nodes[host];
         let config = node.config(instance);
         // What is said into a pulled cable is not heard.
-        let audible = config.track_primary || node.kernel.is_up(&config.interface);
+        let audible = config.track_primary || node.kernel.is_up(lan_of(config));
         let late = since.max(calm) + PATIENCE + scene.slack(PATIENCE) + node.plan.kernel_latency * 20;
         if config.garp.lower_prio_repeat == 0 || !audible || scene.now < late {
             return Ok(());

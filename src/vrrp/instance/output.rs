@@ -208,7 +208,10 @@ impl Instance {
         for vip in config.all_vips() {
             let link = vip.link();
             let concerned = config.garp_extra.all || vip.vmac.is_some();
-            if concerned && link != config.advert_link() && targets.iter().all(|(known, _)| known != link) {
+            if concerned
+                && Some(link) != config.advert_link()
+                && targets.iter().all(|(known, _)| known != link)
+            {
                 targets.push((link.clone(), vip.net.address));
             }
         }

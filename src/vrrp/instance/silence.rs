@@ -30,7 +30,8 @@ impl Instance {
 
     /// A fault has gone: if it was a dead link, that has come up just now.
     pub(super) fn note_link_up(&mut self, now: Instant, before: &BTreeSet<Fault>, after: &BTreeSet<Fault>) {
-        let own = |link: &IfName| link == self.config.advert_link() || *link == self.config.interface;
+        let own =
+            |link: &IfName| [self.config.advert_link(), self.config.interface.as_ref()].contains(&Some(link));
         let is_own = |fault: &&Fault| matches!(fault, Fault::Link(link) if own(link));
         if !self.silence.bound.is_zero() && before.difference(after).any(|fault| is_own(&fault)) {
             self.silence.until = Some(now + self.silence.bound);

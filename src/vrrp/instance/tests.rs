@@ -20,6 +20,10 @@ const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 2));
 const HIGHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 3));
 const LOWER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 1));
 
+fn own_link() -> IfName {
+    config().interface.expect("the sample has one")
+}
+
 fn ms(millis: u64) -> Instant {
     Instant::ZERO + Duration::from_millis(millis)
 }

@@ -252,6 +252,29 @@ fn a_track_group_ties_its_instances_to_the_links_of_static_objects() {
     assert_eq!(told(&drain(&mut board)), [("A", 0, 0, 0)]);
 }
 
+/// oracle: keepalived 2.4.3, seen; `dont_track_primary` crashes it, and it forgets what `track_interface` says.
+#[test]
+fn without_an_interface_the_links_of_addresses_and_those_that_are_named_are_tracked() {
+    let own = VrrpInstance {
+        interface: None,
+        track_primary: false,
+        track: vec![tracked(Tracked::Interface(link("eth1")), 0)],
+        ..crate::vrrp::sample()
+    };
+    let config = Config { instances: vec![Arc::new(own)], ..Config::default() };
+    let mut board = board(&config);
+    let up = |name| SwitchInput::Link(link(name), LinkStatus::of(true));
+    for name in ["eth0", "eth1"] {
+        board.handle(ms(0), up(name));
+    }
+    assert_eq!(board.tracking("VI_1").faults.len(), 0);
+    for name in ["eth0", "eth1"] {
+        board.handle(ms(1), SwitchInput::Link(link(name), LinkStatus::of(false)));
+        assert_eq!(board.tracking("VI_1").faults, [Fault::Link(link(name))].into());
+        board.handle(ms(2), up(name));
+    }
+}
+
 #[test]
 fn a_link_that_was_never_heard_of_is_down() {
     let board = Switchboard::new(ms(0), &config(script("chk")), []);

@@ -68,8 +68,8 @@ pub fn loans(config: &Config) -> BTreeSet<LoanSetting> {
             loans.insert(LoanSetting { link: plan.of.link.base.clone(), key, value: "1" });
         }
     }
-    for instance in config.instances.iter().filter(|instance| instance.promote_secondaries) {
-        let link = instance.interface.clone();
+    let promoting = config.instances.iter().filter(|instance| instance.promote_secondaries);
+    for link in promoting.filter_map(|instance| instance.interface.clone()) {
         loans.insert(LoanSetting { link, key: "promote_secondaries", value: "1" });
     }
     loans

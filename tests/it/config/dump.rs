@@ -44,6 +44,21 @@ fn same_sections(ours: &str, theirs: &str, titles: &[&str]) {
     }
 }
 
+/// oracle: `keepalived -d` of 2.4.3 on linkless.conf, in a namespace with eth0 and eth1, built without a
+/// firewall; 2.2.7 runs no such instance.
+#[test]
+fn an_instance_without_an_interface_is_dumped_as_one() {
+    let loaded = super::loaded(include_str!("linkless.conf"));
+    let (ours, theirs) = (dump(&loaded.config, &Runtime::default()), include_str!("linkless.txt"));
+    let instances = |text| section(text, "VRRP Topology");
+    let mut ours = instances(&ours);
+    ours.retain(|line| *line != "   Accept = enabled");
+    let mut theirs = instances(theirs);
+    // Since 2.4.
+    theirs.retain(|line| *line != "   Last advert sent = 0.000000");
+    assert_eq!(ours, theirs);
+}
+
 /// oracle: `keepalived -d` of 2.2.7 on trackers.conf, in the same namespace: the sections of VRRP.
 #[test]
 fn files_and_processes_are_dumped_with_those_that_track_them() {

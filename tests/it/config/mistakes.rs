@@ -84,6 +84,62 @@ fn what_keepalived_does_not_start_with_is_fatal_and_nothing_else_is() {
     check(&other_family, &[], 0, false);
 }
 
+/// oracle: keepalived 2.4.3 under `-t`, but for what it crashes on; 2.2.7 runs none of these.
+#[test]
+fn unicast_without_an_interface_needs_a_source_and_its_addresses_a_link() {
+    let unicast = |source: &str, peer: &str, vips: &str, lines: &str| {
+        format!(
+            "vrrp_instance V {{\n virtual_router_id 51\n {source}\n unicast_peer {{\n  {peer}\n }}\n \
+             virtual_ipaddress {{\n  {vips}\n }}\n {lines}\n}}\n"
+        )
+    };
+    let (source, peer, vip) = ("unicast_src_ip 10.0.0.1", "10.0.0.2", "10.9.9.9/24 dev eth0");
+    let with = |lines: &str| unicast(source, peer, vip, lines);
+    check(&with(""), &[], 0, false);
+    check(&with("vrf eth1"), &[], 0, false);
+    check(&with("vrf eth9"), &["10:no-such-interface", "10:missing-interfaces"], 5, true);
+    check(&with("use_vmac"), &["10:virtual-link-without-base"], 5, false);
+    check(&with("promote_secondaries"), &["10:no-effect"], 0, false);
+    check(&with("dont_track_primary"), &["10:no-effect"], 0, false);
+    check(&unicast("", peer, vip, ""), &["1:missing-interface"], 5, true);
+    check(&unicast(source, "", vip, ""), &["1:missing-interface", "3:unicast-without-peers"], 5, true);
+    let local = unicast("unicast_src_ip fe80::1", "fe80::2", "fd00::9/64 dev eth0", "");
+    check(&local, &["1:missing-interface"], 5, true);
+    check(&unicast(source, peer, "10.9.9.9/24", ""), &["1:no-vip", "8:vip-without-interface"], 5, false);
+    let excluded = "virtual_ipaddress_excluded {\n10.9.9.8\n}";
+    check(&with(excluded), &["11:vip-without-interface"], 5, false);
+    let lines = [
+        "(V): no interface for evip 10.9.9.8 - removing",
+        "(V): Unicast instances must have unicast_src_ip or interface",
+        "(V) Non link-local address required if interface omitted",
+    ];
+    for (text, line) in [with(excluded), unicast("", peer, vip, ""), local].iter().zip(lines) {
+        let loaded = loaded(text);
+        let said: Vec<_> = loaded.diagnostics.iter().flat_map(|d| d.classic_lines(&loaded.sources)).collect();
+        assert_eq!(said, [line]);
+    }
+}
+
+/// oracle: keepalived 2.2.7 and 2.4.3 (check_vrid_conflicts).
+#[test]
+fn two_unicast_instances_of_one_vrid_differ_by_source_peers_or_interface() {
+    let instance = |name: &str, link: &str, own: &str, peer: &str| {
+        format!(
+            "vrrp_instance {name} {{\n{link}\nvirtual_router_id 51\nunicast_src_ip {own}\nunicast_peer {{\n\
+             {peer}\n}}\nvirtual_ipaddress {{\n10.9.9.9 dev eth0\n}}\n}}\n"
+        )
+    };
+    let first = instance("V", "interface eth0", "10.0.0.1", "10.0.0.2\n10.0.0.3");
+    let beside = |link, own, peer| first.clone() + &instance("W", link, own, peer);
+    check(&beside("interface eth0", "10.0.0.1", "10.0.0.4"), &[], 0, false);
+    check(&beside("interface eth0", "10.0.0.9", "10.0.0.2"), &[], 0, false);
+    check(&beside("interface eth1", "10.0.0.1", "10.0.0.2"), &[], 0, false);
+    check(&beside("", "10.0.0.1", "10.0.0.4"), &[], 0, false);
+    for link in ["interface eth0", ""] {
+        check(&beside(link, "10.0.0.1", "10.0.0.3"), &["13:duplicate-vrid"], 5, true);
+    }
+}
+
 #[test]
 fn broken_structure_costs_what_it_costs_in_keepalived() {
     check(

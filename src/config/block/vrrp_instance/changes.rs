@@ -8,7 +8,7 @@ use crate::config::value::VirtualAddress;
 compared! { VrrpInstance {
     name: "vrrp_instance" None plain;
     wanted_state: "state" None plain;
-    interface: "interface" Restart plain;
+    interface: "interface" Restart optional;
     vrid: "virtual_router_id" Restart plain;
     family: "family" Restart plain;
     version: "version" Restart plain;

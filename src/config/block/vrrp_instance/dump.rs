@@ -5,7 +5,7 @@ use super::{
 };
 use crate::config::Config;
 use crate::config::block::tracking::{dump_trackers, without_weights};
-use crate::config::dump::{Out, RunState, Runtime, field, member, object, yes_no};
+use crate::config::dump::{NOT_CONFIGURED, Out, RunState, Runtime, field, member, object, yes_no};
 use crate::config::value::TrackKind;
 use crate::types::{Family, IfName, Priority, State, Version};
 use std::fmt;
@@ -128,7 +128,10 @@ impl VrrpInstance {
                 let xmit_base = if self.xmit_base { ", xmit base i/f" } else { "" };
                 field!(out, "Interface = {}, {kind} on {}{xmit_base}", link.name, link.base);
             }
-            None => field!(out, "Interface = {}", self.interface),
+            None => {
+                let interface = self.interface.as_ref().map_or(NOT_CONFIGURED, IfName::as_str);
+                field!(out, "Interface = {interface}");
+            }
         }
         if let Some(vrf) = &self.vrf {
             field!(out, "VRF = {vrf}");
@@ -144,7 +147,8 @@ impl VrrpInstance {
         }
         // A VMAC that is not there yet will have the address of the link below it.
         let on = |link: &IfName| runtime.sources.get(&(link.clone(), self.family));
-        match (self.source, on(self.source_link()).or_else(|| on(&self.interface))) {
+        let address = self.source_link().and_then(on).or_else(|| self.interface.as_ref().and_then(on));
+        match (self.source, address) {
             (Some(address), _) => field!(out, "Using src_ip = {address} (from configuration)"),
             (None, Some(address)) => field!(out, "Using src_ip = {address}"),
             (None, None) if runtime.sources.is_empty() => {} // Nobody has looked.

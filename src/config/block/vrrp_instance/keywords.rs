@@ -66,7 +66,7 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) garp_extra: Option<Duration>,
     pub(in crate::config) garp_extra_all: bool,
     pub(in crate::config) down_timer_adverts: (u8, Option<Span>),
-    pub(in crate::config) track_primary: bool,
+    pub(in crate::config) dont_track_primary: Option<Span>,
     pub(in crate::config) track: TrackDraft,
     pub(in crate::config) notify: NotifyScripts,
     pub(in crate::config) smtp_alert: Option<bool>,
@@ -107,7 +107,7 @@ keywords! {
     /// `vrrp_instance`.
     VRRP_INSTANCE: InstanceDraft, "vrrp_instance", Unique("vrrp_instance must have a name"), with &[InstanceDraft::TRACKERS];
     "state" Required "MASTER|BACKUP" "" "MASTER with priority 255, else BACKUP" => state, "what this node is meant to be; every node starts as backup";
-    "interface" Required "INTERFACE" "" "required" => interface, "the link that adverts use and VIPs live on";
+    "interface" Required "INTERFACE" "" "required, but for unicast with `unicast_src_ip`" => interface, "the link that adverts use and VIPs live on; without one adverts take the way to each peer, and each VIP needs `dev`", Differs("2.2.7 runs no instance without one, later versions do");
     "virtual_router_id" Required "N" "1 to 255" "required" => virtual_router_id, "number of the virtual router, the same on all its nodes";
     "priority" Required "N" "1 to 255" "100; 255 with `state MASTER`" => priority, "the highest becomes master; 255 owns the addresses";
     "advert_int" Required "SECS" "0.01 to 255; whole seconds in version 2, at most 40.95 in 3" "1" => advert_int, "time between two adverts";
@@ -139,7 +139,7 @@ keywords! {
     "higher_prio_send_advert" Optional "[BOOL]" "" "`vrrp_higher_prio_send_advert`" => higher_prio_send_advert, "send an advert before giving way";
     "skip_check_adv_addr" Optional "[BOOL]" "" "`vrrp_skip_check_adv_addr`" => skip_check_adv_addr, "do not compare the addresses of further adverts of one master", Differs("`off` turns it off; in keepalived it turns it on");
     "on_removal" Optional "restore | yield" "" "`vrrp_on_removal`" => on_removal, "what a master does when somebody removes its addresses, routes or rules, or the address that its adverts come from: put them back (wait a moment for the last), or give way at once as keepalived does; unknown to keepalived";
-    "dont_track_primary" Flag "" "" "off" => |d, _, _| d.track_primary = false, "a dead interface is no fault";
+    "dont_track_primary" Flag "" "" "off" => |d, node, _| d.dont_track_primary = Some(node.keyword.span), "a dead interface is no fault";
     "notify_master" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.master), "run on becoming master";
     "notify_backup" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.backup), "run on becoming backup";
     "notify_fault" Required "SCRIPT [USER [GROUP]]" "" "none" => |d, n, cx| notify(d, n, cx, |s| &mut s.fault), "run on a fault";
@@ -149,7 +149,7 @@ keywords! {
     "unicast_fault_no_peer" Flag "" "" "off: multicast" => delivery::unicast_fault_no_peer, "a fault, not multicast, when a unicast keyword is given and there are no peers";
     "old_unicast_checksum" Optional "[never]" "" "as the peers do" => delivery::old_unicast_checksum, "checksum of VRRPv3 unicast adverts as keepalived 1.3.6 made it";
     "v3_checksum_as_v2" Optional "[BOOL]" "" "the global `v3_checksum_as_v2`" => delivery::v3_checksum_as_v2, "leave the pseudo-header out of the checksum of VRRPv3 over IPv4", Differs("a checksum must be right with or without the pseudo-header; keepalived then takes any");
-    "vrf" Required "INTERFACE" "" "none" => delivery::vrf, "VRF of a unicast instance without `interface`", NotYet("the instance is not in a VRF");
+    "vrf" Required "INTERFACE" "" "none" => delivery::vrf, "VRF of a unicast instance without `interface`";
     "track_src_ip" Flag "" "" "off" => |d, _, _| d.track_source = true, "a configured source address that is on no link is a fault";
     "kernel_rx_buf_size" Optional "BYTES" "0 to 4294967295" "as `vrrp_rx_bufs_policy` says" => policy::kernel_rx_buf_size, "receive buffer of its socket";
     "use_vmac" Optional "[[name] INTERFACE] [MAC] [netlink_notify_msg] [group N]" "" "vrrp.VRID, 00:00:5e:00:01:VRID" => virtual_link::use_vmac, "run on a macvlan that has the MAC address of the virtual router";
@@ -231,7 +231,7 @@ impl InstanceDraft {
             garp_extra: None,
             garp_extra_all: false,
             down_timer_adverts: (defs.vrrp_down_timer_adverts, None),
-            track_primary: true,
+            dont_track_primary: None,
             track: TrackDraft::new(name, known),
             notify: NotifyScripts::default(),
             smtp_alert: None,

@@ -174,10 +174,11 @@ impl Coordinator {
             self.statics.on_gone();
         }
         for handle in self.instances.iter().chain(&self.leaving) {
-            if [&handle.config.interface, handle.config.advert_link()]
-                .iter()
-                .any(|link| changed.contains(*link))
-            {
+            let VrrpInstance { interface, track_source, .. } = &*handle.config;
+            let links = [interface.as_ref(), handle.config.socket_link()];
+            // Without an interface the source may be on any link.
+            let anywhere = interface.is_none() && *track_source && !changed.is_empty();
+            if anywhere || links.iter().flatten().any(|link| changed.contains(*link)) {
                 handle.tell(Control::LinkChanged);
             }
             if bereft.contains(&handle.id) {
@@ -318,7 +319,7 @@ impl Coordinator {
             self.config.instances.iter().any(|instance| {
                 let tracked = Tracked::Interface(name.clone());
                 let entries = self.config.tracked_by(instance);
-                instance.interface == *name
+                instance.interface.as_ref() == Some(name)
                     || instance.virtual_links().any(|link| link.name == *name)
                     || entries.iter().any(|entry| entry.tracked == tracked)
             })

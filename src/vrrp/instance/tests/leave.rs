@@ -38,7 +38,7 @@ fn a_farewell_is_said_at_once_and_the_addresses_stay() {
 /// Somebody's word that our address is at his place.
 fn claim(foreign: bool) -> Input {
     let mac = MacAddr([2, 0, 0, 0, 0, 7]);
-    Input::Claim(Claim { address: vip(100).net.address, link: config().interface, mac, foreign })
+    Input::Claim(Claim { address: vip(100).net.address, link: own_link(), mac, foreign })
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn nobody_is_waited_for_longer_than_a_successor_takes() {
 
 #[test]
 fn a_fault_and_haste_end_the_waiting() {
-    let faulty = Tracking { faults: [Fault::Link(config().interface)].into(), ..Tracking::default() };
+    let faulty = Tracking { faults: [Fault::Link(own_link())].into(), ..Tracking::default() };
     for input in [Input::Tracking(faulty), Input::Source(None), Input::Stop(Duration::ZERO)] {
         let (mut instance, now, _) = leaving();
         instance.handle(now, input);
@@ -123,9 +123,9 @@ fn what_concerns_those_that_stay_does_not_move_it() {
     let inputs = [
         Input::Tracking(Tracking { weight: -20, ..Tracking::default() }),
         Input::Source(Some(OWN)),
-        Input::LinkRenewed(config().interface),
+        Input::LinkRenewed(own_link()),
         Input::Lost(Box::new(Lost {
-            addresses: vec![(vip(100).net.address, config().interface)],
+            addresses: vec![(vip(100).net.address, own_link())],
             ..Lost::default()
         })),
         Input::Reconfigure(Arc::new(VrrpInstance { vips: vec![vip(101)], ..config() })),

@@ -6,7 +6,7 @@ use crate::vrrp::{Claim, ConflictCause};
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
 
 pub(super) fn claim(foreign: bool) -> Input {
-    let link = config().interface;
+    let link = own_link();
     Input::Claim(Claim { address: [10, 99, 0, 100].into(), link, mac: MAC, foreign })
 }
 

@@ -67,7 +67,8 @@ fn links_without_adverts_are_told_again_and_again() {
 
 #[test]
 fn adverts_and_their_source_have_the_link_that_they_need() {
-    let links = |config: &VrrpInstance| (config.advert_link().to_string(), config.source_link().to_string());
+    let name = |link: Option<&IfName>| link.map(IfName::to_string).unwrap_or_default();
+    let links = |config: &VrrpInstance| (name(config.advert_link()), name(config.source_link()));
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
     assert_eq!(links(&config()), pair("eth0", "eth0"));
     assert_eq!(links(&on_vmac()), pair("vrrp.51", "eth0"));

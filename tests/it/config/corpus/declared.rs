@@ -46,6 +46,11 @@ const DECLARED: &[Declared] = &[
         covers: |f| is_dump(f) && f.text.starts_with("   Multicast address ff"),
     },
     Declared {
+        id: "unicast-without-interface",
+        documented: "| unicast without `interface` | 2.2.7 refuses it: `Unknown interface!` |",
+        covers: |f| is_said(f) && f.side == Side::Missing && f.text.ends_with(" Unknown interface!"),
+    },
+    Declared {
         id: "all-problems-are-told",
         documented: "| a keyword without its argument | the process ends with status 2 at once | the same status, but all problems are told first |",
         covers: |f| is_said(f) && f.side == Side::Extra && f.reached == Reached::Line,

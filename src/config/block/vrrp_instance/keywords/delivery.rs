@@ -6,7 +6,7 @@ use crate::config::diagnostic::{Class, Diagnostic};
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
 use crate::config::tree::Node;
-use crate::config::value::{Junk, Otherwise};
+use crate::config::value::{Junk, MUST_BE_THERE, Otherwise};
 use crate::types::IfName;
 
 pub(super) fn unicast_peer(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
@@ -156,20 +156,20 @@ pub(super) fn vrf(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
         let text = format!("({name}) VRF interface already specified as '{vrf}' - ignoring");
         refused("duplicate-value", "an instance is in one VRF".to_owned(), text).related(*span, "given here")
     } else {
-        match cx.interface(word) {
-            None => {
-                let text = format!("({name}) WARNING - VRF interface {word} doesn't exist");
-                refused("no-such-interface", format!("there is no interface `{word}`"), text)
-            }
-            Some((_, Some(facts))) if facts.loopback => {
-                let text = format!("({name}) cannot use a loopback interface ({word}) for VRF - ignoring");
-                refused("loopback-interface", format!("`{word}` is not a VRF"), text)
-            }
-            Some(_) => {
-                d.vrf = Some((link, node.span()));
-                return;
-            }
+        let found = cx.interface(word);
+        if let Some((_, Some(facts))) = found
+            && facts.loopback
+        {
+            let text = format!("({name}) cannot use a loopback interface ({word}) for VRF - ignoring");
+            let message = format!("`{word}` is not a VRF");
+            return cx.report(refused("loopback-interface", message, text));
         }
+        if found.is_none() {
+            let text = format!("({name}) WARNING - VRF interface {word} doesn't exist");
+            return cx.report(cx.no_such_interface(word, MUST_BE_THERE, text));
+        }
+        d.vrf = Some((link, node.span()));
+        return;
     };
     cx.report(problem);
 }
