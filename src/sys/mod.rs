@@ -5,6 +5,7 @@
 pub mod account;
 pub mod bfd_socket;
 pub mod clock;
+mod closer;
 pub mod deadlines;
 pub mod filesystem;
 pub mod inotify;

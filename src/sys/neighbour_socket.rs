@@ -2,6 +2,7 @@
 //!
 //! Both are filtered in the kernel: of ARP only what comes from one of a few addresses wakes the process.
 
+use super::closer::ClosedElsewhere;
 use crate::types::IfIndex;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::collections::BTreeSet;
@@ -26,7 +27,7 @@ const RETURN_ALL: SockFilter = SockFilter::new(RETURN, 0, 0, u32::MAX);
 
 /// A socket that only listens.
 #[derive(Debug)]
-pub struct NeighbourSocket(AsyncFd<Socket>);
+pub struct NeighbourSocket(AsyncFd<ClosedElsewhere>);
 
 impl NeighbourSocket {
     /// ARP on a link from these addresses; needs a tokio runtime on this thread.
@@ -61,7 +62,7 @@ impl NeighbourSocket {
 
     fn new(socket: Socket) -> io::Result<Self> {
         // SAFETY: the socket owns its descriptor and nothing replaces or closes it inside the AsyncFd.
-        let socket = unsafe { AsyncFd::register(socket)? };
+        let socket = unsafe { AsyncFd::register(ClosedElsewhere::new(socket))? };
         Ok(Self(socket))
     }
 

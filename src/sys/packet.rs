@@ -1,5 +1,6 @@
 //! Whole Ethernet frames out of a link: gratuitous ARP and unsolicited NA.
 
+use super::closer::ClosedElsewhere;
 use crate::types::{IfIndex, MacAddr};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -7,7 +8,7 @@ use std::os::fd::AsRawFd;
 
 /// A packet socket that only sends.
 #[derive(Debug)]
-pub struct PacketSocket(Socket);
+pub struct PacketSocket(ClosedElsewhere);
 
 impl PacketSocket {
     /// Opens it with protocol 0, so that the kernel never copies a received frame to it.
@@ -17,7 +18,7 @@ impl PacketSocket {
     pub fn open() -> io::Result<Self> {
         let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
         socket.set_nonblocking(true)?;
-        Ok(Self(socket))
+        Ok(Self(ClosedElsewhere::new(socket)))
     }
 
     /// Sends a frame, Ethernet header and all, through a link. Never blocks.
