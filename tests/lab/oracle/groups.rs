@@ -45,35 +45,36 @@ const SILENT_FAULT: (&str, &str) =
 
 #[test]
 fn the_last_one_to_wait_begins_and_the_other_follows() {
-    let outcome = same(&Timeline::new(group("", "priority 200", "priority 100")), 1700);
+    let outcome = same(&Timeline::new(group("", "priority 200", "priority 100")), 1820);
     first_at(&outcome, "ADVERT 100", 721_875);
     first_at(&outcome, "ADVERT 200", 721_875);
 }
 
 #[test]
 fn the_first_in_the_list_may_be_the_last_to_wait() {
-    let outcome = same(&Timeline::new(group("", "priority 100", "priority 200")), 1700);
+    let outcome = same(&Timeline::new(group("", "priority 100", "priority 200")), 1830);
     first_at(&outcome, "ADVERT 200", 721_875);
 }
 
 #[test]
 fn one_that_hears_a_master_holds_the_other() {
     let timeline = Timeline::new(plain("")).hear(100, 200, 2000, &second(9, 250));
-    first_at(&same(&timeline, 3400), "ADVERT 200", 1_900_000 + 682_812);
+    first_at(&same(&timeline, 3480), "ADVERT 200", 1_900_000 + 682_812);
 }
 
 #[test]
 fn a_lower_advert_to_one_does_not_make_it_preempt_alone() {
     let timeline =
         Timeline::new(plain("")).hear(130, 150, 3000, &v3(9, 100)).hear(100, 200, 2000, &second(9, 250));
-    first_at(&same(&timeline, 3400), "ADVERT 200", 1_900_000 + 682_812);
+    first_at(&same(&timeline, 3490), "ADVERT 200", 1_900_000 + 682_812);
 }
 
 #[test]
 fn they_preempt_together() {
+    // Neither near the timeouts of the two nor at their first announcements.
     let timeline =
-        Timeline::new(plain("")).hear(130, 150, 1000, &v3(9, 100)).hear(130, 150, 1000, &second(9, 100));
-    first_at(&same(&timeline, 2000), "ADVERT 200", 682_812);
+        Timeline::new(plain("")).hear(80, 170, 1000, &v3(9, 100)).hear(80, 170, 1000, &second(9, 100));
+    first_at(&same(&timeline, 2030), "ADVERT 200", 682_812);
 }
 
 #[test]
@@ -89,12 +90,12 @@ fn preempt_delay_of_one_holds_both() {
     let timeline = Timeline::new(group("", "priority 200", "priority 150\npreempt_delay 1"))
         .hear(130, 150, 1500, &v3(9, 100))
         .hear(130, 150, 1500, &second(9, 100));
-    same(&timeline, 3000);
+    same(&timeline, 3040);
 }
 
 #[test]
 fn a_better_master_of_one_takes_both_down() {
-    let timeline = Timeline::new(plain("")).hear(1740, 200, 2500, &second(9, 250));
+    let timeline = Timeline::new(plain("")).hear(1780, 200, 2500, &second(9, 250));
     same(&timeline, 4200);
 }
 
@@ -104,7 +105,7 @@ fn priority_zero_to_one_shortens_its_wait_only() {
         .hear(100, 200, 1200, &v3(9, 250))
         .hear(100, 200, 1200, &second(9, 250))
         .at(1200, Hear(second(9, 0)));
-    first_at(&same(&timeline, 2800), "ADVERT 200", 1_100_000 + 682_812);
+    first_at(&same(&timeline, 2850), "ADVERT 200", 1_100_000 + 682_812);
 }
 
 #[test]
@@ -120,15 +121,15 @@ fn priority_zero_to_both() {
 #[test]
 fn a_lower_advert_to_a_master_makes_both_announce() {
     let text = group("", "priority 200", "priority 150\ngarp_lower_prio_repeat 2\ngarp_lower_prio_delay 1");
-    same(&Timeline::new(text).at(1740, Hear(v3(9, 100))).at(3340, Hear(second(9, 100))), 5000);
+    same(&Timeline::new(text).at(1780, Hear(v3(9, 100))).at(3340, Hear(second(9, 100))), 5060);
 }
 
 #[test]
 fn a_link_of_one_is_a_fault_of_both() {
     let timeline = Timeline::new(group("", "priority 200", "priority 150\ntrack_interface {\nlo\n}"))
-        .at(1740, Link("lo", false))
-        .at(2740, Link("lo", true));
-    same(&timeline, 4330);
+        .at(1780, Link("lo", false))
+        .at(2780, Link("lo", true));
+    same(&timeline, 4370);
 }
 
 #[test]
@@ -136,31 +137,31 @@ fn a_link_of_one_that_is_backup_is_a_fault_of_both() {
     let timeline = Timeline::new(group("", "priority 200", "priority 150\ntrack_interface {\nlo\n}"))
         .hear(100, 200, 3000, &v3(9, 250))
         .hear(100, 200, 3000, &second(9, 250))
-        .at(1740, Link("lo", false))
-        .at(2740, Link("lo", true))
+        .at(1780, Link("lo", false))
+        .at(2780, Link("lo", true))
         .except(SILENT_FAULT.0, SILENT_FAULT.1);
-    same(&timeline, 4330);
+    same(&timeline, 4490);
 }
 
 #[test]
 fn a_link_of_the_group_is_a_fault_of_both() {
     let timeline = Timeline::new(plain("track_interface {\nlo\n}"))
-        .at(1740, Link("lo", false))
-        .at(2740, Link("lo", true));
-    same(&timeline, 4330);
+        .at(1780, Link("lo", false))
+        .at(2780, Link("lo", true));
+    same(&timeline, 4370);
 }
 
 #[test]
 fn their_own_link_is_a_fault_of_both() {
-    let timeline = Timeline::new(plain("")).at(1740, Link("eth0", false)).at(2740, Link("eth0", true));
-    same(&timeline, 4330);
+    let timeline = Timeline::new(plain("")).at(1780, Link("eth0", false)).at(2780, Link("eth0", true));
+    same(&timeline, 4360);
 }
 
 #[test]
 fn a_weight_of_the_group_moves_both() {
     let timeline = Timeline::new(plain("track_interface {\nlo weight -50\n}"))
-        .at(1740, Link("lo", false))
-        .at(2740, Link("lo", true));
+        .at(1780, Link("lo", false))
+        .at(2780, Link("lo", true));
     same(&timeline, 3600);
 }
 
@@ -169,9 +170,9 @@ fn a_weight_of_the_group_moves_both() {
 fn a_weight_of_an_interface_of_one_counts_all_the_same() {
     let timeline =
         Timeline::new(group("", "priority 200", "priority 150\ntrack_interface {\nlo weight -50\n}"))
-            .at(1740, Link("lo", false))
-            .at(2740, Link("lo", true));
-    same(&timeline, 4330);
+            .at(1780, Link("lo", false))
+            .at(2780, Link("lo", true));
+    same(&timeline, 4390);
 }
 
 #[test]
@@ -181,13 +182,13 @@ fn a_weight_of_one_counts_where_the_group_says_so() {
         "priority 200",
         "priority 200\ntrack_interface {\nlo weight -50\n}",
     );
-    same(&Timeline::new(text).at(1740, Link("lo", false)).at(2740, Link("lo", true)), 3600);
+    same(&Timeline::new(text).at(1780, Link("lo", false)).at(2780, Link("lo", true)), 3740);
 }
 
 #[test]
 fn none_begins_before_the_script_of_one_has_ended() {
     let text = scripted("", &group("", "priority 200", "priority 150\ntrack_script {\nchk\n}"));
-    same(&Timeline::new(text).from("VRRP_Script(chk) succeeded"), 2500);
+    same(&Timeline::new(text).from("VRRP_Script(chk) succeeded"), 2580);
 }
 
 #[test]

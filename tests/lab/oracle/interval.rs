@@ -8,7 +8,7 @@ use super::{first_at, same, v3_config};
 #[test]
 fn a_backup_waits_by_the_masters_interval_and_speaks_by_its_own() {
     let timeline = Timeline::new(v3_config(200, "")).hear(100, 500, 1000, &v3(9, 250).interval(50));
-    first_at(&same(&timeline, 3200), "ADVERT 200", 600_000 + 1_609_375);
+    first_at(&same(&timeline, 3310), "ADVERT 200", 600_000 + 1_609_375);
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn priority_zero_waits_by_the_masters_interval() {
 #[test]
 fn a_higher_advert_teaches_a_master() {
     let timeline = Timeline::new(v3_config(100, "")).at(1200, Hear(v3(9, 200).interval(50)));
-    same(&timeline, 4000);
+    same(&timeline, 4110);
 }
 
 #[test]

@@ -12,8 +12,8 @@ const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 77));
 
 #[test]
 fn a_master_loses_its_cable_and_gets_it_back() {
-    let timeline = Timeline::new(v3_config(200, "")).at(1200, Cable(false)).at(2000, Cable(true));
-    same(&timeline, 3500);
+    let timeline = Timeline::new(v3_config(200, "")).at(1150, Cable(false)).at(2000, Cable(true));
+    same(&timeline, 3550);
 }
 
 #[test]
@@ -22,22 +22,22 @@ fn a_backup_loses_its_cable_and_gets_it_back() {
         .hear(100, 200, 900, &v3(9, 200))
         .at(1000, Cable(false))
         .at(1500, Cable(true));
-    same(&timeline, 3000);
+    same(&timeline, 3130);
 }
 
 #[test]
 fn a_link_is_set_down_and_up() {
     let timeline =
-        Timeline::new(v3_config(200, "")).at(1200, Link("eth0", false)).at(2000, Link("eth0", true));
-    same(&timeline, 3500);
+        Timeline::new(v3_config(200, "")).at(1150, Link("eth0", false)).at(2000, Link("eth0", true));
+    same(&timeline, 3550);
 }
 
 #[test]
 fn a_tracked_link_without_weight() {
     let timeline = Timeline::new(v3_config(200, "track_interface {\nlo\n}"))
-        .at(1200, Link("lo", false))
+        .at(1150, Link("lo", false))
         .at(2000, Link("lo", true));
-    same(&timeline, 3500);
+    same(&timeline, 3540);
 }
 
 #[test]
@@ -45,14 +45,14 @@ fn a_tracked_link_with_negative_weight() {
     let timeline = Timeline::new(v3_config(200, "track_interface {\nlo weight -50\n}"))
         .at(1150, Link("lo", false))
         .at(1950, Link("lo", true));
-    same(&timeline, 2600);
+    same(&timeline, 2740);
 }
 
 #[test]
 fn a_tracked_link_with_positive_weight() {
     let timeline = Timeline::new(v3_config(100, "track_interface {\nlo weight 50\n}"))
-        // The last one is not due together with an advert of its own: who is first would be chance.
-        .hear(100, 200, 800, &v3(9, 120))
+        // Over before the takeover: who is first would be chance.
+        .hear(100, 200, 600, &v3(9, 120))
         .at(1150, Link("lo", false))
         .at(1950, Link("lo", true));
     same(&timeline, 2600);
@@ -61,8 +61,8 @@ fn a_tracked_link_with_positive_weight() {
 #[test]
 fn a_tracked_link_with_reversed_weight() {
     let timeline = Timeline::new(v3_config(100, "track_interface {\nlo weight -30 reverse\n}"))
-        .at(1150, Link("lo", false))
-        .at(1950, Link("lo", true));
+        .at(1220, Link("lo", false))
+        .at(2020, Link("lo", true));
     same(&timeline, 2600);
 }
 
@@ -88,7 +88,7 @@ fn the_source_address_goes_and_comes_back() {
         .at(1150, RemoveAddress(OWN, 24))
         .at(2000, AddAddress(OWN, 24))
         .except("Unknown keyword 'on_removal'", "it is vrrpd's");
-    same(&timeline, 3500);
+    same(&timeline, 3550);
 }
 
 #[test]
@@ -96,13 +96,13 @@ fn the_source_address_goes_and_another_is_there() {
     let timeline = Timeline::new(host_vip())
         .at(300, AddAddress(OTHER, 16))
         .at(1150, RemoveAddress(OWN, 24))
-        .at(2050, AddAddress(OWN, 24));
-    same(&timeline, 2900);
+        .at(2150, AddAddress(OWN, 24));
+    same(&timeline, 2940);
 }
 
 #[test]
 fn dont_track_primary_ignores_the_cable() {
     let timeline =
         Timeline::new(v3_config(200, "dont_track_primary")).at(1300, Cable(false)).at(1700, Cable(true));
-    same(&timeline, 2500);
+    same(&timeline, 2540);
 }

@@ -50,7 +50,7 @@ fn same(timeline: &Timeline, end: u64) -> Outcome {
         (same, table) = outcome::compare(&oracle, &ours, timeline.tolerance);
         let _ = writeln!(table, "  {:>10.3} {:>8.3}  gone", oracle.end.as_secs_f64(), ours.end.as_secs_f64());
         let stall = oracle.stall.max(ours.stall);
-        let _ = writeln!(table, "  the machine stood still for {stall:?}");
+        let _ = writeln!(table, "  the machine stood still for {stall:?}\n{}", timeline.story());
         if std::env::var_os("ORACLE_SHOW").is_some() {
             println!("{table}");
         }

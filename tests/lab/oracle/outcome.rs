@@ -73,10 +73,8 @@ pub(super) fn read(recording: &Recording<'_>) -> Outcome {
         );
         outcome.add(since(advert.at), what);
     }
-    for (at, addresses) in bursts(&recording.announces) {
-        if extras.is_repair(at) {
-            continue;
-        }
+    let announces = recording.announces.iter().filter(|announce| !extras.is_repair(announce.at));
+    for (at, addresses) in bursts(announces) {
         outcome.add(since(at), rounds(&addresses));
     }
     let own = [lan::ipv4(1).into(), lan::ipv6(1).into()];
@@ -257,7 +255,7 @@ fn nudges(recording: &Recording<'_>) -> Vec<SystemTime> {
     nudges
 }
 
-fn bursts(announces: &[Announce]) -> Vec<(SystemTime, Vec<IpAddr>)> {
+fn bursts<'a>(announces: impl Iterator<Item = &'a Announce>) -> Vec<(SystemTime, Vec<IpAddr>)> {
     let mut bursts: Vec<(SystemTime, Vec<IpAddr>)> = Vec::new();
     let mut last = SystemTime::UNIX_EPOCH;
     for announce in announces {

@@ -1,5 +1,6 @@
 //! Packets of a router that does not exist, by hand from RFC 3768 §5 and RFC 9568 §5.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 /// An advert as frame number `from` of the LAN would send it, good unless told otherwise.
@@ -43,6 +44,13 @@ pub(crate) fn v2(from: u8, priority: u8) -> Packet {
 /// VRRPv3 from 10.99.0.`from`: as [`v2`], 20 centiseconds.
 pub(crate) fn v3(from: u8, priority: u8) -> Packet {
     Packet { version: 3, interval: 20, ..v2(from, priority) }
+}
+
+impl fmt::Display for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, vrid, priority, from, .. } = self;
+        write!(f, "{priority} from {from}, v{version} vrid {vrid}")
+    }
 }
 
 impl Packet {

@@ -8,7 +8,7 @@ use super::{first_at, same, v2_config, v3_config};
 
 fn is_not_heeded(bad: &Packet) {
     let timeline = Timeline::new(v3_config(100, "")).hear(100, 100, 700, bad);
-    first_at(&same(&timeline, 1300), "ADVERT 100", 721_875);
+    first_at(&same(&timeline, 1430), "ADVERT 100", 721_875);
 }
 
 #[test]

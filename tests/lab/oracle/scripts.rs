@@ -29,7 +29,7 @@ fn a_negative_weight_of_the_reference() {
     let timeline = Timeline::new(config(100, "weight 20", "chk weight -30"))
         .at(1500, verdict("3"))
         .at(2500, verdict("0"));
-    same(&timeline, 3600);
+    same(&timeline, 3630);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn without_weight_a_failure_is_a_fault() {
         .from("Starting VRRP child")
         .at(1500, verdict("7"))
         .at(2500, verdict("0"));
-    same(&timeline, 4600);
+    same(&timeline, 4760);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn init_fail_holds_in_fault_until_the_first_success() {
     let timeline = Timeline::new(config(200, "init_fail", "chk"))
         .from("Starting VRRP child")
         .except("FAULT", "keepalived says nothing until the first success");
-    same(&timeline, 3500);
+    same(&timeline, 3560);
 }
 
 #[test]
@@ -98,14 +98,14 @@ fn rise_and_fall() {
     let timeline = Timeline::new(config(100, "weight 20\nrise 2\nfall 2", "chk"))
         .at(500, verdict("1"))
         .at(3500, verdict("0"));
-    same(&timeline, 6500);
+    same(&timeline, 6610);
 }
 
 #[test]
 fn a_failure_that_passes_before_fall_is_none() {
     let timeline =
         Timeline::new(config(100, "weight 20\nfall 2", "chk")).at(500, verdict("1")).at(1500, verdict("0"));
-    same(&timeline, 3500);
+    same(&timeline, 3600);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_timeout_is_a_failure() {
         Timeline::new(config(100, "weight 20\ntimeout 1", "chk").replace("interval 1", "interval 2"))
             .at(500, verdict("0 5"))
             .at(3500, verdict("0"));
-    same(&timeline, 5500);
+    same(&timeline, 5610);
 }
 
 #[test]
@@ -123,5 +123,5 @@ fn a_reversed_verdict_without_weight() {
         .from("Starting VRRP child")
         .at(1500, verdict("1"))
         .except("FAULT", "keepalived says nothing until the first success");
-    same(&timeline, 3700);
+    same(&timeline, 3750);
 }

@@ -1,5 +1,6 @@
 //! What happens to a daemon, and when.
 
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::io::Read;
 use std::net::IpAddr;
@@ -47,6 +48,16 @@ pub(crate) enum Act {
     Signal(Signal),
     /// The daemon gets a new configuration and HUP.
     Reload(String),
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Act::Hear(packet) => write!(f, "hear {packet}"),
+            Act::Reload(_) => f.write_str("reload"),
+            other => fmt::Debug::fmt(other, f),
+        }
+    }
 }
 
 /// A configuration and what happens to the daemon that runs it.
@@ -153,6 +164,17 @@ impl Timeline {
             stall: Duration::from_micros(log.stall.load(Ordering::Relaxed)),
             dir: machine.dir.to_str().expect("the lab's paths are text"),
         })
+    }
+
+    /// What is done to both, a line for each step.
+    pub(super) fn story(&self) -> String {
+        let mut steps: Vec<_> = self.steps.iter().collect();
+        steps.sort_by_key(|(at, _)| *at);
+        let mut story = String::new();
+        for (at, act) in steps {
+            let _ = writeln!(story, "  {:>10.3}           < {act}", *at as f64 / 1000.0);
+        }
+        story
     }
 
     /// When such things happen, since the start.
