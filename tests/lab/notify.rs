@@ -1,16 +1,17 @@
 //! Notify scripts that are slower than what they are told of, and those that never end.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use crate::net::daemon::Daemon;
 use crate::net::process::descendants;
 use crate::net::wait_for;
 use crate::process::{CONFIG, LIMIT, Machine};
-use crate::world::write_script;
+use crate::world::{Kind, need, write_script};
 
 /// What a script takes.
 const SLOW: Duration = Duration::from_millis(300);
@@ -84,73 +85,124 @@ fn flaps() -> u32 {
     std::env::var("VRRPD_FLAPS").ok().and_then(|number| number.parse().ok()).unwrap_or(500)
 }
 
+/// An instance that flaps, the time between two changes from too short to be noticed to long enough for a takeover.
+struct Flapping {
+    machine: Machine,
+    daemon: Daemon,
+    switch: PathBuf,
+    lasted: Duration,
+}
+
+impl Flapping {
+    fn new(kind: Kind, flaps: u32) -> Self {
+        let machine = Machine::new();
+        let dir = &machine.space.dir;
+        let text = |text: &str| text.replace("DIR", &dir.display().to_string());
+        write_script(&dir.join("script"), &text(SCRIPT));
+        let switch = dir.join("switch");
+        fs::write(&switch, "0").expect("a file");
+        let daemon = Daemon::start(&kind.program(), &machine.space, &text(FLAPPING), &["-D"]);
+        let daemon = daemon.expect("it starts");
+        machine.logged(&daemon, "(VI_2) Entering MASTER STATE", 1);
+        let mut seed = 8_u64;
+        let begin = Instant::now();
+        for _ in 0..flaps {
+            for value in ["-1", "0"] {
+                fs::write(&switch, value).expect("a file");
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                thread::sleep(Duration::from_micros(
+                    (seed >> 33) % 20_000 + if seed >> 60 == 0 { 120_000 } else { 0 },
+                ));
+            }
+        }
+        Self { machine, daemon, switch, lasted: begin.elapsed() }
+    }
+
+    fn told(&self, who: &str) -> Vec<String> {
+        told(&self.machine.space.dir, who)
+    }
+
+    fn transitions(&self) -> usize {
+        self.daemon.log().matches("(VI_1) Entering ").count()
+    }
+
+    /// Of which objects the last call names this state.
+    fn name(&self, state: &str) -> Vec<&'static str> {
+        let right = |(who, subject, priority): &(&str, &str, u8)| {
+            self.told(who).last() == Some(&format!("{subject} {who} {state} {priority}"))
+        };
+        OBJECTS.into_iter().filter(right).map(|(who, ..)| who).collect()
+    }
+
+    /// Until all last calls name this state and no script runs; nothing comes after it.
+    #[track_caller]
+    fn settle_on(&self, state: &str) {
+        // All that can wait: two scripts for each of four events, and the one that runs; after a takeover.
+        let limit = SLOW * 9 + Duration::from_secs(4);
+        let dir = &self.machine.space.dir;
+        let is_lock = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("lock.");
+        let idle = || !fs::read_dir(dir).expect("it is there").flatten().any(is_lock);
+        let all = || self.name(state).len() == OBJECTS.len();
+        assert!(
+            wait_for(limit, || (all() && idle()).then_some(())).is_some(),
+            "the last calls are not {state}: {}\n{}",
+            fs::read_to_string(dir.join("told")).unwrap_or_default(),
+            self.daemon.log()
+        );
+        thread::sleep(SLOW + SLOW / 2);
+        assert!(all());
+    }
+}
+
+/// Who is told of, as what, and with which priority at last.
+const OBJECTS: [(&str, &str, u8); 3] =
+    [("VI_1", "INSTANCE", 200), ("VI_2", "INSTANCE", 200), ("G", "GROUP", 0)];
+
+/// Lets keepalived live through so many flaps, and says what came of it.
+fn measure_keepalived(flaps: u32) -> String {
+    let flapping = Flapping::new(Kind::Keepalived, flaps);
+    let mut calls = flapping.told("VI_1");
+    let quiet = || {
+        let before = std::mem::replace(&mut calls, flapping.told("VI_1")).len();
+        thread::sleep(SLOW * 3);
+        (flapping.told("VI_1").len() == before).then_some(())
+    };
+    let ended = wait_for(Duration::from_secs(15), quiet).is_some();
+    let overlaps = calls.iter().filter(|call| *call == "OVERLAP").count();
+    format!(
+        "keepalived, {flaps} flaps: {} transitions of VI_1 in {:?}, {} calls, {overlaps} of them while another \
+         one ran, ended: {ended}; the last call names the state of {:?}",
+        flapping.transitions(),
+        flapping.lasted,
+        calls.len() - overlaps,
+        flapping.name("MASTER"),
+    )
+}
+
 /// The last call names the real state, none overlap, and what waits is bounded, so that the last one is not
 /// long in coming.
 #[test]
 fn scripts_that_are_slower_than_the_router_end_on_its_state() {
-    let machine = Machine::new();
-    let dir = machine.space.dir.clone();
-    let text = |text: &str| text.replace("DIR", &dir.display().to_string());
-    write_script(&dir.join("script"), &text(SCRIPT));
-    let switch = dir.join("switch");
-    fs::write(&switch, "0").expect("a file");
-    let mut daemon = machine.start(&text(FLAPPING), &["-D"]);
-    machine.logged(&daemon, "(VI_2) Entering MASTER STATE", 1);
-    // The time between two changes goes from too short to be noticed to long enough for a takeover.
-    let mut seed = 8_u64;
-    let begin = Instant::now();
-    for _ in 0..flaps() {
-        for value in ["-1", "0"] {
-            fs::write(&switch, value).expect("a file");
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            thread::sleep(Duration::from_micros(
-                (seed >> 33) % 20_000 + if seed >> 60 == 0 { 120_000 } else { 0 },
-            ));
-        }
-    }
-    let flapped = begin.elapsed();
-    // After a takeover and all that can wait: two scripts for each of four events, and the one that runs.
-    let objects = [("VI_1", "INSTANCE", 200), ("VI_2", "INSTANCE", 200), ("G", "GROUP", 0)];
-    let all_end_on = |state: &str| {
-        let word = |(who, subject, priority)| {
-            told(&dir, who).last() == Some(&format!("{subject} {who} {state} {priority}"))
-        };
-        objects.into_iter().all(word)
-    };
-    let settled = |state: &str| {
-        let limit = SLOW * 9 + Duration::from_secs(4);
-        let idle = || {
-            !fs::read_dir(&dir)
-                .expect("it is there")
-                .flatten()
-                .any(|entry| entry.file_name().to_string_lossy().starts_with("lock."))
-        };
-        let seen = wait_for(limit, || (all_end_on(state) && idle()).then_some(()));
-        assert!(
-            seen.is_some(),
-            "the last calls are not {state}: {}\n{}",
-            fs::read_to_string(dir.join("told")).unwrap_or_default(),
-            daemon.log()
-        );
-        // And nothing comes after it.
-        thread::sleep(SLOW + SLOW / 2);
-        assert!(all_end_on(state));
-    };
-    settled("MASTER");
-    let calls = told(&dir, "VI_1").len();
-    let most = usize::try_from((flapped + SLOW * 12).as_millis() / SLOW.as_millis()).expect("it fits");
+    need(&["keepalived"]);
+    let flaps = flaps();
+    // It gets fewer: each of its scripts is a process that stays for a while.
+    println!("{}", measure_keepalived(flaps.div_ceil(5)));
+    let mut flapping = Flapping::new(Kind::Vrrpd, flaps);
+    flapping.settle_on("MASTER");
+    let (calls, lasted) = (flapping.told("VI_1").len(), flapping.lasted);
+    let most = usize::try_from((lasted + SLOW * 12).as_millis() / SLOW.as_millis()).expect("it fits");
     assert!(calls >= 20.min(most / 2) && calls <= most, "{calls} calls, {most} at most");
-    fs::write(&switch, "-1").expect("a file");
-    settled("FAULT");
-    let transitions = daemon.log().matches("(VI_1) Entering ").count();
-    println!("{transitions} transitions of VI_1 in {flapped:?}, {calls} calls until it was master for good");
+    fs::write(&flapping.switch, "-1").expect("a file");
+    flapping.settle_on("FAULT");
+    println!(
+        "vrrpd, {flaps} flaps: {} transitions of VI_1 in {lasted:?}, {calls} calls until it was master for good",
+        flapping.transitions()
+    );
     let begin = Instant::now();
-    assert!(daemon.stop().expect("an orderly end").success());
+    assert!(flapping.daemon.stop().expect("an orderly end").success());
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
-    for (who, subject, priority) in objects {
-        assert_eq!(told(&dir, who).last(), Some(&format!("{subject} {who} STOP {priority}")));
-    }
-    let all = fs::read_to_string(dir.join("told")).expect("scripts ran");
+    assert_eq!(flapping.name("STOP").len(), OBJECTS.len());
+    let all = fs::read_to_string(flapping.machine.space.dir.join("told")).expect("scripts ran");
     assert!(!all.contains("OVERLAP"), "{all}");
 }
 
