@@ -67,6 +67,8 @@ impl World {
         let (now, wall) = (node.local(self.now), node.time_of_day(self.now));
         let Some(daemon) = &node.daemon else { return };
         let config = Arc::clone(&daemon.config.instances[machine.instance]);
+        let left = config.all_vips().any(|vip| node.kernel.has(vip.link(), vip.net.address));
+        let adopt = adopt && left;
         let start = Start {
             tracking: daemon.switchboard.tracking(&config.name),
             source: node.source(&config),
@@ -79,6 +81,9 @@ impl World {
             let bound = daemon.config.global.vrrp_startup_silence;
             let until = (node.started_at_boot && !bound.is_zero()).then(|| now + bound);
             instance.listen_first(Silence { bound, until });
+            if left {
+                instance.has_found_leftovers(now);
+            }
         }
         let Some(daemon) = &mut node.daemon else { return };
         daemon.instances.resize_with(daemon.instances.len().max(machine.instance + 1), || None);

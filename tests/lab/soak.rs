@@ -267,6 +267,12 @@ impl Mishap {
         }
     }
 
+    /// Whether nobody who is master ceases to be it, or it is known afterwards.
+    fn is_borne_alone(self) -> bool {
+        use Mishap::{BadReload, Deleted, KillAll, KillChild, KillRunner, Partition, ReloadStorm};
+        matches!(self, BadReload | Deleted | KillAll | KillChild | KillRunner | Partition | ReloadStorm)
+    }
+
     /// Whether it may give a router two masters while it lasts.
     fn divides(self) -> bool {
         matches!(
@@ -534,7 +540,7 @@ impl Soak {
         }
         // Who ceases to be master while nobody hears it leaves wrong entries behind, and nobody who could know.
         if self.mishaps.iter().any(|(_, mishap)| *mishap == Mishap::Partition) {
-            self.mishaps.retain(|(node, mishap)| *node == 2 || *mishap == Mishap::Partition);
+            self.mishaps.retain(|(node, mishap)| *node == 2 || mishap.is_borne_alone());
         }
         println!("{self}");
         for (node, mishap) in self.mishaps.clone() {

@@ -107,12 +107,16 @@ impl Task {
     ) -> Self {
         let Beginning { id, config, tracking, adopt } = beginning;
         let source = shared.source_of(&config);
+        let left = shared.has_left(&config);
         let leftovers = if adopt && shared.adopt(id, &config) { Leftovers::Adopt } else { Leftovers::Remove };
         let word = shared.coupling.ask(|board| board.word(&config));
         let start = Start { tracking, source, word, leftovers, wall: clock::wall() };
         let mut machine = Instance::new(clock::now(), config, start);
         if leftovers == Leftovers::Remove {
             machine.listen_first(shared.silence.get());
+            if left {
+                machine.has_found_leftovers(clock::now());
+            }
         }
         let mut task = Self {
             id,
@@ -536,6 +540,15 @@ impl Shared {
             None => links.states().flat_map(|(link, _)| usable(&link)).collect(),
         };
         crate::vrrp::primary_source(config, &addresses)
+    }
+
+    /// Whether an earlier life of the instance left addresses that nobody here has taken over.
+    fn has_left(&self, config: &VrrpInstance) -> bool {
+        let (links, ledger) = (self.links.borrow(), self.ledger.borrow());
+        config.all_vips().map(place).any(|place| {
+            let there = links.address(&place.0, place.1);
+            there.is_some_and(|address| address.ours) && !ledger.is_wanted(&place)
+        })
     }
 
     /// Takes over what an earlier life of the instance left in the kernel; whether there was anything.

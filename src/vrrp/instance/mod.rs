@@ -229,6 +229,8 @@ pub struct Instance {
     claim_answers: ClaimAnswers,
     /// Adverts that may still tell the master to which we gave way of us.
     nudges: u8,
+    /// Addresses that nobody held were here until the start.
+    found_leftovers: bool,
     /// When the last advert left.
     last_advert: Option<Instant>,
     /// When the last advert left that told of a changed priority.
@@ -290,6 +292,7 @@ impl Instance {
             conflict: None,
             claim_answers: ClaimAnswers::default(),
             nudges: 0,
+            found_leftovers: false,
             last_advert: None,
             last_news: None,
             ip_id: 0,

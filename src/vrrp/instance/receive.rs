@@ -52,6 +52,7 @@ impl Instance {
         if self.addresses_set {
             // Adopted from an earlier life, but somebody else is or was master.
             self.release_addresses();
+            self.prepare_nudges(now);
         }
         let same_master = self.master.is_some_and(|master| master.address == advert.source);
         if !same_master || !advert.priority.is_owner() {

@@ -304,6 +304,23 @@ impl Instance {
         }
     }
 
+    /// Right after the start: addresses were still here that an earlier life of the node had left. Neighbours may
+    /// have been told of them, and a better master knows nothing of it.
+    pub fn has_found_leftovers(&mut self, now: Instant) {
+        match self.state {
+            State::Backup => self.prepare_nudges(now),
+            State::Init | State::Fault => self.found_leftovers = true,
+            State::Master => {}
+        }
+    }
+
+    /// The same, once the instance takes part.
+    pub(super) fn tell_of_leftovers(&mut self, now: Instant) {
+        if std::mem::take(&mut self.found_leftovers) {
+            self.prepare_nudges(now);
+        }
+    }
+
     pub(super) fn arm_nudge(&mut self, now: Instant) {
         if self.nudges == NUDGES && self.master.is_some() && self.timers.get(Timer::Nudge).is_none() {
             let delay = NUDGE_DELAY.min(self.config.advert_int.duration() / 4);

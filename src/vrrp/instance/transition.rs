@@ -226,6 +226,7 @@ impl Instance {
             self.master_down()
         };
         self.timers.arm(Timer::MasterDown, now + patience);
+        self.tell_of_leftovers(now);
         self.notify(Event::Backup);
     }
 
@@ -234,6 +235,7 @@ impl Instance {
         self.return_from_standing_back(NoticeKind::OwnerAgain);
         self.state = State::Master;
         self.silence = Silence::default();
+        self.found_leftovers = false;
         let (learnt, own) = (self.master_interval, self.config.advert_int);
         self.master_interval = own;
         self.stats.become_master += 1;

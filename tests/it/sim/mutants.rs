@@ -169,7 +169,7 @@ impl Border for GivesWayInSilence {
 
 #[test]
 fn a_better_master_that_is_not_told_of_the_worse_one_is_caught() {
-    assert_caught_in(1000, "neighbours", || Box::new(GivesWayInSilence));
+    assert_caught_in(6000, "neighbours", || Box::new(GivesWayInSilence));
 }
 
 /// A node that counts a hundred missed adverts instead of three.

@@ -139,6 +139,39 @@ fn the_one_that_gives_way_speaks_again_unless_the_other_announces() {
     assert!(!instance.heeds_claims());
 }
 
+/// A node that was killed while nobody heard it, or whose VRRP process was: its addresses were still answered for.
+#[test]
+fn a_better_master_hears_of_addresses_that_were_left_behind() {
+    let nudged = |mut instance: Instance| {
+        assert_eq!(instance.state(), State::Backup);
+        drain(&mut instance);
+        hear(&mut instance, ms(1_500), HIGHER, 200);
+        assert_eq!(instance.poll_timeout(), Some((ms(1_530), Timer::Nudge)));
+        instance.handle_timeout(ms(1_530));
+        assert_eq!(priorities(&drain(&mut instance)), [150]);
+    };
+    let mut instance = start(&config());
+    instance.has_found_leftovers(ms(0));
+    nudged(instance);
+
+    let begin = |leftovers, tracking| {
+        let start = Start { tracking, source: Some(OWN), word: None, leftovers, wall: Duration::ZERO };
+        Instance::new(ms(0), Arc::new(config()), start)
+    };
+    nudged(begin(Leftovers::Adopt, Tracking::default()));
+    let mut instance = begin(Leftovers::Remove, Tracking { pending: 1, ..Tracking::default() });
+    instance.has_found_leftovers(ms(0));
+    instance.handle(ms(1_000), Input::Tracking(Tracking::default()));
+    nudged(instance);
+
+    let patient = VrrpInstance { preempt: Preempt::Never, ..config() };
+    let mut instance = start(&patient);
+    instance.has_found_leftovers(ms(0));
+    hear(&mut instance, ms(1_500), LOWER, 100);
+    instance.handle_timeout(ms(1_530));
+    assert_eq!(priorities(&drain(&mut instance)), [0; 0], "a worse one would give way to it");
+}
+
 #[test]
 fn an_equal_advert_is_a_conflict_that_ends_by_giving_way() {
     let (mut instance, begin) = old_master();
