@@ -372,6 +372,8 @@ impl Coordinator {
             Command::Fail(name) => {
                 self.instances.iter().filter(|h| h.config.name == name).for_each(|h| h.tell(Control::Fail));
             }
+            #[cfg(test)]
+            Command::FailAll => panic!("asked for by a test"),
             Command::Stop | Command::Hurry => {}
         }
     }

@@ -1,4 +1,5 @@
-//! Settings of the kernel that are lent from the machine, and given back.
+//! Settings of the kernel that are lent from the machine, and given back: at the end, but not by a panic, whose
+//! successor needs them and knows of them by the memo.
 
 use super::memo::Memo;
 use crate::config::Config;
@@ -7,6 +8,7 @@ use crate::sys::sysctl;
 use crate::types::{Family, IfName};
 use crate::vrrp::{LoanSetting, loans};
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
 
 const RP_FILTER: &str = "rp_filter";
 
@@ -41,6 +43,7 @@ impl SilentIgmp {
 impl Drop for SilentIgmp {
     fn drop(&mut self) {
         if self.reported_before
+            && !thread::panicking()
             && let Err(error) = sysctl::set_reports_local_groups(true)
         {
             tracing::warn!("reports of link-local groups stay off: {error}");
@@ -164,6 +167,9 @@ impl Loans {
 
 impl Drop for Loans {
     fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
         give_back(std::mem::take(&mut self.lent));
     }
 }

@@ -116,6 +116,9 @@ pub(super) enum Command {
     /// Let the task of this instance fail.
     #[cfg(test)]
     Fail(String),
+    /// Fail yourself.
+    #[cfg(test)]
+    FailAll,
     /// End, with last words.
     Stop,
     /// The end is not to wait for anybody.

@@ -2,6 +2,7 @@
 
 mod firewall;
 mod linkless;
+mod panic;
 mod routing;
 mod upkeep;
 
