@@ -107,7 +107,7 @@ keywords! {
     /// `vrrp_instance`.
     VRRP_INSTANCE: InstanceDraft, "vrrp_instance", Unique("vrrp_instance must have a name"), with &[InstanceDraft::TRACKERS];
     "state" Required "MASTER|BACKUP" "" "MASTER with priority 255, else BACKUP" => state, "what this node is meant to be; every node starts as backup";
-    "interface" Required "INTERFACE" "" "required, but for unicast with `unicast_src_ip`" => interface, "the link that adverts use and VIPs live on; without one adverts take the way to each peer, and each VIP needs `dev`", Differs("2.2.7 runs no instance without one, later versions do");
+    "interface" Required "INTERFACE" "" "required, but for unicast with `unicast_src_ip`" => interface, "the link that adverts use and VIPs live on; without one adverts take the way to each peer, and each VIP needs `dev`";
     "virtual_router_id" Required "N" "1 to 255" "required" => virtual_router_id, "number of the virtual router, the same on all its nodes";
     "priority" Required "N" "1 to 255" "100; 255 with `state MASTER`" => priority, "the highest becomes master; 255 owns the addresses";
     "advert_int" Required "SECS" "0.01 to 255; whole seconds in version 2, at most 40.95 in 3" "1" => advert_int, "time between two adverts";
