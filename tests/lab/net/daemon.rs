@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
 
@@ -82,6 +82,11 @@ impl Daemon {
     /// Everything that was logged, by earlier daemons of this machine too.
     pub(crate) fn log(&self) -> String {
         fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// When the last line was logged.
+    pub(crate) fn last_said(&self) -> io::Result<SystemTime> {
+        fs::metadata(&self.log)?.modified()
     }
 
     /// TERM, then its end within ten seconds.
