@@ -10,6 +10,7 @@ mod tests;
 
 pub use blueprint::{LinkSetting, LoanSetting, loans};
 
+use super::patience::Patience;
 use super::source::LinkAddress;
 use crate::config::Config;
 use crate::config::block::{VirtualLink, VirtualLinkKind};
@@ -195,8 +196,8 @@ struct Kept {
     tended: Option<(Vec<LinkStep>, Instant)>,
     /// When it is to be looked at without an event.
     wake: Option<Instant>,
-    /// When somebody last made another link of it.
-    spoiled: Option<Instant>,
+    /// With whoever deletes it or makes another link of it.
+    patience: Option<Patience>,
     /// The base that it was last tried on, while that is there. What it could not have on one link it need
     /// not wait for on the next.
     tried_on: Option<IfIndex>,
@@ -284,7 +285,7 @@ impl VirtualLinks {
     /// A link has been made, perhaps under the number of one that has gone: what failed on that is forgotten.
     pub fn renew(&mut self, base: &IfName) {
         for kept in self.kept.iter_mut().filter(|kept| kept.plan.of.link.base == *base) {
-            (kept.tried_on, kept.spoiled, kept.delay) = (None, None, RETRY);
+            (kept.tried_on, kept.patience, kept.delay) = (None, None, RETRY);
         }
     }
 
@@ -344,7 +345,7 @@ impl Kept {
             told: false,
             tended: None,
             wake: None,
-            spoiled: None,
+            patience: None,
             tried_on: None,
         }
     }
@@ -379,12 +380,13 @@ impl Kept {
                 self.wake = Some(until);
                 return;
             }
+            (Phase::Standing, None) if tried => self.lost(now),
             (Phase::Made(_) | Phase::Standing, None) => Phase::Absent(None),
             (phase, _) => phase,
         };
         let Some(base) = base else { return };
         if self.phase == Phase::Standing && view.as_ref().is_some_and(|view| !self.plan.fits(view, &base)) {
-            self.spoil(now);
+            self.phase = self.lost(now);
         }
         match self.phase {
             Phase::Absent(Some(retry)) if tried && now < retry => self.wake = Some(retry),
@@ -398,13 +400,11 @@ impl Kept {
         }
     }
 
-    /// Somebody has made another link of it, by its MAC address or by a link of that name: it is made anew, at
-    /// once if that has not just happened.
-    fn spoil(&mut self, now: Instant) {
-        let again = self.spoiled.is_some_and(|last| now < last + RETRY_MAX);
-        self.spoiled = Some(now);
-        self.phase = Phase::Absent(again.then_some(now + self.delay));
-        self.delay = if again { (self.delay * 2).min(RETRY_MAX) } else { RETRY };
+    /// Somebody has deleted it, or made another link of it by its MAC address or by a link of that name: it is
+    /// made anew, at once unless that goes on and on.
+    fn lost(&mut self, now: Instant) -> Phase {
+        let patience = self.patience.get_or_insert_with(|| Patience::new(now));
+        Phase::Absent((!patience.bears(now)).then_some(now + self.delay))
     }
 
     /// Makes the link, or takes over what is there already.

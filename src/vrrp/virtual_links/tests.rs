@@ -255,23 +255,35 @@ fn a_link_that_somebody_sets_down_comes_up_again() {
     assert!(machine.is_settled(&kernel));
 }
 
-/// Once at once, and then with patience.
+/// Somebody gives the link another MAC address, at these times; whether it is right again after each.
+fn tug_of_war(
+    machine: &mut VirtualLinks,
+    kernel: &mut Kernel,
+    times: impl Iterator<Item = u64>,
+) -> Vec<bool> {
+    let tug = |millis| {
+        kernel.links.get_mut(&name("vrrp.51")).unwrap().mac = Some(MacAddr([2, 0, 0, 0, 0, 0x99]));
+        settle(machine, kernel, ms(millis));
+        kernel.links[&name("vrrp.51")].mac == Some(MAC)
+    };
+    times.map(tug).collect()
+}
+
+/// As often as an address is put back, and then with patience.
 #[test]
 fn a_link_that_somebody_makes_another_of_is_made_anew() {
     let (mut machine, mut kernel) = settled(&on_vmac());
-    let spoil = |kernel: &mut Kernel| {
-        kernel.links.get_mut(&name("vrrp.51")).unwrap().mac = Some(MacAddr([2, 0, 0, 0, 0, 0x99]));
-    };
-    let is_right = |kernel: &Kernel| kernel.links[&name("vrrp.51")].mac == Some(MAC);
-    spoil(&mut kernel);
-    settle(&mut machine, &mut kernel, ms(10));
-    assert!(is_right(&kernel));
-    spoil(&mut kernel);
-    settle(&mut machine, &mut kernel, ms(20));
-    assert!(!is_right(&kernel));
+    let mut right = tug_of_war(&mut machine, &mut kernel, 1..12);
+    assert_eq!((right.pop(), right), (Some(false), vec![true; 10]));
     let due = machine.poll_timeout().unwrap();
+    assert_eq!(due, ms(11) + RETRY);
     settle(&mut machine, &mut kernel, due);
-    assert!(is_right(&kernel));
+    assert_eq!(kernel.links[&name("vrrp.51")].mac, Some(MAC));
+    kernel.delete(&name("vrrp.51"));
+    settle(&mut machine, &mut kernel, due);
+    assert!(!kernel.links.contains_key(&name("vrrp.51")), "there was no peace since");
+    settle(&mut machine, &mut kernel, due + RETRY);
+    assert!(kernel.links.contains_key(&name("vrrp.51")));
 }
 
 #[test]
@@ -307,10 +319,7 @@ fn a_link_that_cannot_be_made_is_tried_again_by_and_by() {
 #[test]
 fn what_failed_on_one_base_is_not_waited_for_on_the_next() {
     let (mut machine, mut kernel) = settled(&on_vmac());
-    for millis in [10, 20] {
-        kernel.links.get_mut(&name("vrrp.51")).unwrap().mac = Some(MacAddr([2, 0, 0, 0, 0, 0x99]));
-        settle(&mut machine, &mut kernel, ms(millis));
-    }
+    tug_of_war(&mut machine, &mut kernel, 10..21);
     assert_eq!(machine.poll_timeout(), Some(ms(1_020)), "a tug of war");
     kernel.delete(&name("eth0"));
     kernel.add("eth0");
@@ -318,6 +327,7 @@ fn what_failed_on_one_base_is_not_waited_for_on_the_next() {
     assert_eq!(kernel.links[&name("vrrp.51")].mac, Some(MAC));
 
     // It goes with its base after it was made, before it was seen.
+    machine.renew(&name("eth0"));
     kernel.delete(&name("vrrp.51"));
     machine.review(ms(40), &kernel);
     assert!(matches!(machine.poll_effect(), Some(LinkEffect::Do(..))));
