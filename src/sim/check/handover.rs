@@ -11,7 +11,8 @@ use crate::types::{Instant, State, Version};
 
 /// When the only master of a settled network is told to stop and there is a backup, a host that knows where the
 /// addresses are reaches them all the time, but for as long as kernels and frames take. The one that leaves
-/// has them for no longer than that beside a successor, and alone for no longer than the slowest backup takes.
+/// has them for no longer than that beside a successor, and alone for no longer than the slowest backup takes. Two
+/// successors at one time are excused where `garp_lower_prio_repeat 0` forbids what repairs that.
 #[derive(Debug, Default)]
 pub(super) struct Handover {
     resting: bool,
@@ -63,7 +64,9 @@ impl Handover {
             let way = scene.slack(Duration::ZERO);
             if let Some(since) = leave.dark_since.filter(|_| leave.missed) {
                 let takers = (0..scene.nodes.len()).map(|host| scene.kernel_time(host));
-                let allowed = takers.max().unwrap_or_default() + way;
+                // One kernel takes over for all that stand and fall together.
+                let together = u32::try_from(scene.companions(leave.host, instance).len()).unwrap_or(1);
+                let allowed = takers.max().unwrap_or_default() * together + way;
                 if scene.now > since + allowed {
                     return Err(format!("nobody reaches VI_{name} since {since}, {allowed:?} would do"));
                 }
@@ -89,6 +92,11 @@ impl Handover {
             let masters = scene.hosts_in(instance, State::Master);
             if !masters.is_empty() {
                 leave.succeeded.get_or_insert(scene.now);
+            }
+            // Of two that take over at one time the worse one may be heard last, and that is not to be mended.
+            let mends = |host: &Host| scene.nodes[*host].config(instance).garp.lower_prio_repeat > 0;
+            if masters.len() > 1 && !masters.iter().all(mends) {
+                leave.missed = false;
             }
             match is_reached(scene, instance) {
                 true => leave.dark_since = None,

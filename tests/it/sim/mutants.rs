@@ -513,7 +513,7 @@ impl Border for Hasty {
 
 #[test]
 fn a_master_that_leaves_before_its_successor_is_there_is_caught() {
-    assert_caught("handover", || Box::new(Hasty::default()));
+    assert_caught_in(1000, "handover", || Box::new(Hasty::default()));
 }
 
 /// A node that leaves and does not listen for a successor.
