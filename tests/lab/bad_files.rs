@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::net::daemon::Daemon;
 use crate::net::lan::Lan;
 use crate::net::wait_for;
-use crate::world::{Kind, lab_dir, need, write_script};
+use crate::world::{Kind, Quiet, lab_dir, need, write_script};
 
 const GOOD: &str = "vrrp_instance VI_1 {
     interface eth0
@@ -70,10 +70,13 @@ fn nul_bytes() {
     });
 }
 
+/// keepalived is in the kernel for ten seconds with that: on its processor no packet gets to anybody else meanwhile.
 #[test]
 fn a_line_of_ten_megabytes() {
+    let quiet = Quiet::wait();
     let text = format!("{} yes\n{GOOD}", "x".repeat(10_000_000));
-    compare([Runs, Exit(5)], [Runs, Exit(5)], ["too long"; 2], |path| fs::write(path, text).expect("a file"));
+    let write = |path: &Path| fs::write(path, text).expect("a file");
+    compare_in(quiet.dir().path(), [Runs, Exit(5)], [Runs, Exit(5)], ["too long"; 2], write);
 }
 
 #[test]
@@ -92,13 +95,22 @@ fn all_byte_values() {
 
 /// Started and under `-t`, keepalived and vrrpd end as told, and vrrpd says `words` about it.
 fn compare(theirs: [Outcome; 2], ours: [Outcome; 2], words: [&str; 2], make: impl FnOnce(&Path)) {
+    compare_in(lab_dir().path(), theirs, ours, words, make);
+}
+
+fn compare_in(
+    dir: &Path,
+    theirs: [Outcome; 2],
+    ours: [Outcome; 2],
+    words: [&str; 2],
+    make: impl FnOnce(&Path),
+) {
     need(&["keepalived"]);
-    let dir = lab_dir();
-    let lan = Lan::new(dir.path()).expect("a LAN (is this root?)");
-    let file = dir.path().join("x.conf");
+    let lan = Lan::new(dir).expect("a LAN (is this root?)");
+    let file = dir.join("x.conf");
     make(&file);
     // Which keepalived fills with a file that includes itself, and is busy with it for half a minute else.
-    let limited = dir.path().join("limited");
+    let limited = dir.join("limited");
     write_script(&limited, "#!/bin/sh\nulimit -n 64\nexec keepalived \"$@\"\n");
     for (kind, expected) in [(Kind::Keepalived, theirs), (Kind::Vrrpd, ours)] {
         let mut program = kind.program();
@@ -111,7 +123,7 @@ fn compare(theirs: [Outcome; 2], ours: [Outcome; 2], words: [&str; 2], make: imp
             let node = lan.machine(&name, if kind == Kind::Vrrpd { 1 } else { 2 }).expect("a machine");
             // An include is relative to the directory that the daemon was started in.
             let mut daemon =
-                Daemon::start_in(&program, &node, dir.path(), &file, options).expect("it starts");
+                Daemon::start_in(&program, &node, dir, &file, options).expect("it starts");
             let outcome = outcome(&mut daemon);
             let log: String = daemon.log().chars().take(4000).collect();
             assert_eq!(outcome, expected, "{name}:\n{log}");
