@@ -113,10 +113,12 @@ impl Statics {
         self.recheck.get_or_insert(clock::now() + task::RECHECK_DELAY);
     }
 
-    /// A link has come up.
+    /// A link has come up: what went with it nobody has removed.
     pub(super) fn on_link_up(&mut self, name: &IfName) {
         if self.objects.addresses.iter().any(|address| address.dev == *name) {
-            self.on_gone();
+            let soon = clock::now() + task::RECHECK_DELAY;
+            self.tug = (soon, 0);
+            self.recheck = Some(self.recheck.map_or(soon, |at| at.min(soon)));
         }
     }
 
