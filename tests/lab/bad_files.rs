@@ -122,8 +122,7 @@ fn compare_in(
             let name = format!("{}{}", kind.program().name, options.concat());
             let node = lan.machine(&name, if kind == Kind::Vrrpd { 1 } else { 2 }).expect("a machine");
             // An include is relative to the directory that the daemon was started in.
-            let mut daemon =
-                Daemon::start_in(&program, &node, dir, &file, options).expect("it starts");
+            let mut daemon = Daemon::start_in(&program, &node, dir, &file, options).expect("it starts");
             let outcome = outcome(&mut daemon);
             let log: String = daemon.log().chars().take(4000).collect();
             assert_eq!(outcome, expected, "{name}:\n{log}");

@@ -388,8 +388,10 @@ impl Kept {
         if self.phase == Phase::Standing && view.as_ref().is_some_and(|view| !self.plan.fits(view, &base)) {
             self.phase = self.lost(now);
         }
+        let is_there = view.as_ref().is_some_and(|view| self.plan.fits(view, &base));
         match self.phase {
-            Phase::Absent(Some(retry)) if tried && now < retry => self.wake = Some(retry),
+            // It may have been made after all, before the last attempt that failed.
+            Phase::Absent(Some(retry)) if tried && now < retry && !is_there => self.wake = Some(retry),
             Phase::Absent(_) => self.establish(&base, view.as_ref(), effects),
             Phase::Standing => {
                 if let Some(view) = view {

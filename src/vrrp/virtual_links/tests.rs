@@ -355,6 +355,32 @@ fn a_new_base_may_have_the_number_of_the_old_one() {
     assert_eq!(machine.standing().count(), 1);
 }
 
+/// The news of the new base comes after the link was made on it.
+#[test]
+fn a_link_that_turns_out_to_be_there_is_taken_at_once() {
+    let (mut machine, mut kernel) = (VirtualLinks::default(), Kernel::with("eth0"));
+    let before = Kernel { links: kernel.links.clone(), ..Kernel::default() };
+    machine.follow(&on_vmac());
+    machine.review(ms(0), &before);
+    let make = |machine: &mut VirtualLinks, kernel: &mut Kernel| {
+        let effects = std::iter::from_fn(|| machine.poll_effect());
+        let steps = effects.filter_map(|effect| match effect {
+            LinkEffect::Do(link, steps) => Some((link, steps)),
+            LinkEffect::Notice(_) => None,
+        });
+        let (link, steps) = steps.last().unwrap();
+        let failure = steps.iter().find_map(|step| kernel.carry_out(&link, step).err());
+        machine.done(ms(1), &link, failure);
+    };
+    make(&mut machine, &mut kernel);
+    machine.renew(&name("eth0"));
+    machine.review(ms(2), &before);
+    make(&mut machine, &mut kernel);
+    let told = settle(&mut machine, &mut kernel, ms(3));
+    assert_eq!(told.last().unwrap(), "(VI_1) Found matching interface vrrp.51");
+    assert!(machine.is_settled(&kernel));
+}
+
 #[test]
 fn a_reload_touches_only_what_it_changes_and_removes_only_at_its_end() {
     let other = VirtualLink {
