@@ -28,7 +28,7 @@ const NODES: usize = 4;
 /// and more for a busy machine. After so long it is in the state that it is to be in, which shows in its addresses.
 const LIMIT: Duration = Duration::from_millis(300 + 22 + 700);
 /// What keeps being changed, as the tables of nftables are here, is put right more rarely.
-const LIMIT_OF_ALL: Duration = Duration::from_secs(3);
+const LIMIT_OF_ALL: Duration = Duration::from_millis(600 + 40 + 1500);
 
 /// To look takes a busy machine longer than the daemon took: so long is looked.
 const PATIENCE: Duration = Duration::from_secs(10);
