@@ -158,7 +158,7 @@ impl Node {
     fn check(&self) {
         for (id, machine) in self.machines.instances() {
             let (config, state, held) = (machine.config(), machine.state(), self.held(id));
-            let own: BTreeSet<Place> = config.vips.iter().chain(&config.excluded_vips).map(place).collect();
+            let own: BTreeSet<Place> = config.all_vips().map(place).collect();
             assert!(held.is_subset(&own), "{} has {held:?}, of which not all is its own", config.name);
             assert!(state == State::Master || held.is_empty(), "{} in {state} has {held:?}", config.name);
         }
@@ -192,7 +192,6 @@ fn place(vip: &VirtualAddress) -> Place {
 /// Every link that the configuration names.
 fn links(config: &Config) -> BTreeMap<IfName, bool> {
     let own = config.instances.iter().filter_map(|instance| instance.interface.as_ref());
-    let vips =
-        config.instances.iter().flat_map(|i| i.vips.iter().chain(&i.excluded_vips)).map(|vip| &vip.dev);
+    let vips = config.instances.iter().flat_map(|instance| instance.all_vips()).map(|vip| &vip.dev);
     own.chain(vips).map(|name| (name.clone(), true)).collect()
 }

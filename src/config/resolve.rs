@@ -190,7 +190,7 @@ fn complete(
     }
     let demand = Demand {
         given: draft.kernel_rx_buf_size,
-        mtu: interface.as_ref().map(|interface| mtu(Some(interface), cx)),
+        mtu: interface.as_ref().map(|interface| mtu(interface, cx)),
         version,
         family,
         auth: &auth,
@@ -592,8 +592,8 @@ fn no_vip(draft: &InstanceDraft, required: bool, cx: &mut Context<'_>) {
 
 const ASSUMED_MTU: u32 = 1500;
 
-fn mtu(interface: Option<&IfName>, cx: &Context<'_>) -> u32 {
-    match interface.map_or(Fact::Unchecked, |interface| cx.environment.link(interface)) {
+fn mtu(interface: &IfName, cx: &Context<'_>) -> u32 {
+    match cx.environment.link(interface) {
         Fact::Known(facts) => facts.mtu.unwrap_or(ASSUMED_MTU),
         Fact::Unchecked | Fact::Absent => ASSUMED_MTU,
     }
@@ -611,7 +611,7 @@ fn surplus_vips(
     interface: Option<&IfName>,
     cx: &mut Context<'_>,
 ) -> Vec<AddressDraft> {
-    let mtu = mtu(interface, cx);
+    let mtu = interface.map_or(ASSUMED_MTU, |interface| mtu(interface, cx));
     let (ip_header, address) = match family {
         Family::V4 => (20, 4),
         Family::V6 => (40, 16),

@@ -88,7 +88,7 @@ fn data(status: &InstanceStatus, snapshot: &Snapshot, seconds: &dyn Fn(Instant) 
     o.member("skip_check_adv_addr", u8::from(config.skip_check_adv_addr));
     o.member("strict_mode", u8::from(config.strict));
     o.text("vmac_ifname", config.virtual_link.as_ref().map_or("", |link| link.name.as_str()));
-    if let Some(link) = config.virtual_link.as_ref().map(|link| &link.name).or(config.interface.as_ref()) {
+    if let Some(link) = config.own_link() {
         o.text("ifp_ifname", link.as_str());
     }
     o.member("master_priority", status.master.map_or(0, |master| master.priority.get()));

@@ -68,7 +68,7 @@ impl Blocked {
             return Vec::new();
         }
         let all = config.all_vips();
-        let own = config.virtual_link.as_ref().map(|link| &link.name).or(config.interface.as_ref());
+        let own = config.own_link();
         all.map(|vip| Self {
             link: vip.link().clone(),
             address: vip.net.address,

@@ -9,25 +9,7 @@ use crate::net::daemon::Daemon;
 use crate::net::lan::Lan;
 use crate::net::space::Space;
 use crate::world::Kind::{self, Keepalived, Vrrpd};
-use crate::world::{Node, SLACK, World, fill};
-
-const CONFIG: &str = "
-vrrp_instance VI_1 {
-    state BACKUP
-    INTERFACE
-    virtual_router_id 51
-    version VERSION
-    priority PRIORITY
-    advert_int 1
-    unicast_src_ip OWN
-    unicast_peer {
-        PEER
-    }
-    virtual_ipaddress {
-        VIP dev eth0
-    }
-}
-";
+use crate::world::{Node, SLACK, UNICAST, World, fill};
 
 /// Three intervals and the skew of priority 200, in either version.
 const DOWN_A: Duration = Duration::from_micros(3_218_750);
@@ -93,14 +75,14 @@ impl Form {
         };
         let interface = if node.program.name == "keepalived" { "interface eth1" } else { "" };
         fill(
-            CONFIG,
+            UNICAST,
             &[
-                ("INTERFACE", interface),
-                ("VERSION", version),
+                ("STATE", "BACKUP"),
+                ("LINES", &format!("{interface}\n    version {version}")),
                 ("PRIORITY", priority),
                 ("OWN", &self.own(node.n).to_string()),
                 ("PEER", &self.own(3 - node.n).to_string()),
-                ("VIP", &format!("{}/{prefix}", self.vip())),
+                ("VIP", &format!("{}/{prefix} dev eth0", self.vip())),
             ],
         )
     }

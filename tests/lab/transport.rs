@@ -6,32 +6,11 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use crate::pairings;
-use crate::world::{Node, SLACK, World, fill, need, tool, within};
+use crate::world::{Node, SLACK, UNICAST, World, fill, need, tool, within};
 
 const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 100));
 const DOWN_A: Duration = Duration::from_micros(3_218_750);
 const SKEW_B: Duration = Duration::from_micros(414_062);
-
-const UNICAST: &str = "
-vrrp_instance VI_1 {
-    state STATE
-    interface eth0
-    virtual_router_id 51
-    priority PRIORITY
-    advert_int 1
-    unicast_src_ip OWN
-    unicast_peer {
-        PEER
-    }
-    authentication {
-        auth_type PASS
-        auth_pass 1111
-    }
-    virtual_ipaddress {
-        10.99.0.100/24
-    }
-}
-";
 
 /// What a cloud network does to multicast.
 const FILTER: &str = "
@@ -55,10 +34,13 @@ fn unicast(world: &mut World) {
         fs::write(&rules, FILTER).expect("nft rules");
         node.space.call(Command::new(tool("nft")).arg("-f").arg(rules)).expect("nft");
     }
-    let ips = [("OWN", "10.99.0.1"), ("PEER", "10.99.0.2")];
-    let config_a = fill(UNICAST, &[("STATE", "MASTER"), ("PRIORITY", "200"), ips[0], ips[1]]);
-    let ips = [("OWN", "10.99.0.2"), ("PEER", "10.99.0.1")];
-    let config_b = fill(UNICAST, &[("STATE", "BACKUP"), ("PRIORITY", "150"), ips[0], ips[1]]);
+    let lines = "interface eth0\n    authentication {\n        auth_type PASS\n        auth_pass 1111\n    }";
+    let config = |state, priority, own, peer| {
+        let (who, vip) = ([("OWN", own), ("PEER", peer)], ("VIP", "10.99.0.100/24"));
+        fill(UNICAST, &[("STATE", state), ("LINES", lines), ("PRIORITY", priority), who[0], who[1], vip])
+    };
+    let config_a = config("MASTER", "200", "10.99.0.1", "10.99.0.2");
+    let config_b = config("BACKUP", "150", "10.99.0.2", "10.99.0.1");
     let begin = SystemTime::now();
     there_and_back(world, VIP, &config_a, &config_b, &["-D"]);
     let adverts = world.adverts(51, begin);

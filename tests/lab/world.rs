@@ -342,6 +342,24 @@ pub(crate) fn need(programs: &[&str]) {
     programs.iter().for_each(|name| drop(tool(name)));
 }
 
+/// A unicast instance, on whatever link LINES say.
+pub(crate) const UNICAST: &str = "
+vrrp_instance VI_1 {
+    state STATE
+    LINES
+    virtual_router_id 51
+    priority PRIORITY
+    advert_int 1
+    unicast_src_ip OWN
+    unicast_peer {
+        PEER
+    }
+    virtual_ipaddress {
+        VIP
+    }
+}
+";
+
 /// `template` with the words `NAME` replaced, for files that differ a little between nodes.
 pub(crate) fn fill(template: &str, words: &[(&str, &str)]) -> String {
     words.iter().fold(template.to_owned(), |text, (word, value)| text.replace(word, value))

@@ -274,11 +274,16 @@ impl VrrpInstance {
         self.virtual_link.iter().chain(&self.address_links)
     }
 
+    /// The link that it runs on: one that we make for it, or its interface.
+    #[must_use]
+    pub fn own_link(&self) -> Option<&IfName> {
+        self.virtual_link.as_ref().map(|link| &link.name).or(self.interface.as_ref())
+    }
+
     /// The link that adverts leave and arrive by; `None`: any.
     #[must_use]
     pub fn advert_link(&self) -> Option<&IfName> {
-        let virtual_link = self.virtual_link.as_ref().filter(|_| !self.xmit_base);
-        virtual_link.map(|link| &link.name).or(self.interface.as_ref())
+        if self.xmit_base { self.interface.as_ref() } else { self.own_link() }
     }
 
     /// What sockets are bound to: that link, or the VRF.

@@ -1,5 +1,6 @@
 //! Static addresses, routes and rules: there from the start to the end, whatever the instances do.
 
+use super::back_off::BackOff;
 use super::kernel::{Done, is_altered, kernel_address, mending};
 use super::ledger::{InstanceId, place};
 use super::routing::Work;
@@ -29,12 +30,9 @@ pub(super) struct Statics {
     recheck: Option<Instant>,
     /// Since when and how often somebody has been removing them.
     tug: (Instant, u32),
-    /// What the kernel refuses is asked for again after this long.
-    delay: Duration,
+    /// For what the kernel refuses.
+    back_off: BackOff,
 }
-
-const RETRY: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(60);
 
 impl Statics {
     pub(super) fn new(shared: Rc<Shared>) -> Self {
@@ -44,7 +42,7 @@ impl Statics {
             done: mpsc::unbounded_channel(),
             recheck: None,
             tug: (clock::now(), 0),
-            delay: RETRY,
+            back_off: BackOff::default(),
         }
     }
 
@@ -65,8 +63,7 @@ impl Statics {
         if !done.failures.iter().any(|(change, _)| refused(change)) {
             return;
         }
-        self.recheck = Some(clock::now() + self.delay);
-        self.delay = (self.delay * 2).min(RETRY_MAX);
+        self.recheck = Some(clock::now() + self.back_off.next());
     }
 
     fn change_addresses(&self, change: &KernelChange<VirtualAddress>) {
@@ -116,8 +113,9 @@ impl Statics {
     /// A link has come up: what went with it nobody has removed.
     pub(super) fn on_link_up(&mut self, name: &IfName) {
         if self.objects.addresses.iter().any(|address| address.dev == *name) {
-            let soon = clock::now() + task::RECHECK_DELAY;
-            self.tug = (soon, 0);
+            let now = clock::now();
+            self.tug = (now, 0);
+            let soon = now + task::RECHECK_DELAY;
             self.recheck = Some(self.recheck.map_or(soon, |at| at.min(soon)));
         }
     }
@@ -137,7 +135,7 @@ impl Statics {
         self.mend();
         let (addresses, routes, rules) = self.lost();
         if addresses.is_empty() && routes.is_empty() && rules.is_empty() {
-            self.delay = RETRY;
+            self.back_off.reset();
             return;
         }
         let (since, count) = self.tug;

@@ -107,14 +107,13 @@ impl Task {
     ) -> Self {
         let Beginning { id, config, tracking, adopt } = beginning;
         let source = shared.source_of(&config);
-        let left = shared.has_left(&config);
         let leftovers = if adopt && shared.adopt(id, &config) { Leftovers::Adopt } else { Leftovers::Remove };
         let word = shared.coupling.ask(|board| board.word(&config));
         let start = Start { tracking, source, word, leftovers, wall: clock::wall() };
         let mut machine = Instance::new(clock::now(), config, start);
         if leftovers == Leftovers::Remove {
             machine.listen_first(shared.silence.get());
-            if left {
+            if shared.has_left(machine.config()) {
                 machine.has_found_leftovers(clock::now());
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! [`VirtualLinks`] knows which there are to be, and is shown which there are after everything that happens to
 //! links. It acts on what it sees, not on what it has heard: a link that somebody deletes, a base that comes
-//! back under another number, and what a killed predecessor has left need no case of their own.
+//! back under another number, and what a killed predecessor has left need no case of their own. Only that a base
+//! is another one under the same number cannot be seen ([`VirtualLinks::renew`]).
 
 mod blueprint;
 #[cfg(test)]
@@ -385,10 +386,10 @@ impl Kept {
             (phase, _) => phase,
         };
         let Some(base) = base else { return };
-        if self.phase == Phase::Standing && view.as_ref().is_some_and(|view| !self.plan.fits(view, &base)) {
+        let is_there = view.as_ref().is_some_and(|view| self.plan.fits(view, &base));
+        if self.phase == Phase::Standing && !is_there {
             self.phase = self.lost(now);
         }
-        let is_there = view.as_ref().is_some_and(|view| self.plan.fits(view, &base));
         match self.phase {
             // It may have been made after all, before the last attempt that failed.
             Phase::Absent(Some(retry)) if tried && now < retry && !is_there => self.wake = Some(retry),

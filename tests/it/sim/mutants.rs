@@ -505,7 +505,7 @@ impl Border for Hasty {
     fn effects(&mut self, machine: Machine, state: State, effects: &mut Vec<Effect>) {
         if says_farewell(state, effects) {
             let config = &self.configs[&machine.node].instances[machine.instance];
-            let all = config.vips.iter().chain(&config.excluded_vips).cloned().collect();
+            let all = config.all_vips().cloned().collect();
             effects.push(Effect::Addresses(AddressChange::removing(all)));
         }
     }

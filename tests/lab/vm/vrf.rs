@@ -2,7 +2,7 @@
 //! interface, whose adverts take the routes of a VRF.
 
 use crate::vm::{pairings_in_vm, run, start, states, until, until_master, until_said};
-use crate::world::{Node, World, fill};
+use crate::world::{Node, UNICAST, World, fill};
 
 const VIP: &str = "10.99.0.100";
 const CONFIG: &str = "
@@ -70,30 +70,21 @@ fn enslaved_while_master(world: &mut World) {
     until_master(world, &world.b, VIP);
 }
 
-const UNICAST: &str = "
-vrrp_instance VI_1 {
-    state BACKUP
-    WHERE
-    virtual_router_id 51
-    priority PRIORITY
-    advert_int 1
-    unicast_src_ip OWN
-    unicast_peer {
-        PEER
-    }
-    virtual_ipaddress {
-        10.99.0.100/24 dev eth0
-    }
-}
-";
-
 /// Peers in a VRF: vrrpd without an interface, keepalived 2.2.7 with the one that it has to have.
 fn unicast_without_an_interface(world: &mut World) {
     [&world.a, &world.b].into_iter().for_each(enslave);
     let config = |node: &Node, priority: &str| {
         let link = if node.program.name == "vrrpd" { "vrf red" } else { "interface eth0" };
         let (own, peer) = (format!("10.99.0.{}", node.n), format!("10.99.0.{}", 3 - node.n));
-        fill(UNICAST, &[("WHERE", link), ("PRIORITY", priority), ("OWN", &own), ("PEER", &peer)])
+        let words = [
+            ("STATE", "BACKUP"),
+            ("LINES", link),
+            ("PRIORITY", priority),
+            ("OWN", &own),
+            ("PEER", &peer),
+            ("VIP", "10.99.0.100/24 dev eth0"),
+        ];
+        fill(UNICAST, &words)
     };
     let (config_a, config_b) = (config(&world.a, "200"), config(&world.b, "100"));
     start(&mut world.a, &config_a);

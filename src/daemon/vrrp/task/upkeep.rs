@@ -85,10 +85,11 @@ impl Task {
             self.upkeep.look = Some((now + RECHECK_DELAY, now));
             return;
         }
-        if self.source.is_awaited() {
-            return self.upkeep.look = None;
-        }
         self.upkeep.look = None;
+        // All of it is put back behind that.
+        if self.source.is_awaited() {
+            return;
+        }
         let lost = self.lost();
         if !lost.is_empty() {
             self.feed(now, Input::Lost(Box::new(lost)));
