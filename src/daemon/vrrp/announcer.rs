@@ -1,6 +1,8 @@
 //! Gratuitous ARPs and unsolicited NAs: at once where the configuration sets no pace, else one at a
 //! time per link, or per group of links.
 
+mod lane;
+
 use super::ledger::InstanceId;
 use super::links::Links;
 use crate::config::block::GarpGroup;
@@ -11,8 +13,9 @@ use crate::types::{Family, IfName, Instant};
 use crate::vrrp::Announce;
 use crate::wire::arp::GratuitousArp;
 use crate::wire::ndisc::UnsolicitedAdvert;
+use lane::Lane;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
@@ -103,14 +106,6 @@ impl Pace {
     }
 }
 
-/// What waits for its turn.
-#[derive(Debug, Default)]
-struct Lane {
-    waiting: VecDeque<(InstanceId, IfName, IpAddr)>,
-    /// When the next frame may leave.
-    free_at: Instant,
-}
-
 impl Announcer {
     /// Opens the packet socket.
     pub(super) fn open(links: Rc<RefCell<Links>>, deadlines: Deadlines, pace: Pace) -> io::Result<Self> {
@@ -130,7 +125,7 @@ impl Announcer {
         self.0.pace.replace(pace);
     }
 
-    /// Sends a burst, or queues what may not leave yet.
+    /// Sends a burst, or queues what may not leave yet and does not wait already.
     pub(super) fn announce(&self, instance: InstanceId, burst: &Announce) {
         {
             let (mut lanes, pace) = (self.0.lanes.borrow_mut(), self.0.pace.borrow());
@@ -138,7 +133,7 @@ impl Announcer {
             for _ in 0..burst.rounds {
                 for (link, address) in &burst.targets {
                     let lane = lanes.entry((pace.road(links.below(link)), Family::of(*address))).or_default();
-                    lane.waiting.push_back((instance, link.clone(), *address));
+                    lane.push((instance, link.clone(), *address), burst.rounds);
                 }
             }
         }
@@ -154,7 +149,7 @@ impl Announcer {
     /// Forgets what an instance has not announced yet.
     pub(super) fn cancel(&self, instance: InstanceId) {
         for lane in self.0.lanes.borrow_mut().values_mut() {
-            lane.waiting.retain(|(owner, ..)| *owner != instance);
+            lane.forget(instance);
         }
     }
 
@@ -182,7 +177,7 @@ impl Shared {
         for ((road, family), lane) in lanes.iter_mut() {
             let gap = self.pace.borrow().gap(road, *family);
             while left > 0 && lane.free_at <= now {
-                let Some((_, link, address)) = lane.waiting.pop_front() else { break };
+                let Some((_, link, address)) = lane.pop() else { break };
                 self.send(&link, address);
                 left -= 1;
                 if !gap.is_zero() {
@@ -190,8 +185,8 @@ impl Shared {
                 }
             }
         }
-        lanes.retain(|_, lane| !lane.waiting.is_empty() || lane.free_at > now);
-        let next = lanes.values().filter(|lane| !lane.waiting.is_empty()).map(|lane| lane.free_at).min();
+        lanes.retain(|_, lane| !lane.is_empty() || lane.free_at > now);
+        let next = lanes.values().filter(|lane| !lane.is_empty()).map(|lane| lane.free_at).min();
         (most - left, next)
     }
 
@@ -220,6 +215,35 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::testing::in_namespace;
+    use tokio::task::LocalSet;
+
+    /// A lower master that is deaf is answered for each of its adverts, for as long as it lives.
+    #[test]
+    fn whoever_announces_faster_than_frames_may_leave_keeps_nobody_waiting_for_ever() {
+        in_namespace(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+            LocalSet::new().block_on(&runtime, async {
+                let pace = Pace { garp: Duration::from_secs(60), ..Pace::default() };
+                let announcer = Announcer::open(Rc::default(), Deadlines::new().unwrap(), pace).unwrap();
+                let link = IfName::new("eth0").unwrap();
+                let burst = |net: u8, addresses: u8| Announce {
+                    targets: (1..=addresses).map(|last| (link.clone(), [10, 99, net, last].into())).collect(),
+                    rounds: 5,
+                };
+                for _ in 0..1000 {
+                    announcer.announce(InstanceId(1), &burst(0, 20));
+                }
+                announcer.announce(InstanceId(2), &burst(1, 1));
+                let mut lanes = announcer.0.lanes.borrow_mut();
+                let lane = lanes.values_mut().next().unwrap();
+                let waiting: Vec<_> = std::iter::from_fn(|| lane.pop()).collect();
+                let late = waiting.iter().position(|(instance, ..)| *instance == InstanceId(2));
+                // The first one has left at once, and has come again.
+                assert_eq!((late, waiting.len()), (Some(100), 105));
+            });
+        });
+    }
 
     #[test]
     fn a_batch_is_all_that_leaves_at_once_in_its_time() {
