@@ -176,39 +176,31 @@ impl Shared {
         let mut left = most;
         for ((road, family), lane) in lanes.iter_mut() {
             let gap = self.pace.borrow().gap(road, *family);
-            while left > 0 && lane.free_at <= now {
-                let Some((_, link, address)) = lane.pop() else { break };
-                self.send(&link, address);
-                left -= 1;
-                if !gap.is_zero() {
-                    lane.free_at = now + gap;
-                }
-            }
+            left -= lane.serve(now, gap, left, |link, address| self.send(link, address));
         }
-        lanes.retain(|_, lane| !lane.is_empty() || lane.free_at > now);
-        let next = lanes.values().filter(|lane| !lane.is_empty()).map(|lane| lane.free_at).min();
+        lanes.retain(|_, lane| !lane.is_idle(now));
+        let next = lanes.values().filter_map(Lane::poll_timeout).min();
         (most - left, next)
     }
 
-    fn send(&self, name: &IfName, address: IpAddr) {
+    fn send(&self, name: &IfName, address: IpAddr) -> io::Result<()> {
         let links = self.links.borrow();
         // A link that is gone, has no Ethernet address or listens to no ARP has no caches to correct.
-        let Some(link) = links.get(name).filter(|link| !link.noarp) else { return };
-        let Some(mac) = link.mac else { return };
-        let sent = match address {
+        let Some(link) = links.get(name).filter(|link| !link.noarp) else { return Ok(()) };
+        let Some(mac) = link.mac else { return Ok(()) };
+        let what = match address {
             IpAddr::V4(address) => {
-                tracing::debug!("Sending gratuitous ARP on {name} for {address}");
-                self.socket.send(link.index, &GratuitousArp { mac, address }.emit())
+                self.socket.send(link.index, &GratuitousArp { mac, address }.emit())?;
+                "gratuitous ARP"
             }
             IpAddr::V6(address) => {
-                tracing::debug!("Sending unsolicited Neighbour Advert on {name} for {address}");
                 let router = crate::sys::sysctl::forwards_ipv6(name);
-                self.socket.send(link.index, &UnsolicitedAdvert { mac, address, router }.emit())
+                self.socket.send(link.index, &UnsolicitedAdvert { mac, address, router }.emit())?;
+                "unsolicited Neighbour Advert"
             }
         };
-        if let Err(error) = sent {
-            tracing::debug!("announcing {address} on {name} failed: {error}");
-        }
+        tracing::debug!("Sending {what} on {name} for {address}");
+        Ok(())
     }
 }
 
