@@ -14,7 +14,7 @@ use super::loans::Loans;
 use super::memo::{self, Memo};
 use super::sockets::kind;
 use super::statics::Statics;
-use super::task::{Beginning, Control, Task};
+use super::task::{Beginning, Control, Legacy, Task};
 use super::virtual_links::Carpenter;
 use super::{Command, Shared, ToService};
 use crate::config::Config;
@@ -284,17 +284,18 @@ impl Coordinator {
         let homeless = self.config.instances.iter().filter(homeless);
         let homeless = homeless.map(|instance| instance.name.clone()).collect();
         self.shared.coupling.handle(SwitchInput::Start(Arc::clone(&self.config), homeless));
+        let legacy = Legacy { adopt: self.respawned, left: Rc::new(self.memo.left().clone()) };
         for config in self.config.instances.clone() {
-            let handle = self.start(config, self.respawned);
+            let handle = self.start(config, legacy.clone());
             self.instances.push(handle);
         }
         self.doubt_all_addresses();
     }
 
-    fn start(&mut self, config: Arc<VrrpInstance>, adopt: bool) -> Handle {
+    fn start(&mut self, config: Arc<VrrpInstance>, legacy: Legacy) -> Handle {
         self.next_id += 1;
         let id = InstanceId(self.next_id);
-        let control = self.spawn(id, Arc::clone(&config), adopt);
+        let control = self.spawn(id, Arc::clone(&config), legacy);
         Handle { id, config, control, restart: None, restart_delay: Duration::ZERO, started: clock::now() }
     }
 
@@ -302,12 +303,12 @@ impl Coordinator {
         &mut self,
         id: InstanceId,
         config: Arc<VrrpInstance>,
-        adopt: bool,
+        legacy: Legacy,
     ) -> mpsc::UnboundedSender<Control> {
         let (control, receiver) = mpsc::unbounded_channel();
         let tracking = self.shared.coupling.ask(|board| board.tracking(&config.name));
         self.shared.coupling.open(&config.name, control.clone());
-        let (shared, beginning) = (Rc::clone(&self.shared), Beginning { id, config, tracking, adopt });
+        let (shared, beginning) = (Rc::clone(&self.shared), Beginning { id, config, tracking, legacy });
         // The machine is made inside the task, so that a panic of its beginning is caught as well.
         let running =
             self.tasks.spawn_local(async move { Task::new(shared, receiver, beginning).run().await });
@@ -355,7 +356,8 @@ impl Coordinator {
             if self.instances[index].restart.is_some_and(|at| at <= now) {
                 let (id, config) = (self.instances[index].id, Arc::clone(&self.instances[index].config));
                 // Its addresses are still there, and stay until it knows who is master.
-                self.instances[index].control = self.spawn(id, config, true);
+                let legacy = Legacy { adopt: true, ..Legacy::default() };
+                self.instances[index].control = self.spawn(id, config, legacy);
                 self.instances[index].restart = None;
                 self.instances[index].started = now;
             }
@@ -543,7 +545,7 @@ impl Coordinator {
             let kept = origin.and_then(|place| old.get_mut(place)?.take());
             let handle = match kept {
                 Some(handle) => self.change(handle, new).await,
-                None => self.start(Arc::clone(new), false),
+                None => self.start(Arc::clone(new), Legacy::default()),
             };
             self.instances.push(handle);
         }

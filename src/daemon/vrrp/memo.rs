@@ -3,7 +3,7 @@
 //!
 //! It is a file beside the pid file, a line for each thing, written before the thing is done and removed at an
 //! orderly end. Its head names the boot and the network namespace: what was left in another is not there.
-//! What the kernel has is only removed where it bears our mark, too.
+//! What the kernel has is only removed where it bears our mark, too; an address that bears nobody's may be adopted.
 //!
 //! A disk must not keep the protocol waiting, so "before the thing is done" is when the file is asked for, and
 //! it is there some milliseconds later. A process that is killed in between leaves what its successor does not
@@ -19,7 +19,7 @@ use crate::config::block::{VirtualLink, VirtualLinkKind};
 use crate::config::value::{Route, Rule, VirtualAddress};
 use crate::daemon::dump_file::Readers;
 use crate::daemon::file_writer::FileWriter;
-use crate::sys::netlink::Change;
+use crate::sys::netlink::{Change, PresentAddress};
 use crate::types::{IfName, IpNet, MacAddr, Stacked};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -132,6 +132,11 @@ fn address_line(vip: &VirtualAddress) -> String {
     }
 }
 
+/// Whether a predecessor has left an address: its mark says it or, as no mark is kept before Linux 5.18, the memo.
+pub(super) fn is_left(vip: &VirtualAddress, there: &PresentAddress, left: &BTreeSet<String>) -> bool {
+    there.is_ours() || there.protocol.is_none() && left.contains(&address_line(vip))
+}
+
 fn route_line(route: &Route, links: &Links) -> Option<String> {
     let message = route_message(route, links).ok()?;
     Some(format!("removal {}", hex(&Change::RemoveRoute(Box::new(message)).to_bytes())))
@@ -165,7 +170,7 @@ pub(super) fn undo(line: &str, links: &Links) -> Option<Change> {
             let mut vip = VirtualAddress::new(ip_net(net)?, IfName::new(link).ok()?);
             vip.peer = peer.first().and_then(|peer| ip_net(peer));
             let (name, place) = super::ledger::place(&vip);
-            let there = links.address(&name, place).filter(|there| there.ours)?;
+            let there = links.address(&name, place).filter(|there| there.is_ours())?;
             Some(Change::Remove(kernel_address(there.link, &vip)))
         }
         ["removal", bytes] => Change::from_removal(&unhex(bytes)?),

@@ -8,6 +8,7 @@ mod upkeep;
 use super::inbox::Inbox;
 use super::kernel::{Done, kernel_address};
 use super::ledger::{InstanceId, Place, place};
+use super::memo::is_left;
 use super::routing::Work;
 use super::sentinel::Watching;
 use super::sockets::{Member, Membership, kind};
@@ -21,7 +22,7 @@ use crate::vrrp::{
     AddressChange, Blocked, Effect, Event, GroupReport, Input, Instance, InstanceStatus, KernelChange,
     Leftovers, Lost, Notice, NoticeKind, Notification, Source, Start, SwitchInput, Timer, Tracking, Transmit,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -94,8 +95,16 @@ pub(super) struct Beginning {
     pub(super) id: InstanceId,
     pub(super) config: Arc<VrrpInstance>,
     pub(super) tracking: Tracking,
-    /// Whether addresses that are there already may stay.
+    pub(super) legacy: Legacy,
+}
+
+/// What an instance finds that was there before it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Legacy {
+    /// Whether it may stay.
     pub(super) adopt: bool,
+    /// What a killed predecessor may have left, in the lines of its memo.
+    pub(super) left: Rc<BTreeSet<String>>,
 }
 
 impl Task {
@@ -105,15 +114,16 @@ impl Task {
         control: mpsc::UnboundedReceiver<Control>,
         beginning: Beginning,
     ) -> Self {
-        let Beginning { id, config, tracking, adopt } = beginning;
+        let Beginning { id, config, tracking, legacy } = beginning;
         let source = shared.source_of(&config);
-        let leftovers = if adopt && shared.adopt(id, &config) { Leftovers::Adopt } else { Leftovers::Remove };
+        let adopted = legacy.adopt && shared.adopt(id, &config, &legacy.left);
+        let leftovers = if adopted { Leftovers::Adopt } else { Leftovers::Remove };
         let word = shared.coupling.ask(|board| board.word(&config));
         let start = Start { tracking, source, word, leftovers, wall: clock::wall() };
         let mut machine = Instance::new(clock::now(), config, start);
         if leftovers == Leftovers::Remove {
             machine.listen_first(shared.silence.get());
-            if shared.has_left(machine.config()) {
+            if shared.has_left(machine.config(), &legacy.left) {
                 machine.has_found_leftovers(clock::now());
             }
         }
@@ -542,20 +552,21 @@ impl Shared {
     }
 
     /// Whether an earlier life of the instance left addresses that nobody here has taken over.
-    fn has_left(&self, config: &VrrpInstance) -> bool {
+    fn has_left(&self, config: &VrrpInstance, left: &BTreeSet<String>) -> bool {
         let (links, ledger) = (self.links.borrow(), self.ledger.borrow());
-        config.all_vips().map(place).any(|place| {
+        config.all_vips().any(|vip| {
+            let place = place(vip);
             let there = links.address(&place.0, place.1);
-            there.is_some_and(|address| address.ours) && !ledger.is_wanted(&place)
+            there.is_some_and(|there| is_left(vip, there, left)) && !ledger.is_wanted(&place)
         })
     }
 
     /// Takes over what an earlier life of the instance left in the kernel; whether there was anything.
-    fn adopt(&self, id: InstanceId, config: &VrrpInstance) -> bool {
+    fn adopt(&self, id: InstanceId, config: &VrrpInstance, left: &BTreeSet<String>) -> bool {
         let (links, mut ledger) = (self.links.borrow(), self.ledger.borrow_mut());
         for vip in config.all_vips() {
             let (name, net) = place(vip);
-            if links.address(&name, net).is_some_and(|address| address.ours) {
+            if links.address(&name, net).is_some_and(|there| is_left(vip, there, left)) {
                 ledger.want(id, vip);
             }
         }

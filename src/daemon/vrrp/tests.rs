@@ -300,6 +300,29 @@ fn a_respawned_child_keeps_the_addresses_of_the_killed_one_without_a_gap() {
     });
 }
 
+/// Linux before 5.18 keeps no mark: who has put an address there the memo alone says.
+#[test]
+fn a_respawned_child_keeps_the_addresses_of_the_killed_one_that_bear_no_mark() {
+    in_namespace(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let memo = Some(directory.path().join("vrrp.left"));
+        let config = config(vec![instance("va", 150, &["10.99.0.100"])]);
+        let mut first = start_with(&config, false, memo.clone());
+        first.await_event(Event::Master);
+        first.crash();
+        ip("address del 10.99.0.100/32 dev va");
+        ip("address add 10.99.0.100/32 dev va");
+        let monitor = watch_addresses();
+        let mut second = start_with(&config, true, memo);
+        second.await_event(Event::Master);
+        assert!(has("va", "10.99.0.100"));
+        second.stop();
+        assert!(!has("va", "10.99.0.100"));
+        let events = told(monitor);
+        assert_eq!(events.matches("10.99.0.100").count(), 1, "removed once, at the end: {events}");
+    });
+}
+
 #[test]
 fn a_first_start_removes_leftovers() {
     in_namespace(|| {

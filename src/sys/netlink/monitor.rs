@@ -96,8 +96,8 @@ pub struct PresentAddress {
     pub nodad: bool,
     /// It stays until somebody removes it.
     pub lasting: bool,
-    /// Marked as added by keepalived or by us.
-    pub ours: bool,
+    /// Who has added it (`IFA_PROTO`); `None`: that is not said, and before Linux 5.18 it never is.
+    pub protocol: Option<u8>,
 }
 
 /// A change that the kernel reported.
@@ -433,6 +433,12 @@ impl Drop for Monitor {
 }
 
 impl PresentAddress {
+    /// Whether it is marked as added by keepalived or by us.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.protocol == Some(KEEPALIVED_PROTOCOL)
+    }
+
     fn key(&self) -> AddressKey {
         (self.link, self.net)
     }
@@ -471,14 +477,14 @@ fn link_state(message: &LinkMessage) -> Option<LinkState> {
 }
 
 fn present_address(message: &AddressMessage) -> Option<PresentAddress> {
-    let (mut local, mut address, mut ours) = (None, None, false);
+    let (mut local, mut address, mut protocol) = (None, None, None);
     let mut flags = AddressFlags::from_bits_retain(message.header.flags.bits().into());
     for attribute in &message.attributes {
         match attribute {
             AddressAttribute::Local(ip) => local = Some(*ip),
             AddressAttribute::Address(ip) => address = Some(*ip),
             AddressAttribute::Flags(all) => flags = *all,
-            AddressAttribute::Protocol(protocol) => ours = u8::from(*protocol) == KEEPALIVED_PROTOCOL,
+            AddressAttribute::Protocol(adder) => protocol = Some(u8::from(*adder)),
             _ => {}
         }
     }
@@ -492,6 +498,6 @@ fn present_address(message: &AddressMessage) -> Option<PresentAddress> {
         deprecated: flags.contains(AddressFlags::Deprecated),
         nodad: flags.contains(AddressFlags::Nodad),
         lasting: flags.contains(AddressFlags::Permanent),
-        ours,
+        protocol,
     })
 }

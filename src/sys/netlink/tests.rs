@@ -65,7 +65,7 @@ fn a_thousand_addresses_come_and_go_in_one_call_each_and_the_monitor_sees_each_o
                 let Event::AddressAdded(added) = monitor.next().await.unwrap() else {
                     panic!("not an address")
                 };
-                assert!(added.ours && added.link == index && !added.tentative);
+                assert!(added.is_ours() && added.link == index && !added.tentative);
                 assert!(all.iter().any(|address| address.net == added.net));
             }
             assert!(writer.apply(&adds).unwrap().iter().all(Result::is_ok), "they are there already");
@@ -149,7 +149,9 @@ fn the_monitor_tells_what_is_there_and_what_changes() {
             assert!(known.up && !known.noarp && known.mtu == 1500);
             let has = |net: &str| {
                 let net = IpNet::new(net.parse().unwrap(), 24).unwrap();
-                first.iter().any(|event| matches!(event, Event::AddressAdded(a) if a.net == net && !a.ours))
+                first
+                    .iter()
+                    .any(|event| matches!(event, Event::AddressAdded(a) if a.net == net && !a.is_ours()))
             };
             assert!(has("192.0.2.1") && has("192.0.2.2"));
 

@@ -118,7 +118,7 @@ impl Coordinator {
                         happened.changed.insert(link);
                     }
                     // It may not be what it was.
-                    None if matches!(event, Event::AddressChanged(_)) || !address.ours => {
+                    None if matches!(event, Event::AddressChanged(_)) || !address.is_ours() => {
                         happened.bereft.extend(self.wanting(address));
                     }
                     None => {}
