@@ -1,5 +1,6 @@
 //! rtnetlink: a writer that changes addresses, routes, rules and links in batches, a monitor that tells what is there.
 
+mod dump;
 mod link;
 mod monitor;
 mod query;
@@ -14,6 +15,7 @@ pub(super) use writer::acknowledgements;
 pub use writer::{Change, Failure, Setting, Writer};
 
 use crate::types::{IfIndex, IpNet};
+use netlink_packet_core::NetlinkBuffer;
 use std::net::Ipv4Addr;
 
 /// The protocol of addresses, routes and rules that this daemon added: keepalived's number in rt_protos.
@@ -46,6 +48,15 @@ pub struct Address {
     pub noprefixroute: bool,
     /// The kernel joins the multicast group that the address names.
     pub autojoin: bool,
+}
+
+/// The messages in a datagram.
+fn messages(mut datagram: &[u8]) -> impl Iterator<Item = NetlinkBuffer<&[u8]>> {
+    std::iter::from_fn(move || {
+        let message = NetlinkBuffer::new_checked(datagram).ok()?;
+        datagram = datagram.get((message.length() as usize).next_multiple_of(4)..).unwrap_or_default();
+        Some(message)
+    })
 }
 
 #[cfg(test)]

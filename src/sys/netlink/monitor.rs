@@ -3,32 +3,55 @@
 //! Events are differences between what was known and what the kernel reports, so that the dump
 //! after an overrun tells exactly what was missed, and nothing twice.
 
-use super::KEEPALIVED_PROTOCOL;
+use super::dump::{Dump, Dumper};
 use super::link::{stacking, vrf_of};
 use super::routing::{RouteKey, RuleKey, is_our_route, is_our_rule};
+use super::{KEEPALIVED_PROTOCOL, messages};
 use crate::types::{IfIndex, IfName, IpNet, MacAddr, Stacked};
-use futures_util::FutureExt;
-use futures_util::stream::{Stream, StreamExt, TryStreamExt};
-use netlink_packet_core::{NLM_F_MULTIPART, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use netlink_packet_route::route::RouteMessage;
 use netlink_packet_route::rule::RuleMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::AsyncSocket;
+use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 use nix::sys::socket::{setsockopt, sockopt};
-use rtnetlink::{Handle, IpVersion, MulticastGroup};
 use socket2::{SockFilter, SockRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::pin::Pin;
-use tokio::task::AbortHandle;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
 
 /// Room for the events of thousands of changes while the process is busy.
 const RECEIVE_BUFFER: u32 = 4 << 20;
 
-/// Where there is always more than fits, what comes later is as good.
-const FLUSHES: usize = 8;
+/// More than can wait in a buffer: whatever happens, skipping ends.
+const SKIPPED_MAX: usize = 1 << 20;
+
+/// When the kernel is asked again that was interrupted while it told. Changes come in bursts.
+const ASK_AGAIN: Duration = Duration::from_millis(10);
+
+/// After so many answers that were not whole there may never be one, and nobody is to wait for it.
+const ASKED_OFTEN: u32 = 50;
+
+/// When it is asked again after that.
+const ASK_AT_LEISURE: Duration = Duration::from_secs(1);
+
+/// Octets of a datagram; notices of links are the longest, and have some hundreds.
+const DATAGRAM: usize = 32 << 10;
+
+/// What the monitor hears of.
+const GROUPS: [u32; 7] = [
+    libc::RTNLGRP_LINK,
+    libc::RTNLGRP_IPV4_IFADDR,
+    libc::RTNLGRP_IPV6_IFADDR,
+    libc::RTNLGRP_IPV4_ROUTE,
+    libc::RTNLGRP_IPV6_ROUTE,
+    libc::RTNLGRP_IPV4_RULE,
+    libc::RTNLGRP_IPV6_RULE,
+];
 
 /// A link, as far as anybody here cares.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -127,21 +150,23 @@ pub enum Event {
     Synced,
 }
 
-type Messages = Pin<Box<dyn Stream<Item = NetlinkMessage<RouteNetlinkMessage>> + Send>>;
 type AddressKey = (IfIndex, IpNet);
 
 /// The running view of links and addresses of one network namespace.
 pub struct Monitor {
-    handle: Handle,
-    messages: Messages,
-    connection: AbortHandle,
+    /// Hears of changes, and asks nothing.
+    notices: AsyncFd<Socket>,
+    dumper: Dumper,
     buffer: u32,
     links: BTreeMap<IfIndex, LinkState>,
     addresses: BTreeMap<AddressKey, PresentAddress>,
     routes: BTreeSet<RouteKey>,
     rules: BTreeSet<RuleKey>,
     events: VecDeque<Event>,
-    synced: bool,
+    /// When the kernel is asked for everything, if it is to be.
+    asks: Option<Instant>,
+    /// Answers in a row that were not whole.
+    partial: u32,
     /// The kernel had to leave out notices.
     missed: bool,
 }
@@ -165,18 +190,17 @@ impl Monitor {
 
     /// As [`Self::with_buffer`], however small.
     pub(super) fn with_exact_buffer(buffer: u32) -> io::Result<Self> {
-        let (handle, messages, connection) = connect(buffer)?;
         Ok(Self {
-            handle,
-            messages,
-            connection,
+            notices: subscribe(buffer)?,
+            dumper: Dumper::open()?,
             buffer,
             links: BTreeMap::new(),
             addresses: BTreeMap::new(),
             routes: BTreeSet::new(),
             rules: BTreeSet::new(),
             events: VecDeque::new(),
-            synced: false,
+            asks: Some(Instant::now()),
+            partial: 0,
             missed: false,
         })
     }
@@ -186,10 +210,8 @@ impl Monitor {
     /// # Errors
     /// As [`Self::open`].
     pub fn reopen(&mut self) -> io::Result<()> {
-        let (handle, messages, connection) = connect(self.buffer)?;
-        self.connection.abort();
-        (self.handle, self.messages, self.connection) = (handle, messages, connection);
-        self.synced = false;
+        (self.notices, self.dumper) = (subscribe(self.buffer)?, Dumper::open()?);
+        self.asks = Some(Instant::now());
         Ok(())
     }
 
@@ -202,76 +224,97 @@ impl Monitor {
             if let Some(event) = self.events.pop_front() {
                 return Ok(event);
             }
-            if !self.synced {
-                if self.missed {
-                    self.skip_what_is_old().await.map_err(io::Error::other)?;
-                }
-                self.dump().await.map_err(io::Error::other)?;
-                self.synced = true;
-                self.events.push_back(Event::Synced);
-                continue;
-            }
-            match self.messages.next().await {
-                Some(message) => self.take(message),
-                None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            tokio::select! {
+                biased;
+                () = until(self.asks) => self.ask()?,
+                received = received(&self.notices) => match received? {
+                    Some(datagram) => self.take_all(&datagram),
+                    None => (self.asks, self.missed) = (Some(Instant::now()), true),
+                },
             }
         }
     }
 
+    /// Asks for everything, now and, unless the answer is whole, once more later.
+    fn ask(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.missed) {
+            self.skip_what_is_old()?;
+        }
+        let whole = self.dump()?;
+        self.partial = if whole { 0 } else { self.partial.saturating_add(1) };
+        self.asks = match self.partial {
+            0 => None,
+            1..ASKED_OFTEN => Some(Instant::now() + ASK_AGAIN),
+            ASKED_OFTEN.. => Some(Instant::now() + ASK_AT_LEISURE),
+        };
+        if matches!(self.partial, 0 | ASKED_OFTEN) {
+            self.events.push_back(Event::Synced);
+        }
+        Ok(())
+    }
+
     /// The kernel says that it has left out something ahead of what it said before that. Notices from before the
-    /// gap must not be believed after the dump, and an answer of its comes behind them all.
-    async fn skip_what_is_old(&mut self) -> Result<(), rtnetlink::Error> {
-        self.missed = false;
-        for _ in 0..FLUSHES {
-            let _: Vec<RuleMessage> = self.handle.rule().get(IpVersion::V4).execute().try_collect().await?;
-            let mut again = false;
-            while let Some(Some(message)) = self.messages.next().now_or_never() {
-                again |= matches!(message.payload, NetlinkPayload::Overrun(_));
-            }
-            if !again {
-                break;
+    /// gap must not be believed after the dump. Until all are read it puts no others behind them.
+    fn skip_what_is_old(&self) -> io::Result<()> {
+        for _ in 0..SKIPPED_MAX {
+            match datagram(self.notices.get_ref()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.raw_os_error() != Some(libc::ENOBUFS) => return Err(error),
+                _ => {}
             }
         }
         Ok(())
     }
 
-    /// Asks for everything and turns the difference into events.
-    async fn dump(&mut self) -> Result<(), rtnetlink::Error> {
-        let links: Vec<LinkMessage> = self.handle.link().get().execute().try_collect().await?;
-        let addresses: Vec<AddressMessage> = self.handle.address().get().execute().try_collect().await?;
-        let links: Vec<LinkState> = links.iter().filter_map(link_state).collect();
-        let addresses: Vec<PresentAddress> = addresses.iter().filter_map(present_address).collect();
-        let gone: Vec<AddressKey> =
-            self.addresses.keys().copied().filter(|key| !addresses.iter().any(|a| a.key() == *key)).collect();
-        for key in gone {
-            self.address_gone(key);
+    /// Asks for everything and turns the difference into events; whether that is all of it. What is missing in
+    /// an answer that is not whole may be there all the same.
+    fn dump(&mut self) -> io::Result<bool> {
+        let answer = self.dumper.ask(RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+        let links: Vec<LinkState> = answer.messages.iter().filter_map(link_of).collect();
+        let links_whole = answer.whole;
+        let answer = self.dumper.ask(RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
+        let addresses: Vec<PresentAddress> = answer.messages.iter().filter_map(address_of).collect();
+        let addresses_whole = answer.whole;
+        if addresses_whole {
+            let there: BTreeSet<AddressKey> = addresses.iter().map(PresentAddress::key).collect();
+            let gone: Vec<AddressKey> =
+                self.addresses.keys().copied().filter(|key| !there.contains(key)).collect();
+            gone.into_iter().for_each(|key| self.address_gone(key));
         }
-        let gone: Vec<IfIndex> =
-            self.links.keys().copied().filter(|index| !links.iter().any(|l| l.index == *index)).collect();
-        for index in gone {
-            self.link_gone(index);
+        if links_whole {
+            let there: BTreeSet<IfIndex> = links.iter().map(|link| link.index).collect();
+            let gone: Vec<IfIndex> =
+                self.links.keys().copied().filter(|index| !there.contains(index)).collect();
+            gone.into_iter().for_each(|index| self.link_gone(index));
         }
-        for link in links {
-            self.link_seen(link);
-        }
-        for address in addresses {
-            self.address_seen(address);
-        }
-        self.dump_routing().await
+        links.into_iter().for_each(|link| self.link_seen(link));
+        addresses.into_iter().for_each(|address| self.address_seen(address));
+        let routing_whole = self.dump_routing()?;
+        Ok(links_whole && addresses_whole && routing_whole)
     }
 
-    async fn dump_routing(&mut self) -> Result<(), rtnetlink::Error> {
+    fn dump_routing(&mut self) -> io::Result<bool> {
         let (mut routes, mut rules) = (BTreeSet::new(), BTreeSet::new());
-        for (family, version) in [(AddressFamily::Inet, IpVersion::V4), (AddressFamily::Inet6, IpVersion::V6)]
-        {
+        let (mut routes_whole, mut rules_whole) = (true, true);
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             // The kernel hands out ours alone, where it can: a full table is not for us to read.
             let mut wanted = RouteMessage::default();
             wanted.header.address_family = family;
             wanted.header.protocol = KEEPALIVED_PROTOCOL.into();
-            let found: Vec<RouteMessage> = self.handle.route().get(wanted).execute().try_collect().await?;
-            routes.extend(found.iter().filter(|route| is_our_route(route)).filter_map(RouteKey::of));
-            let found: Vec<RuleMessage> = self.handle.rule().get(version).execute().try_collect().await?;
-            rules.extend(found.iter().filter(|rule| is_our_rule(rule)).map(RuleKey::of));
+            let Dump { messages, whole } = self.dumper.ask(RouteNetlinkMessage::GetRoute(wanted))?;
+            routes.extend(messages.iter().filter_map(route_of));
+            routes_whole &= whole;
+            let mut wanted = RuleMessage::default();
+            wanted.header.family = family;
+            let Dump { messages, whole } = self.dumper.ask(RouteNetlinkMessage::GetRule(wanted))?;
+            rules.extend(messages.iter().filter_map(rule_of));
+            rules_whole &= whole;
+        }
+        if !routes_whole {
+            routes.extend(self.routes.iter().cloned());
+        }
+        if !rules_whole {
+            rules.extend(self.rules.iter().cloned());
         }
         for key in self.routes.difference(&routes) {
             self.events.push_back(Event::RouteRemoved(key.clone()));
@@ -286,54 +329,58 @@ impl Monitor {
             self.events.push_back(Event::RuleAdded(key.clone()));
         }
         (self.routes, self.rules) = (routes, rules);
-        Ok(())
+        Ok(routes_whole && rules_whole)
     }
 
-    fn take(&mut self, message: NetlinkMessage<RouteNetlinkMessage>) {
-        match message.payload {
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(message)) => {
-                link_state(&message).into_iter().for_each(|link| self.link_seen(link));
+    fn take_all(&mut self, datagram: &[u8]) {
+        for message in messages(datagram) {
+            if let Ok(NetlinkMessage { payload: NetlinkPayload::InnerMessage(notice), .. }) =
+                NetlinkMessage::deserialize(message.buffer)
+            {
+                self.take(notice);
+            }
+        }
+    }
+
+    fn take(&mut self, notice: RouteNetlinkMessage) {
+        match notice {
+            RouteNetlinkMessage::NewLink(_) => {
+                link_of(&notice).into_iter().for_each(|link| self.link_seen(link));
             }
             // A port that leaves its bridge is reported as a deleted link of the bridge's family.
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(message))
-                if u8::from(message.header.interface_family) == 0 =>
-            {
+            RouteNetlinkMessage::DelLink(message) if u8::from(message.header.interface_family) == 0 => {
                 IfIndex::new(message.header.index).into_iter().for_each(|index| self.link_gone(index));
             }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(message)) => {
-                present_address(&message).into_iter().for_each(|address| self.address_seen(address));
+            RouteNetlinkMessage::NewAddress(_) => {
+                address_of(&notice).into_iter().for_each(|address| self.address_seen(address));
             }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelAddress(message)) => {
+            RouteNetlinkMessage::DelAddress(message) => {
                 present_address(&message).into_iter().for_each(|address| self.address_gone(address.key()));
             }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(message))
-                if is_our_route(&message) =>
-            {
+            RouteNetlinkMessage::NewRoute(_) => {
                 // Also when it was known: somebody may have missed that it was gone.
-                if let Some(key) = RouteKey::of(&message) {
+                if let Some(key) = route_of(&notice) {
                     self.routes.insert(key.clone());
                     self.events.push_back(Event::RouteAdded(key));
                 }
             }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelRoute(message))
-                if is_our_route(&message) =>
-            {
+            RouteNetlinkMessage::DelRoute(message) if is_our_route(&message) => {
                 if let Some(key) = RouteKey::of(&message) {
                     self.routes.remove(&key);
                     self.events.push_back(Event::RouteRemoved(key));
                 }
             }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRule(message)) if is_our_rule(&message) => {
-                let key = RuleKey::of(&message);
-                self.rules.insert(key.clone());
-                self.events.push_back(Event::RuleAdded(key));
+            RouteNetlinkMessage::NewRule(_) => {
+                if let Some(key) = rule_of(&notice) {
+                    self.rules.insert(key.clone());
+                    self.events.push_back(Event::RuleAdded(key));
+                }
             }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelRule(message)) if is_our_rule(&message) => {
+            RouteNetlinkMessage::DelRule(message) if is_our_rule(&message) => {
                 let key = RuleKey::of(&message);
                 self.rules.remove(&key);
                 self.events.push_back(Event::RuleRemoved(key));
             }
-            NetlinkPayload::Overrun(_) => (self.synced, self.missed) = (false, true),
             _ => {}
         }
     }
@@ -379,57 +426,61 @@ impl Monitor {
     }
 }
 
-fn connect(buffer: u32) -> io::Result<(Handle, Messages, AbortHandle)> {
-    let groups = [
-        MulticastGroup::Link,
-        MulticastGroup::Ipv4Ifaddr,
-        MulticastGroup::Ipv6Ifaddr,
-        MulticastGroup::Ipv4Route,
-        MulticastGroup::Ipv6Route,
-        MulticastGroup::Ipv4Rule,
-        MulticastGroup::Ipv6Rule,
-    ];
-    let (mut connection, handle, messages) = rtnetlink::new_multicast_connection(&groups)?;
-    let socket = connection.socket_mut().socket_mut();
+/// A socket that hears of changes.
+fn subscribe(buffer: u32) -> io::Result<AsyncFd<Socket>> {
+    let mut socket = Socket::new(NETLINK_ROUTE)?;
+    socket.set_non_blocking(true)?;
+    socket.bind_auto()?;
     // Beyond the limit of the system where that is permitted.
-    if setsockopt(&*socket, sockopt::RcvBufForce, &(buffer as usize)).is_err() {
+    if setsockopt(&socket, sockopt::RcvBufForce, &(buffer as usize)).is_err() {
         socket.set_rx_buf_sz(buffer)?;
     }
-    SockRef::from(&*socket).attach_filter(&foreign_routes_filter())?;
-    // Older kernels hand out every route when ours are asked for.
-    let _ = socket.set_netlink_get_strict_chk(true);
-    let messages = Box::pin(messages.map(|(message, _from)| message));
-    Ok((handle, messages, tokio::spawn(connection).abort_handle()))
+    SockRef::from(&socket).attach_filter(&foreign_routes_filter())?;
+    for group in GROUPS {
+        socket.add_membership(group)?;
+    }
+    // SAFETY: the socket owns its descriptor and never changes it.
+    Ok(unsafe { AsyncFd::register(socket)? })
+}
+
+/// The next datagram; `None`: the kernel had to leave some out.
+async fn received(notices: &AsyncFd<Socket>) -> io::Result<Option<Vec<u8>>> {
+    match notices.async_io(Interest::READABLE, datagram).await {
+        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(None),
+        received => received.map(Some),
+    }
+}
+
+fn datagram(socket: &Socket) -> io::Result<Vec<u8>> {
+    let mut datagram = Vec::with_capacity(DATAGRAM);
+    socket.recv(&mut datagram, 0).map(|_| datagram)
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Leaves out notices of routes that are none of ours: a full table of the Internet changes all the time.
-fn foreign_routes_filter() -> [SockFilter; 9] {
+fn foreign_routes_filter() -> [SockFilter; 7] {
     const LOAD_HALF: u16 = 0x28;
     const LOAD_BYTE: u16 = 0x30;
     const JUMP_IF_EQUAL: u16 = 0x15;
-    const JUMP_IF_ANY_BIT: u16 = 0x45;
     const RETURN: u16 = 0x06;
     // Offsets in nlmsghdr and, behind it, rtmsg. Loads are in network order, the header is in the host's.
-    let (kind, flags, protocol) = (4, 6, 16 + 5);
+    let (kind, protocol) = (4, 16 + 5);
     let half = |value: u16| u32::from(value.to_be());
     [
         SockFilter::new(LOAD_HALF, 0, 0, kind),
         SockFilter::new(JUMP_IF_EQUAL, 1, 0, half(libc::RTM_NEWROUTE)),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 4, half(libc::RTM_DELROUTE)),
-        SockFilter::new(LOAD_HALF, 0, 0, flags),
-        // Answers to what we have asked hold many routes.
-        SockFilter::new(JUMP_IF_ANY_BIT, 2, 0, half(NLM_F_MULTIPART)),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 2, half(libc::RTM_DELROUTE)),
         SockFilter::new(LOAD_BYTE, 0, 0, protocol),
         SockFilter::new(JUMP_IF_EQUAL, 0, 1, KEEPALIVED_PROTOCOL.into()),
         SockFilter::new(RETURN, 0, 0, u32::MAX),
         SockFilter::new(RETURN, 0, 0, 0),
     ]
-}
-
-impl Drop for Monitor {
-    fn drop(&mut self) {
-        self.connection.abort();
-    }
 }
 
 impl PresentAddress {
@@ -441,6 +492,36 @@ impl PresentAddress {
 
     fn key(&self) -> AddressKey {
         (self.link, self.net)
+    }
+}
+
+fn link_of(message: &RouteNetlinkMessage) -> Option<LinkState> {
+    match message {
+        RouteNetlinkMessage::NewLink(message) => link_state(message),
+        _ => None,
+    }
+}
+
+fn address_of(message: &RouteNetlinkMessage) -> Option<PresentAddress> {
+    match message {
+        RouteNetlinkMessage::NewAddress(message) => present_address(message),
+        _ => None,
+    }
+}
+
+/// `None` for routes of others.
+fn route_of(message: &RouteNetlinkMessage) -> Option<RouteKey> {
+    match message {
+        RouteNetlinkMessage::NewRoute(message) if is_our_route(message) => RouteKey::of(message),
+        _ => None,
+    }
+}
+
+/// `None` for rules of others.
+fn rule_of(message: &RouteNetlinkMessage) -> Option<RuleKey> {
+    match message {
+        RouteNetlinkMessage::NewRule(message) if is_our_rule(message) => Some(RuleKey::of(message)),
+        _ => None,
     }
 }
 

@@ -3,8 +3,12 @@
 use super::*;
 use crate::sys::testing::{block_on, in_namespace, ip, link};
 use crate::types::{Family, IfName, MacAddr, Stacked};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 fn address(link: IfIndex, net: &str, prefix: u8) -> Address {
     let net = IpNet::new(net.parse().unwrap(), prefix).unwrap();
@@ -279,7 +283,7 @@ fn a_monitor_that_was_told_too_much_at_a_time_asks_for_everything() {
             let (index, _) = link("va");
             let mut monitor = Monitor::with_exact_buffer(4096).unwrap();
             let first = until_synced(&mut monitor).await;
-            let mut known: std::collections::BTreeSet<IpNet> = std::collections::BTreeSet::new();
+            let mut known: BTreeSet<IpNet> = BTreeSet::new();
             let mut follow = |event: Event| match event {
                 Event::AddressAdded(address) => assert!(known.insert(address.net), "{address:?} twice"),
                 Event::AddressRemoved(address) => assert!(known.remove(&address.net), "{address:?}"),
@@ -293,7 +297,7 @@ fn a_monitor_that_was_told_too_much_at_a_time_asks_for_everything() {
             let (gone, stay) = all.split_at(600);
             writer.apply(&gone.iter().cloned().map(Change::Remove).collect::<Vec<_>>()).unwrap();
             let mut overruns = 0;
-            let patience = std::time::Duration::from_secs(2);
+            let patience = Duration::from_secs(2);
             while let Ok(event) = tokio::time::timeout(patience, monitor.next()).await {
                 match event.unwrap() {
                     Event::Synced => overruns += 1,
@@ -303,6 +307,127 @@ fn a_monitor_that_was_told_too_much_at_a_time_asks_for_everything() {
             assert!(overruns > 0);
             assert!(stay.iter().all(|address| known.contains(&address.net)));
             assert!(!gone.iter().any(|address| known.contains(&address.net)));
+        });
+    });
+}
+
+/// Somebody who goes on until this is dropped.
+struct Busybody {
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Busybody {
+    fn start(mut work: impl FnMut() + Send + 'static) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let go_on = move || {
+            while !stopped.load(Ordering::Relaxed) {
+                work();
+                std::thread::sleep(Duration::from_micros(500));
+            }
+        };
+        Self { stop, thread: Some(std::thread::spawn(go_on)) }
+    }
+}
+
+impl Drop for Busybody {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let thread = self.thread.take().unwrap();
+        assert!(thread.join().is_ok() || std::thread::panicking());
+    }
+}
+
+/// So many addresses in one subnet, where all but the first are secondary: the kernel tells them last.
+fn in_one_subnet(link: IfIndex, count: u16) -> Vec<Address> {
+    let net = |n: u16| format!("10.97.{}.{}", n / 250, n % 250 + 1);
+    (0..count).map(|n| address(link, &net(n), 16)).collect()
+}
+
+/// The kernel tells them in pieces, and where it goes on with the next one it finds by counting.
+#[test]
+fn what_goes_while_the_kernel_tells_does_not_hide_what_stays() {
+    in_namespace(|| {
+        block_on(async {
+            let (index, _) = link("va");
+            let mut writer = Writer::open().unwrap();
+            let stay = in_one_subnet(index, 400);
+            let come_and_go: Vec<Address> =
+                (0..100).map(|n| address(index, &format!("10.98.0.{n}"), 32)).collect();
+            let adds = |addresses: &[Address]| addresses.iter().cloned().map(Change::Add).collect::<Vec<_>>();
+            assert!(writer.apply(&adds(&stay)).unwrap().iter().all(Result::is_ok));
+            let mut monitor = Monitor::open().unwrap();
+            until_synced(&mut monitor).await;
+            let mut churn: Vec<Change> = adds(&come_and_go);
+            churn.extend(come_and_go.iter().cloned().map(Change::Remove));
+            let busybody = Busybody::start(move || {
+                assert!(writer.apply(&churn).unwrap().iter().all(Result::is_ok));
+            });
+            let mut last = BTreeSet::new();
+            let (begin, mut round) = (Instant::now(), 0);
+            while begin.elapsed() < Duration::from_secs(2) {
+                round += 1;
+                monitor.reopen().unwrap();
+                for event in until_synced(&mut monitor).await {
+                    match event {
+                        Event::AddressRemoved(gone) => {
+                            let stays = stay.iter().any(|address| address.net == gone.net);
+                            assert!(!stays, "{gone:?} in round {round}");
+                            last.remove(&gone.net);
+                        }
+                        Event::AddressAdded(there) => assert!(last.insert(there.net), "{there:?} twice"),
+                        _ => {}
+                    }
+                }
+            }
+            drop(busybody);
+            monitor.reopen().unwrap();
+            for event in until_synced(&mut monitor).await {
+                if let Event::AddressRemoved(gone) = event {
+                    last.remove(&gone.net);
+                }
+            }
+            assert_eq!(last, BTreeSet::new(), "what came and went is gone");
+        });
+    });
+}
+
+/// Notices bear the number of the request that made the change.
+#[test]
+fn what_somebody_else_asks_for_under_our_numbers_is_no_answer() {
+    in_namespace(|| {
+        block_on(async {
+            let (index, _) = link("va");
+            let mut writer = Writer::open().unwrap();
+            let all = in_one_subnet(index, 300);
+            let adds: Vec<Change> = all.iter().cloned().map(Change::Add).collect();
+            assert!(writer.apply(&adds).unwrap().iter().all(Result::is_ok));
+            let mut socket = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_ROUTE).unwrap();
+            socket.bind_auto().unwrap();
+            let mended = Change::Mend(all[0].clone()).to_bytes();
+            let requests: Vec<Vec<u8>> = (1..=5u32)
+                .map(|number| [&mended[..8], &number.to_ne_bytes(), &mended[12..]].concat())
+                .collect();
+            let _busybody = Busybody::start(move || {
+                for request in requests.iter().cycle().take(50) {
+                    socket.send(request, 0).unwrap();
+                    socket.recv(&mut Vec::with_capacity(4096), 0).unwrap();
+                }
+            });
+            for round in 0..50 {
+                let first = until_synced(&mut Monitor::open().unwrap()).await;
+                let told: BTreeSet<IpNet> = first
+                    .iter()
+                    .filter_map(|event| match event {
+                        Event::AddressAdded(address) => Some(address.net),
+                        _ => None,
+                    })
+                    .collect();
+                assert!(all.iter().all(|address| told.contains(&address.net)), "round {round}");
+                let links = first.iter().filter(|event| matches!(event, Event::LinkAdded(_))).count();
+                assert_eq!(links, 3, "round {round}");
+            }
         });
     });
 }

@@ -5,12 +5,12 @@
 
 use super::link::{NewLink, configuring, named, raising};
 use super::routing::{Position, removal, show_route, show_rule};
-use super::{Address, KEEPALIVED_PROTOCOL};
+use super::{Address, KEEPALIVED_PROTOCOL, messages};
 use crate::sys::sysctl;
 use crate::types::{Family, IfIndex, IfName};
 use netlink_packet_core::{
     Emitable, ErrorBuffer, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE,
-    NLM_F_REQUEST, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
+    NLM_F_REQUEST, NLMSG_ERROR, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
 };
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -31,10 +31,6 @@ use std::num::NonZeroU32;
 const BATCH: usize = 200;
 
 const RECEIVE_BUFFER: u32 = 1 << 20;
-
-/// Notices of a change carry the number of the request that made it, and a monitor would take one
-/// with the number of its own pending dump for the answer: its numbers start at 1.
-const FIRST_SEQUENCE: u32 = 1 << 30;
 
 /// The text of an extended acknowledgement (Linux: NLMSGERR_ATTR_MSG).
 const ACK_TEXT: u16 = 1;
@@ -196,7 +192,7 @@ impl Writer {
         socket.set_cap_ack(true)?;
         socket.set_ext_ack(true)?;
         socket.set_rx_buf_sz(bytes.max(RECEIVE_BUFFER))?;
-        Ok(Self { socket, next_sequence: FIRST_SEQUENCE })
+        Ok(Self { socket, next_sequence: 0 })
     }
 
     /// Makes all changes in order and returns one result for each.
@@ -406,10 +402,9 @@ const fn align(length: usize) -> usize {
 }
 
 /// The sequence number and the verdict of each acknowledgement in a datagram of the kernel's.
-pub(in crate::sys) fn acknowledgements(mut datagram: &[u8]) -> Vec<(u32, Result<(), Failure>)> {
+pub(in crate::sys) fn acknowledgements(datagram: &[u8]) -> Vec<(u32, Result<(), Failure>)> {
     let mut found = Vec::new();
-    while let Ok(message) = NetlinkBuffer::new_checked(datagram) {
-        let length = align(message.length() as usize);
+    for message in messages(datagram) {
         if message.message_type() == NLMSG_ERROR
             && let Ok(error) = ErrorBuffer::new_checked(message.payload())
         {
@@ -422,7 +417,6 @@ pub(in crate::sys) fn acknowledgements(mut datagram: &[u8]) -> Vec<(u32, Result<
             };
             found.push((message.sequence_number(), result));
         }
-        datagram = datagram.get(length..).unwrap_or_default();
     }
     found
 }
