@@ -172,16 +172,27 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 /// Runs the VRRP child until it is told to end; its exit code.
 #[must_use]
 pub fn run(context: ChildContext) -> u8 {
-    let log = context.log.clone();
+    let (log, respawned) = (context.log.clone(), context.respawned);
     let code = run_child(context).unwrap_or_else(|error| {
         tracing::error!("VRRP cannot run: {error}");
-        match error.kind() {
-            io::ErrorKind::PermissionDenied => exit_code::MISSING_PERMISSION,
-            _ => exit_code::FATAL,
-        }
+        code_of(&error, respawned)
     });
     log.flush(FLUSH_LIMIT);
     code
+}
+
+/// What an error is to the parent. What the machine is short of may be there a moment later. A successor never
+/// makes the parent give up, whatever the error: that would leave the addresses behind with nobody to mind them.
+fn code_of(error: &io::Error, respawned: bool) -> u8 {
+    let short = matches!(
+        error.raw_os_error(),
+        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ENOBUFS)
+    );
+    match error.kind() {
+        _ if respawned || short => process::INTERNAL_ERROR,
+        io::ErrorKind::PermissionDenied => exit_code::MISSING_PERMISSION,
+        _ => exit_code::FATAL,
+    }
 }
 
 fn run_child(context: ChildContext) -> io::Result<u8> {
@@ -331,10 +342,13 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
         };
         tokio::select! {
             end = coordinator => Ok(end),
-            ended = timer => match ended {
-                Ok(Err(error)) => Err(error),
-                Err(_panic) => Ok(End::Broken),
-            },
+            ended = timer => {
+                // A panic has told of itself.
+                if let Ok(Err(error)) = ended {
+                    tracing::error!("the timer of the protocol has failed: {error}");
+                }
+                Ok(End::Broken)
+            }
             Err(_panic) = announcing => Ok(End::Broken),
         }
     })

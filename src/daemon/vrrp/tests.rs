@@ -571,3 +571,16 @@ fn an_interface_that_may_come_later_is_waited_for_and_may_go_and_come_again() {
         node.stop();
     });
 }
+
+#[test]
+fn a_shortage_is_tried_again_and_a_successor_in_any_case() {
+    let code = |errno, respawned| code_of(&io::Error::from_raw_os_error(errno), respawned);
+    for errno in [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE, libc::ENOBUFS] {
+        assert_eq!(code(errno, false), process::INTERNAL_ERROR, "{errno}");
+    }
+    assert_eq!(code(libc::EPERM, false), exit_code::MISSING_PERMISSION);
+    assert_eq!(code(libc::EAFNOSUPPORT, false), exit_code::FATAL);
+    for errno in [libc::EMFILE, libc::EPERM, libc::EAFNOSUPPORT] {
+        assert_eq!(code(errno, true), process::INTERNAL_ERROR, "{errno}");
+    }
+}
