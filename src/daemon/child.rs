@@ -90,10 +90,11 @@ impl FromChild {
 /// What a parent tells its child.
 #[derive(Debug)]
 pub enum FromParent {
-    /// The script runner died; this is the connection to its successor.
-    NewRunner(SeqPacket),
-    /// Run what is in this [`Handover`](crate::daemon::handover::Handover) from now on, and say so.
-    Configuration(OwnedFd),
+    /// The script runner died; this is the connection to its successor, if there was room for its descriptor.
+    NewRunner(io::Result<SeqPacket>),
+    /// Run what is in this [`Handover`](crate::daemon::handover::Handover) from now on, and say so; an
+    /// error if there was no room for the descriptor.
+    Configuration(io::Result<OwnedFd>),
     /// The end, which it has been told of by SIGTERM, is not to wait for anybody. No signal says so: a
     /// `killall` or a service manager sends one to every process, beside the one that the parent passes on.
     Hurry,
@@ -155,14 +156,15 @@ impl AsyncParentLink {
             let mut code = [0; 8];
             match self.0.recv(&mut code).await? {
                 Received::Closed => return Ok(FromParent::Gone),
-                Received::Message(_, Some(descriptor)) if code[0] == CONFIGURATION => {
-                    return Ok(FromParent::Configuration(descriptor));
+                Received::Message(_, descriptor) => {
+                    let descriptor = descriptor.ok_or_else(|| io::Error::from_raw_os_error(libc::EMFILE));
+                    match code[0] {
+                        CONFIGURATION => return Ok(FromParent::Configuration(descriptor)),
+                        RUNNER => return Ok(FromParent::NewRunner(descriptor.map(SeqPacket::from))),
+                        HURRY => return Ok(FromParent::Hurry),
+                        _ => {}
+                    }
                 }
-                Received::Message(_, Some(descriptor)) => {
-                    return Ok(FromParent::NewRunner(descriptor.into()));
-                }
-                Received::Message(1, None) if code[0] == HURRY => return Ok(FromParent::Hurry),
-                Received::Message(_, None) => {}
             }
         }
     }

@@ -17,7 +17,8 @@ pub struct SeqPacket(OwnedFd);
 /// What [`SeqPacket::recv`] got.
 #[derive(Debug)]
 pub enum Received {
-    /// A message of this many bytes, never 0, and the descriptor that came with it.
+    /// A message of this many bytes, never 0, and the descriptor that came with it. A process that has no room
+    /// for another descriptor gets the message without it.
     Message(usize, Option<OwnedFd>),
     /// The other end is closed, and all that it sent has been read.
     Closed,
@@ -65,7 +66,8 @@ impl SeqPacket {
         let message =
             recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC)?;
         let mut descriptor = None;
-        for item in message.cmsgs()? {
+        // An error here is that the one descriptor did not fit.
+        for item in message.cmsgs().into_iter().flatten() {
             if let ControlMessageOwned::ScmRights(numbers) = item {
                 for number in numbers {
                     // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
@@ -136,6 +138,7 @@ impl AsyncSeqPacket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
     #[test]
     fn messages_stay_apart_and_carry_descriptors() {
@@ -151,6 +154,29 @@ mod tests {
         assert!(matches!(d.recv(&mut buffer).unwrap(), Received::Message(5, None)));
         assert_eq!(&buffer[..5], b"hello");
         assert!(matches!(d.recv(&mut buffer).unwrap(), Received::Closed));
+    }
+
+    /// Set in the process that has no descriptor left: a limit is of all threads.
+    const MARK: &str = "VRRPD_TEST_NO_DESCRIPTOR_LEFT";
+
+    #[test]
+    fn a_descriptor_that_there_is_no_room_for_does_not_cost_the_message() {
+        if std::env::var_os(MARK).is_some() {
+            let (a, b) = SeqPacket::pair().unwrap();
+            let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+            setrlimit(Resource::RLIMIT_NOFILE, 0, hard).unwrap();
+            a.send(b"one", Some(a.as_fd())).unwrap();
+            a.send(b"three", Some(a.as_fd())).unwrap();
+            let mut buffer = [0; 64];
+            assert!(matches!(b.recv(&mut buffer), Ok(Received::Message(3, None))));
+            setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+            assert!(matches!(b.recv(&mut buffer), Ok(Received::Message(5, Some(_)))));
+            return;
+        }
+        let name = "sys::seqpacket::tests::a_descriptor_that_there_is_no_room_for_does_not_cost_the_message";
+        let mut itself = std::process::Command::new(std::env::current_exe().unwrap());
+        let ended = itself.args([name, "--exact"]).env(MARK, "1").output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
     }
 
     #[test]

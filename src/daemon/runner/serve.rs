@@ -130,9 +130,9 @@ impl Server {
         let Some(control) = &self.control else { return };
         match control.recv(&mut self.buffer) {
             Ok(Received::Message(_, Some(descriptor))) => self.clients.push(Client::new(descriptor.into())),
-            Ok(Received::Message(_, None)) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Ok(Received::Closed) | Err(_) => self.control = None,
+            // One that cannot take clients any more makes way for another.
+            Ok(Received::Closed | Received::Message(_, None)) | Err(_) => self.control = None,
         }
     }
 

@@ -211,8 +211,8 @@ impl Service {
         }
     }
 
-    fn use_runner(&mut self, runner: SeqPacket) {
-        if let Err(error) = self.scripts.use_runner(runner) {
+    fn use_runner(&mut self, runner: io::Result<SeqPacket>) {
+        if let Err(error) = runner.and_then(|runner| self.scripts.use_runner(runner)) {
             tracing::error!("cannot reach the new script runner: {error}");
         }
     }
@@ -293,9 +293,9 @@ impl Service {
     }
 
     /// Takes over what the parent has read and judged.
-    async fn reload(&mut self, sealed: OwnedFd) {
+    async fn reload(&mut self, sealed: io::Result<OwnedFd>) {
         tracing::info!("Reloading");
-        match Handover::open(sealed) {
+        match sealed.and_then(Handover::open) {
             Ok(handover) => {
                 if self.config.global.files.config_save_dir.is_some() {
                     self.saves += 1;
