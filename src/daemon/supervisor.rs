@@ -208,6 +208,9 @@ impl Supervisor {
         {
             tracing::warn!("Cannot allow core files: {error}");
         }
+        if let Err(error) = process::allow_more_descriptors() {
+            tracing::debug!("the limit of descriptors stays as it is: {error}");
+        }
         process::become_subreaper().map_err(|error| fatal(&format!("Cannot become a subreaper: {error}")))?;
         let signals =
             Signals::listen().map_err(|error| fatal(&format!("Cannot listen to signals: {error}")))?;

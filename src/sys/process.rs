@@ -3,10 +3,11 @@
 use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::resource::{RLIM_INFINITY, Resource, UsageWho, getrusage, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, UsageWho, getrlimit, getrusage, rlim_t, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::time::{TimeVal, TimeValLike};
 
@@ -268,6 +269,33 @@ pub fn set_umask(mask: u32) {
 /// When the hard limit forbids it and there is no permission to raise that.
 pub fn allow_core_files() -> io::Result<()> {
     Ok(setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY)?)
+}
+
+/// The soft limit of descriptors that [`allow_more_descriptors`] has raised.
+static FEWER_DESCRIPTORS: OnceLock<rlim_t> = OnceLock::new();
+
+/// Raises the soft limit of descriptors of this process, and of what it forks, to the hard one: the soft one is
+/// for programs that cannot do with more. Call it once.
+///
+/// # Errors
+/// The hard limit is above `fs.nr_open` meanwhile.
+pub fn allow_more_descriptors() -> io::Result<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+        let _ = FEWER_DESCRIPTORS.set(soft);
+    }
+    Ok(())
+}
+
+/// Before another program is executed: the limit of descriptors that this one was started with.
+///
+/// # Errors
+/// None that the kernel documents: it only goes down.
+pub fn restore_descriptor_limit() -> io::Result<()> {
+    let Some(soft) = FEWER_DESCRIPTORS.get() else { return Ok(()) };
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, (*soft).min(hard), hard)?)
 }
 
 /// Moves this thread, and all that it starts, into the network namespace that `ip netns` calls `name`.

@@ -116,6 +116,7 @@ impl Program {
         }
         process::null_stdio()?;
         close_on_exec_from(3);
+        process::restore_descriptor_limit()?;
         // After the change of user, which would undo it.
         process::end_with_parent(parent)?;
         process::reset_signals();

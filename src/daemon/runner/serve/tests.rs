@@ -1,6 +1,7 @@
 use super::*;
 use crate::sys::account::Account;
 use crate::sys::process::Exit;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -212,4 +213,18 @@ fn two_hundred_commands_take_less_than_a_second_of_the_runner() {
     assert_eq!(ended, 200);
     println!("200 commands in {:?}", start.elapsed());
     assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_command_may_have_as_many_descriptors_as_the_daemon_was_started_with() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard - 1, hard).unwrap();
+    process::allow_more_descriptors().unwrap();
+    assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap(), (hard, hard));
+    let runner = Fixture::new();
+    let path = runner.script("#!/bin/sh\nulimit -Sn > $1\n");
+    runner.run(1, &path, &runner.out());
+    runner.started(1);
+    assert_eq!(runner.report(), Report::Ended(1, Exit::Status(0)));
+    assert_eq!(std::fs::read_to_string(runner.out()).unwrap(), format!("{}\n", hard - 1));
 }
