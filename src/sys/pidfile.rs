@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
+use crate::sys::procfs;
+
 /// A pid file of ours, locked for as long as this value lives.
 ///
 /// Dropping it leaves the file where it is: a forked child drops its copy of what the parent
@@ -38,7 +40,7 @@ impl PidFile {
     ///
     /// The lock is one of the open file, so a forked child shares it. A keepalived 2.2 does not
     /// lock; it is recognised by a pid in the file that belongs to a living process of one of
-    /// `names`.
+    /// `names` that is none of ours.
     ///
     /// # Errors
     /// [`PidFileError::Taken`] when somebody else runs.
@@ -59,8 +61,7 @@ impl PidFile {
         let mut text = String::new();
         Read::by_ref(&mut file).take(32).read_to_string(&mut text)?;
         if let Ok(pid) = text.trim().parse::<u32>()
-            && pid != std::process::id()
-            && is_running_as(pid, names)
+            && is_daemon_of_others(pid, names)
         {
             return Err(PidFileError::Taken);
         }
@@ -106,13 +107,22 @@ fn whole_file_lock() -> libc::flock {
     }
 }
 
-fn is_running_as(pid: u32, names: &[&str]) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| names.contains(&comm.trim_end()))
+/// Process ids begin anew with a container, so that a file of its last life may name what has our name and is no
+/// daemon beside us: this process, the one that was called and waits for it, or a child.
+fn is_daemon_of_others(pid: u32, names: &[&str]) -> bool {
+    let own = std::process::id();
+    pid != own
+        && pid != std::os::unix::process::parent_id()
+        && procfs::process(pid, false).is_some_and(|process| {
+            process.parent != own && names.iter().any(|name| name.as_bytes() == process.name)
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::BufRead;
+    use std::process::{Command, Stdio};
 
     #[test]
     fn a_second_claim_fails_until_the_first_is_gone() {
@@ -141,11 +151,37 @@ mod tests {
     fn a_pid_without_a_lock_counts_only_when_it_is_one_of_us() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.pid");
-        let parent = std::os::unix::process::parent_id();
-        std::fs::write(&path, format!("{parent}\n")).unwrap();
-        let comm = std::fs::read_to_string(format!("/proc/{parent}/comm")).unwrap();
-        assert!(matches!(PidFile::claim(&path, &[comm.trim_end()]), Err(PidFileError::Taken)));
-        assert!(PidFile::claim(&path, &["keepalived"]).is_ok());
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", "sleep 600 & echo $!; read end; kill $!"]);
+        let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut pid = String::new();
+        std::io::BufReader::new(shell.stdout.take().unwrap()).read_line(&mut pid).unwrap();
+        // It is a copy of the shell until it has become another.
+        let taken = (0..1000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::fs::write(&path, &pid).unwrap();
+            matches!(PidFile::claim(&path, &["sleep"]), Err(PidFileError::Taken))
+        });
+        let free = PidFile::claim(&path, &["keepalived"]).is_ok();
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        assert!(taken && free);
+    }
+
+    #[test]
+    fn a_pid_of_an_earlier_life_that_is_now_of_our_own_does_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pid");
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let ours = [std::process::id(), std::os::unix::process::parent_id(), child.id()];
+        let free = ours.map(|pid| {
+            std::fs::write(&path, format!("{pid}\n")).unwrap();
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
+            PidFile::claim(&path, &[name.trim_end()]).is_ok()
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(free, [true; 3]);
     }
 
     #[test]
