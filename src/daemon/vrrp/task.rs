@@ -153,6 +153,7 @@ impl Task {
 
     /// Runs until the instance has stopped and the kernel has let go of its addresses.
     pub(super) async fn run(mut self) {
+        let mut has_commander = true;
         loop {
             self.carry_out_effects();
             self.keep_watch();
@@ -164,8 +165,10 @@ impl Task {
             let next = own.into_iter().chain([timer]).flatten().min();
             tokio::select! {
                 biased;
-                control = self.control.recv() => match control {
+                control = self.control.recv(), if has_commander => match control {
                     Some(control) => self.on_control(control),
+                    // A reload has dropped it; what it still has to tell waits for the kernel.
+                    None if self.stopping => has_commander = false,
                     None => return,
                 },
                 Some(done) = self.done.1.recv() => self.on_done(done),

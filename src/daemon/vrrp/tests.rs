@@ -584,3 +584,28 @@ fn a_shortage_is_tried_again_and_a_successor_in_any_case() {
         assert_eq!(code(errno, true), process::INTERNAL_ERROR, "{errno}");
     }
 }
+
+/// The kernel is still at the addresses of one reload when the next one drops their instance, and waits for
+/// nobody because another is to have one of them.
+#[test]
+fn what_is_dropped_before_the_kernel_has_answered_tells_its_scripts_all_the_same() {
+    in_namespace(|| {
+        let many: Vec<String> = (1..=400).map(|n| format!("2001:db8:99::{n:x}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let other = |vips: &[&str]| VrrpInstance {
+            name: "VI_2".into(),
+            vrid: Vrid::new(7).unwrap(),
+            ..instance("va", 150, vips)
+        };
+        let kept = instance("va", 150, &["2001:db8:98::1"]);
+        let mut taking = kept.clone();
+        taking.vips.push(vip(many[0], "va"));
+        let mut node = start(&config(vec![other(&many[..1]), kept.clone()]), false);
+        node.await_event(Event::Master);
+        node.await_event(Event::Master);
+        node.tell(Command::Reload(config(vec![other(&many), kept])));
+        node.tell(Command::Reload(config(vec![taking])));
+        node.await_event(Event::Fault);
+        node.stop();
+    });
+}
