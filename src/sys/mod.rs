@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod bfd_socket;
+pub mod breather;
 pub mod clock;
 mod closer;
 pub mod deadlines;

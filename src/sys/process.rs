@@ -228,6 +228,23 @@ pub fn cpu_time() -> (CpuTime, CpuTime) {
     (cpu_time_of(UsageWho::RUSAGE_SELF), cpu_time_of(UsageWho::RUSAGE_CHILDREN))
 }
 
+/// What a thread has had of a CPU so far.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ThreadUsage {
+    /// How often it has given up the CPU by itself: to wait for something.
+    pub sleeps: u64,
+    /// How long it has run.
+    pub cpu: Duration,
+}
+
+/// What the calling thread has had.
+#[must_use]
+pub fn thread_usage() -> ThreadUsage {
+    let cpu = cpu_time_of(UsageWho::RUSAGE_THREAD);
+    let sleeps = getrusage(UsageWho::RUSAGE_THREAD).map_or(0, |usage| usage.voluntary_context_switches());
+    ThreadUsage { sleeps: u64::try_from(sleeps).unwrap_or(0), cpu: cpu.user + cpu.system }
+}
+
 fn cpu_time_of(who: UsageWho) -> CpuTime {
     let duration = |time: TimeVal| Duration::from_micros(u64::try_from(time.num_microseconds()).unwrap_or(0));
     getrusage(who).map_or_else(

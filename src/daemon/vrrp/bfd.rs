@@ -8,6 +8,7 @@
 use crate::bfd::{Datagram, Effect, Input, SessionStatus, Sessions, Transmit};
 use crate::config::block::{BfdInstance, BfdSession};
 use crate::sys::bfd_socket::{Receiver, Sender};
+use crate::sys::breather::Breather;
 use crate::sys::clock;
 use crate::sys::deadlines::Deadlines;
 use crate::types::{Family, Instant};
@@ -63,10 +64,10 @@ impl Verdicts {
 
 impl Bfd {
     /// Starts the task, without sessions; with `-B` it never has any.
-    pub(super) fn start(deadlines: Deadlines, enabled: bool) -> (Self, Verdicts) {
+    pub(super) fn start(deadlines: Deadlines, breather: Breather, enabled: bool) -> (Self, Verdicts) {
         let (control, receiver) = mpsc::unbounded_channel();
         let (sender, verdicts) = mpsc::unbounded_channel();
-        tokio::task::spawn_local(keep_running(deadlines, receiver, sender));
+        tokio::task::spawn_local(keep_running(deadlines, breather, receiver, sender));
         (Self { control, enabled }, Verdicts(verdicts))
     }
 
@@ -96,6 +97,7 @@ impl Bfd {
 /// Starts the task again when it fails: with sessions that begin anew.
 async fn keep_running(
     deadlines: Deadlines,
+    breather: Breather,
     mut control: mpsc::UnboundedReceiver<Control>,
     verdicts: mpsc::UnboundedSender<SwitchInput>,
 ) {
@@ -103,7 +105,8 @@ async fn keep_running(
     loop {
         // What is to be done passes through here, so that it outlives the task.
         let (forward, receiver) = mpsc::unbounded_channel();
-        let task = Task::new(deadlines.clone(), followed.clone(), receiver, verdicts.clone());
+        let task =
+            Task::new(deadlines.clone(), breather.clone(), followed.clone(), receiver, verdicts.clone());
         let mut running = tokio::task::spawn_local(task.run());
         let ended = loop {
             tokio::select! {
@@ -139,6 +142,7 @@ fn key(session: &BfdSession) -> Key {
 
 struct Task {
     deadlines: Deadlines,
+    breather: Breather,
     machine: Sessions,
     control: mpsc::UnboundedReceiver<Control>,
     verdicts: mpsc::UnboundedSender<SwitchInput>,
@@ -161,6 +165,7 @@ struct Sending {
 impl Task {
     fn new(
         deadlines: Deadlines,
+        breather: Breather,
         followed: Vec<Arc<BfdInstance>>,
         control: mpsc::UnboundedReceiver<Control>,
         verdicts: mpsc::UnboundedSender<SwitchInput>,
@@ -168,6 +173,7 @@ impl Task {
         let seed = clock::wall().as_nanos() as u64 ^ u64::from(std::process::id()) << 40;
         let mut task = Self {
             deadlines,
+            breather,
             machine: Sessions::new(clock::now(), &followed, seed),
             control,
             verdicts,
@@ -198,7 +204,7 @@ impl Task {
                     None => return,
                 },
                 () = self.deadlines.sleep_until(next) => self.on_time(),
-                () = readable(&self.receivers) => self.receive(),
+                () = readable(&self.breather, &self.receivers) => self.receive(),
             }
         }
     }
@@ -329,7 +335,8 @@ impl Task {
 }
 
 /// Ready when anything has arrived anywhere.
-async fn readable(receivers: &BTreeMap<(Family, bool), Receiver>) {
+async fn readable(breather: &Breather, receivers: &BTreeMap<(Family, bool), Receiver>) {
+    breather.breathe().await;
     std::future::poll_fn(|cx| {
         let ready = receivers.values().filter(|receiver| receiver.poll_readable(cx).is_ready()).count();
         if ready > 0 { Poll::Ready(()) } else { Poll::Pending }

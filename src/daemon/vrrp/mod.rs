@@ -43,6 +43,7 @@ use crate::daemon::child::{ChildContext, exit_code};
 use crate::daemon::file_writer::FileWriter;
 use crate::daemon::panics;
 use crate::status::Snapshot;
+use crate::sys::breather::Breather;
 use crate::sys::deadlines::Deadlines;
 use crate::sys::nftables::Dropped;
 use crate::sys::{process, sched};
@@ -307,15 +308,16 @@ fn run_protocol(protocol: Protocol) -> io::Result<End> {
         let announcer = Announcer::open(Rc::clone(&links), deadlines.clone(), pace(&config))?;
         let timer = deadlines.clone();
         let timer = tokio::task::spawn_local(async move { timer.run().await });
-        let sentinel = Sentinel::new(Rc::clone(&links), deadlines.clone());
+        let breather = Breather::new(deadlines.clone());
+        let sentinel = Sentinel::new(Rc::clone(&links), deadlines.clone(), breather.clone());
         tokio::task::spawn_local(sentinel.clone().run());
         let announcing = tokio::task::spawn_local(announcer.clone().run());
-        let sockets = Sockets::default();
+        let sockets = Sockets::new(breather.clone());
         sockets.tell_strangers(config.global.log_unknown_vrids);
         let (ledger, blocked, reports) = (RefCell::default(), RefCell::default(), RefCell::default());
         let routing = RefCell::default();
         let coupling = Coupling::default();
-        let (bfd, verdicts) = Bfd::start(deadlines.clone(), !no_bfd);
+        let (bfd, verdicts) = Bfd::start(deadlines.clone(), breather, !no_bfd);
         let shared = Rc::new(Shared {
             deadlines,
             links,

@@ -7,6 +7,7 @@
 use super::ledger::InstanceId;
 use super::links::Links;
 use crate::config::block::VrrpInstance;
+use crate::sys::breather::Breather;
 use crate::sys::clock;
 use crate::sys::deadlines::Deadlines;
 use crate::sys::neighbour_socket::NeighbourSocket;
@@ -41,6 +42,7 @@ pub(super) struct Sentinel(Rc<Shared>);
 struct Shared {
     links: Rc<RefCell<Links>>,
     deadlines: Deadlines,
+    breather: Breather,
     watches: RefCell<BTreeMap<InstanceId, Watch>>,
     posts: RefCell<BTreeMap<(IfIndex, Family), Post>>,
     changed: Notify,
@@ -85,10 +87,11 @@ impl Drop for Watching {
 }
 
 impl Sentinel {
-    pub(super) fn new(links: Rc<RefCell<Links>>, deadlines: Deadlines) -> Self {
+    pub(super) fn new(links: Rc<RefCell<Links>>, deadlines: Deadlines, breather: Breather) -> Self {
         Self(Rc::new(Shared {
             links,
             deadlines,
+            breather,
             watches: RefCell::default(),
             posts: RefCell::default(),
             changed: Notify::new(),
@@ -220,6 +223,9 @@ async fn read(shared: Weak<Shared>, link: IfName, family: Family, socket: Rc<Nei
         let mut taken = 0;
         loop {
             let Some(shared) = shared.upgrade() else { return };
+            if taken % BATCH == 0 {
+                shared.breather.breathe().await;
+            }
             match socket.receive(&mut buffer) {
                 Ok(Some(bytes)) => {
                     if let Some((address, mac)) = claim(family, bytes) {

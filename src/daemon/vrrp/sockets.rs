@@ -3,6 +3,7 @@
 use super::inbox::Inbox;
 use super::links::Incarnation;
 use crate::config::block::{Auth, Delivery, VrrpInstance};
+use crate::sys::breather::Breather;
 use crate::sys::netlink::LinkState;
 use crate::sys::vrrp_socket::{self, Device, Endpoint, Protocol, VrrpSocket};
 use crate::types::{IfName, Vrid};
@@ -31,11 +32,12 @@ pub(super) struct Kind {
 type Key = (Option<Incarnation>, Kind);
 
 /// All open sockets; clones are the same table.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Sockets(Rc<Table>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
+    breather: Breather,
     open: RefCell<BTreeMap<Key, Weak<Shared>>>,
     next_number: Cell<u64>,
     /// `log_unknown_vrids`
@@ -86,6 +88,15 @@ pub(super) fn kind(config: &VrrpInstance, source: Option<IpAddr>) -> Option<Kind
 }
 
 impl Sockets {
+    pub(super) fn new(breather: Breather) -> Self {
+        Self(Rc::new(Table {
+            breather,
+            open: RefCell::default(),
+            next_number: Cell::default(),
+            tells_strangers: Cell::default(),
+        }))
+    }
+
     /// Joins the socket of a link and kind, which is opened by the first to do so.
     pub(super) fn join(
         &self,
@@ -157,7 +168,11 @@ async fn receive(shared: Weak<Shared>) {
             tracing::error!("cannot wait for adverts: {error}");
             return;
         }
-        while shared.pump() == BATCH {
+        loop {
+            shared.table.0.breather.breathe().await;
+            if shared.pump() < BATCH {
+                break;
+            }
             tokio::task::yield_now().await;
         }
     }
