@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-pub(super) use text::{Text, is_blank};
+pub(super) use text::{Stripped, Text, is_blank};
 
 /// keepalived's line buffer holds this many bytes: a line does not grow beyond it.
 const LONGEST_LINE: usize = 1023;

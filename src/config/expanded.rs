@@ -91,12 +91,15 @@ fn print_words(text: &mut String, words: &[Word], passwords: Passwords) {
         }
         if word.secret.is_some() && passwords == Passwords::Masked {
             text.push_str(&word.to_string());
-        } else if word.quoted || (n == 0 && means_something_first(&word.text)) {
+        } else if word.quoted
+            || word.text.contains(['#', '!'])
+            || (n == 0 && means_something_first(&word.text))
+        {
             text.push('"');
             text.push_str(&word.text);
             text.push('"');
         } else {
-            print_bare(text, &word.text);
+            text.push_str(&word.text);
         }
     }
 }
@@ -104,16 +107,6 @@ fn print_words(text: &mut String, words: &[Word], passwords: Passwords) {
 /// Whether a bare word at the beginning of a line would be taken for one of the text layer.
 fn means_something_first(word: &str) -> bool {
     word.starts_with(['@', '~']) || include::parse(&format!("{word} x")).is_some()
-}
-
-/// The marks of a comment are escaped where they begin none.
-fn print_bare(text: &mut String, word: &str) {
-    for c in word.chars() {
-        if matches!(c, '#' | '!') {
-            text.push('\\');
-        }
-        text.push(c);
-    }
 }
 
 #[cfg(test)]
@@ -132,9 +125,9 @@ mod tests {
     #[test]
     fn the_text_layer_is_gone_and_the_rest_is_tidy() {
         let text = "$IF=eth0\n@a vrrp_instance V{ # ours\n@b state MASTER\ninterface $IF\ninclude more.conf\n\
-                    virtual_ipaddress {\n~SEQ(N,1,2) 10.0.0.${N}/24\n} }\nrouter_id a\\#b\nx \"# {\" \"\"\n";
+                    virtual_ipaddress {\n~SEQ(N,1,2) 10.0.0.${N}/24\n} }\nrouter_id \"a#b\"\nx \"# {\" \"\"\n";
         let tidy = "vrrp_instance V {\n    interface eth0\n    priority 77\n    virtual_ipaddress {\n        \
-                    10.0.0.1/24\n        10.0.0.2/24\n    }\n}\nrouter_id a\\#b\nx \"# {\" \"\"\n";
+                    10.0.0.1/24\n        10.0.0.2/24\n    }\n}\nrouter_id \"a#b\"\nx \"# {\" \"\"\n";
         assert_eq!(expanded(text, Passwords::Shown), tidy);
         assert_eq!(expanded(tidy, Passwords::Shown), tidy);
     }

@@ -6,7 +6,7 @@
 
 use super::diagnostic::{Class, Consequence, Diagnostic, Diagnostics};
 use super::environment::Environment;
-use super::expand::{Expander, Meaning, Outcome, Place, Repetition, Rest, Text, is_blank};
+use super::expand::{Expander, Meaning, Outcome, Place, Repetition, Rest, Stripped, Text, is_blank};
 use super::include::{self, Demands, Include};
 use super::lexer::{self, Token, Word};
 use super::source::{FileId, FileSource, ReadError, SourceMap, Span, relative_to};
@@ -52,6 +52,8 @@ pub(super) struct Reader<'a> {
     blocks: usize,
     /// The outermost open block is `global_defs`.
     in_globals: bool,
+    /// A line within a definition that has no text, and whether it looks empty.
+    interruption: Option<(Span, bool)>,
     /// The line of the file that is being read, when a quote is left open in it and that has not been said.
     open_quote: Option<String>,
 }
@@ -69,6 +71,7 @@ impl<'a> Reader<'a> {
             checks: if environment.all_includes_must_be_there() { Demands::ALL } else { Demands::default() },
             blocks: 0,
             in_globals: false,
+            interruption: None,
             open_quote: None,
         }
     }
@@ -105,33 +108,60 @@ impl<'a> Reader<'a> {
     fn text_line(&mut self, file: FileId, start: usize, text: &str) {
         let mut line = Text::written(file, start, text);
         let whole = line.whole();
-        let stripped = line.strip();
+        let mut stripped = line.strip();
         if let Some(problem) = unreadable_line(whole, text, line.as_str()) {
             self.diagnostics.push(problem);
+            self.interruption = None;
             self.expander.end();
             return;
         }
-        if let Some(span) = stripped.glued_comment {
+        if let Some(span) = stripped.glued_comment.filter(|_| stripped.escaped.is_none()) {
             self.diagnostics.push(glued(span, line.as_str()));
         }
+        if let Some(escaped) = stripped.escaped {
+            // keepalived's parent hands the line on without the backslash, and its children read it as any other.
+            stripped = Stripped { open_quote: stripped.open_quote, ..line.strip() };
+            self.diagnostics.push(escaped_comment(escaped));
+        }
         if let Some(backslash) = stripped.comment_backslash.filter(|_| self.expander.defines(&line)) {
-            if !line.as_str().is_empty() {
-                self.diagnostics.push(commented_backslash(backslash));
-            }
+            self.diagnostics.push(commented_backslash(backslash));
             line.go_on(backslash);
         }
         self.open_quote = stripped.open_quote.then(|| text.trim_start_matches(is_blank).to_owned());
-        if self.expander.in_definition() {
-            match text.is_empty() {
-                true => self.expander.end(),
-                false if line.as_str().is_empty() => {}
-                false => self.continue_definition(&line),
-            }
-        } else {
-            self.line(line);
+        match self.expander.in_definition() {
+            true => self.definition_line(text, line),
+            false => self.line(line),
         }
         if let Some(code) = self.open_quote.take() {
             self.diagnostics.push(unterminated(whole, &code, None).by_parent());
+        }
+    }
+
+    /// A line of a file within a definition.
+    ///
+    /// keepalived's parent ends the definition at an empty line alone. In the copy that its children read, a
+    /// line of a comment or of blanks is empty, too. What looks empty ends it here; a comment does not.
+    fn definition_line(&mut self, written: &str, line: Text) {
+        if written.is_empty() {
+            self.interruption = None;
+            return self.expander.end();
+        }
+        if line.as_str().is_empty() {
+            let blank = written.trim_matches(is_blank).is_empty();
+            let first = self.interruption.is_none_or(|(_, ends)| blank && !ends);
+            if first {
+                self.interruption = Some((line.whole(), blank));
+            }
+            return;
+        }
+        let Some((span, ends)) = self.interruption.take() else { return self.continue_definition(&line) };
+        self.diagnostics.push(interrupted(span, ends));
+        match ends {
+            true => {
+                self.expander.end();
+                self.line(line);
+            }
+            false => self.continue_definition(&line),
         }
     }
 
@@ -364,6 +394,31 @@ fn unterminated(span: Span, code: &str, piece: Option<&str>) -> Diagnostic {
     }
 }
 
+/// Where keepalived's processes do not agree on the end of a definition. They complain of what is left of it.
+fn interrupted(span: Span, ends: bool) -> Diagnostic {
+    let problem = match ends {
+        true => Diagnostic::warning("interrupted-definition", span, "a line of blanks ends the definition")
+            .label("what follows is read as lines of its own")
+            .help("take the backslash from the line above, or this line out")
+            .keepalived("ends it here, too, but for its first process: that takes the next line for a part of it"),
+        false => Diagnostic::warning("interrupted-definition", span, "a comment within a definition")
+            .label("the definition goes on all the same")
+            .help("leave it out, or put it above the definition")
+            .keepalived("goes on in its first process alone: to the others the definition ends here, and what follows are lines of their own"),
+    };
+    problem.by_parent()
+}
+
+fn escaped_comment(span: Span) -> Diagnostic {
+    Diagnostic::warning("escaped-comment", span, "a backslash does not keep this from starting a comment")
+        .class(Class::Harmless)
+        .label("from here on it is a comment")
+        .help("put the whole word in double quotes if it belongs to it")
+        .keepalived(
+            "takes the backslash away in its first process; the others read what is left, and a comment here",
+        )
+}
+
 /// Nobody who ends a line so means the definition to end there.
 fn commented_backslash(span: Span) -> Diagnostic {
     Diagnostic::note("commented-backslash", span, "the backslash that continues a definition is in a comment")
@@ -495,6 +550,30 @@ mod tests {
     fn a_backslash_at_the_end_of_a_comment_continues_a_definition_and_nothing_else() {
         let text = "$T=a # one \\\nb # two \\\n# three \\\nc\n$T\nd # four \\\n# five \\\ne";
         assert_eq!(expanded(text), ["a", "b", "c", "d", "e"]);
+    }
+
+    /// oracle: keepalived 2.2.7, its children; its parent goes on at blanks as well.
+    #[test]
+    fn a_line_of_blanks_ends_a_definition_and_a_comment_does_not() {
+        let said = |text: &str| read(&MemoryFiles::single("/k.conf", text));
+        let problems = || vec!["interrupted-definition"];
+        let strings = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        assert_eq!(said("$T=a \\\n# one\nb\n$T"), (strings(&["a", "b"]), problems()));
+        assert_eq!(said("$T=a \\\n \t\nb\n$T"), (strings(&["b", "a"]), problems()));
+        assert_eq!(said("$T=a \\\n# one\n  \n# two\nb\n$T"), (strings(&["b", "a"]), problems()));
+        for nothing_follows in ["$T=a \\\n# one\n\nb\n$T", "$T=a \\\n  \n\nb\n$T"] {
+            assert_eq!(said(nothing_follows), (strings(&["b", "a"]), vec![]), "{nothing_follows}");
+        }
+        assert_eq!(said("b\n$T=a \\\n  \n# x\n").1, Vec::<&str>::new());
+    }
+
+    /// oracle: keepalived 2.2.7, its children: they read what its parent has read already.
+    #[test]
+    fn a_backslash_keeps_no_comment_away() {
+        let (lines, problems) =
+            read(&MemoryFiles::single("/k.conf", "a pa\\#ss\nb x\\!y # z\n$E=n\\#o\np${E}q \"r\\#\""));
+        assert_eq!(lines, ["a pa", "b x", "pnq r\\#"]);
+        assert_eq!(problems, ["escaped-comment"; 3]);
     }
 
     #[test]

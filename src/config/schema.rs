@@ -226,10 +226,35 @@ impl<T> Table<T> {
                     continue;
                 }
             }
+            if matches!(keyword.shape, Shape::Flag)
+                && let Some(word) = node.args.first().filter(|word| means_no(word.as_str()))
+            {
+                cx.report(self.turned_on(&node.keyword, word));
+            }
             cx.expected = keyword.args;
             (keyword.set)(draft, node, cx);
         }
     }
+
+    /// A flag with an argument that would turn it off, if it took any.
+    fn turned_on(&self, keyword: &Word, word: &Word) -> Diagnostic {
+        let opposites = [format!("no{keyword}"), format!("no_{keyword}")];
+        let help = match opposites.iter().find(|opposite| self.find(opposite).is_some()) {
+            Some(opposite) => format!("write `{opposite}`"),
+            None => "leave the line out".to_owned(),
+        };
+        let message = format!("`{keyword} {word}` is the same as `{keyword}`");
+        Diagnostic::warning("flag-turned-on", word.span, message)
+            .class(Class::Harmless)
+            .label("this word means nothing here")
+            .help(help)
+            .keepalived("ignores the word in silence")
+    }
+}
+
+/// Whether a word is written by somebody who wants something off.
+fn means_no(word: &str) -> bool {
+    ["off", "no", "false", "0"].iter().any(|no| word.eq_ignore_ascii_case(no))
 }
 
 /// What setters work with.
@@ -278,12 +303,18 @@ impl<'a> Context<'a> {
     /// An interface without which keepalived does not run; `None` when it is not there and may not come
     /// later, which is left to the caller to say.
     pub(super) fn interface(&mut self, word: &Word) -> Option<(IfName, Option<LinkFacts>)> {
-        let found = IfName::new(word.as_str()).ok().and_then(|name| match self.environment.link(&name) {
-            Fact::Absent if self.interfaces_may_come => Some((name, None)),
-            Fact::Absent => None,
-            Fact::Unchecked => Some((name, None)),
-            Fact::Known(facts) => Some((name, Some(facts))),
-        });
+        let found = match IfName::new(word.as_str()) {
+            Ok(name) => match self.environment.link(&name) {
+                Fact::Absent if self.interfaces_may_come => Some((name, None)),
+                Fact::Absent => None,
+                Fact::Unchecked => Some((name, None)),
+                Fact::Known(facts) => Some((name, Some(facts))),
+            },
+            Err(_) => {
+                let alias = IfName::of_alias(word.as_str()).filter(|_| self.interfaces_may_come);
+                alias.map(|name| (name, None))
+            }
+        };
         if found.is_none() {
             self.missing_interface.get_or_insert(word.span);
         }

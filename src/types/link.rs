@@ -51,6 +51,16 @@ impl IfName {
         Ok(Self(name.into()))
     }
 
+    /// The name of an alias, `eth0:1`: the kernel has no such interface, and an instance that is given one
+    /// waits for it for ever. `None`: the word is none.
+    #[must_use]
+    pub fn of_alias(word: &str) -> Option<Self> {
+        let (link, number) = word.split_once(':')?;
+        let fits =
+            Self::new(link).is_ok() && !number.contains(':') && Self::new(&word.replace(':', "-")).is_ok();
+        fits.then(|| Self(word.into()))
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

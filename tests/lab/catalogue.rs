@@ -20,6 +20,7 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("definition-parameters", "2.2 takes further parameters of `${_RANDOM}` for text"),
     ("duplicate-key", NEW),
     ("exposed-key-file", NEW),
+    ("interrupted-definition", "its children complain of what is left of the definition"),
     ("line-too-long", "2.2 splits the line"),
     ("missing-interfaces", "it stops there; we tell what else is wrong"),
     ("no-active-key", NEW),

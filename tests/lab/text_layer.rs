@@ -3,16 +3,25 @@
 //! A word that keepalived does not know is named in its complaint, with the line it came from. So a
 //! file of unknown words shows what each line was expanded to, without a network.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use vrrpd::config::environment::Described;
-use vrrpd::config::{Class, Loaded, load};
+use vrrpd::config::{Loaded, load};
 use vrrpd::daemon::files::DiskFiles;
 
-/// keepalived's exit code under `-t` and what its parent says of the file: `(Line N) …`.
-fn keepalived(file: &Path) -> (u8, Vec<(u32, String)>) {
+/// What keepalived says of lines of a file under `-t`.
+struct Said {
+    /// Its parent: `(Line N) …`.
+    parent: Vec<(u32, String)>,
+    /// Its other processes, each of which reads what the parent has written: `(k.conf: Line N) …`.
+    children: BTreeSet<(u32, String)>,
+}
+
+/// keepalived's exit code under `-t` and what it says.
+fn keepalived(file: &Path) -> (u8, Said) {
     let name = file.file_name().expect("a file");
     let child = Command::new("keepalived")
         .args(["-t", "-i", "here", "-f"])
@@ -22,9 +31,11 @@ fn keepalived(file: &Path) -> (u8, Vec<(u32, String)>) {
         .output();
     let output = child.expect("keepalived is needed");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let lines = said.lines().filter(|line| line.starts_with("(Line ")).filter_map(numbered).collect();
+    let parent = said.lines().filter(|line| line.starts_with("(Line ")).filter_map(numbered).collect();
+    let children =
+        said.lines().filter(|line| line.starts_with("(k.conf: Line ")).filter_map(numbered).collect();
     let code = output.status.code().expect("keepalived ends by itself under -t");
-    (u8::try_from(code).expect("an exit code"), lines)
+    (u8::try_from(code).expect("an exit code"), Said { parent, children })
 }
 
 /// `(Line 7) text` and `(FILE: Line 7) text` to number and text.
@@ -44,31 +55,59 @@ fn loaded(file: &Path) -> Loaded {
 }
 
 fn ours(loaded: &Loaded) -> Vec<(u32, String)> {
-    let said = loaded.diagnostics.iter().filter(|d| d.class != Class::Harmless);
-    let lines = said.flat_map(|d| d.classic_lines(&loaded.sources));
+    let lines = loaded.diagnostics.iter().flat_map(|d| d.keepaliveds_lines(&loaded.sources));
     lines.filter_map(|line| numbered(&line)).collect()
 }
 
-/// Both must say the same, line by line of the file.
-fn compare(text: &str) {
+/// What we say of a file, and what keepalived says.
+fn both(text: &str) -> (Vec<(u32, String)>, Said) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("k.conf");
     // keepalived does not count a last line that has no end.
     fs::write(&file, format!("{text}\n")).expect("a file");
-    let (_, expected) = keepalived(&file);
-    let found = ours(&loaded(&file));
-    assert!(!expected.is_empty(), "keepalived said nothing about\n{text}");
-    let number = |(line, _): &(u32, String)| *line;
-    for line in 1..=text.lines().count() as u32 {
-        let of_line = |said: &[(u32, String)]| -> Vec<String> {
-            let texts = said.iter().filter(|s| number(s) == line).map(|(_, text)| text.clone());
-            let mut texts: Vec<_> = texts.collect();
-            texts.sort();
-            texts
-        };
-        let source = text.lines().nth(line as usize - 1).unwrap_or_default();
-        assert_eq!(of_line(&found), of_line(&expected), "ours is on the left, for line {line}: {source}");
+    let (_, said) = keepalived(&file);
+    assert!(!said.parent.is_empty() && !said.children.is_empty(), "keepalived said nothing about\n{text}");
+    (ours(&loaded(&file)), said)
+}
+
+/// Both must say the same, line by line of the file.
+fn compare_lines<'s>(
+    text: &str,
+    found: impl Iterator<Item = &'s (u32, String)> + Clone,
+    expected: impl Iterator<Item = &'s (u32, String)> + Clone,
+) {
+    for (line, source) in (1u32..).zip(text.lines()) {
+        let mut found: Vec<&str> = of_line(found.clone(), line);
+        let mut expected: Vec<&str> = of_line(expected.clone(), line);
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "ours is on the left, for line {line}: {source}");
     }
+}
+
+fn of_line<'s>(said: impl Iterator<Item = &'s (u32, String)>, line: u32) -> Vec<&'s str> {
+    said.filter(|(number, _)| *number == line).map(|(_, text)| text.as_str()).collect()
+}
+
+/// We say what keepalived's parent says as often as it does, and what its children say.
+fn compare(text: &str) {
+    let (found, said) = both(text);
+    compare_lines(text, found.iter(), said.parent.iter());
+    let found: BTreeSet<_> = found.into_iter().collect();
+    compare_lines(text, found.iter(), said.children.iter());
+}
+
+/// We say what keepalived's parent says: its children have another file.
+fn compare_parent(text: &str) {
+    let (found, said) = both(text);
+    compare_lines(text, found.iter(), said.parent.iter());
+}
+
+/// We say what keepalived's children say: they have another file than its parent.
+fn compare_children(text: &str) {
+    let (found, said) = both(text);
+    let found: BTreeSet<_> = found.into_iter().collect();
+    compare_lines(text, found.iter(), said.children.iter());
 }
 
 #[test]
@@ -111,7 +150,6 @@ fn templates_are_read_as_in_keepalived() {
 $M=\\
 m1 \\
   m2 $A \\
-# comment
 m3
 pre $M
 pre2${M}
@@ -236,13 +274,8 @@ c { ~SEQ(X,1,2) d$X
 ${_HASH}f
 g${_HASH}h
 \"${_BANG} i\"
-j\\#k
-j\\#1 $Z
 $C=l # comment
 m$C
-$ESC=n\\#o
-p${ESC}q
-\"${ESC}\"
 $BR={ r }
 s$BR
 t ${BR}
@@ -250,6 +283,34 @@ t ${BR}
 $ODD=\"u
 $ODD
 v${_RANDOM 7 7}",
+    );
+}
+
+#[test]
+fn a_comment_within_a_definition_is_passed_over_as_by_the_parent() {
+    compare_parent(
+        "$M=\\
+m1 \\
+# comment
+m2
+$M",
+    );
+}
+
+#[test]
+fn what_the_parent_has_taken_away_is_gone_for_the_children() {
+    compare_children(
+        "j\\#k
+j\\!1 $Z
+$ESC=n\\#o
+p${ESC}q
+\"${ESC}\"
+r\\\\\\#s
+t\\\\#u
+$BLANKS=v \\
+   
+w
+$BLANKS",
     );
 }
 
@@ -311,7 +372,7 @@ fn includes_fail_as_in_keepalived() {
             let found: Vec<_> = said.filter(of_main).filter_map(|line| numbered(&line)).collect();
             // Ours names the line of a bad file in a glob, keepalived the file read before it.
             if *pattern != "[ax].cf" && *pattern != "?.cf" {
-                assert_eq!(found, expected, "ours is on the left, for {text}");
+                assert_eq!(found, expected.parent, "ours is on the left, for {text}");
             }
         }
     }

@@ -44,7 +44,8 @@ pub struct UpDownDelays {
 
 /// The interface of an entry, if there is one; `what` is what it is specified for.
 fn entry_interface(word: &Word, what: &str, cx: &mut Context<'_>) -> Option<IfName> {
-    let name = IfName::new(word.as_str()).ok().filter(|name| cx.environment.link(name) != Fact::Absent);
+    let may_be = |name: &IfName| cx.interfaces_may_come || cx.environment.link(name) != Fact::Absent;
+    let name = IfName::new(word.as_str()).ok().filter(may_be);
     if name.is_none() {
         let problem =
             Diagnostic::error("no-such-interface", word.span, format!("there is no interface `{word}`"))

@@ -35,7 +35,7 @@ fn group(d: &mut TrackGroupDraft, node: &Node, cx: &mut Context<'_>) {
         let message = "a track group has one list of instances";
         let problem = Diagnostic::error("duplicate-value", node.keyword.span, message)
             .classic(format!("Group list already specified for sync group {}", d.name))
-            .label("this list is ignored")
+            .label("this list is ignored, and the block ends with it")
             .related(first, "this one is used")
             .keepalived("ends the whole block at the end of this list: what follows in it is read at the top level; 2.4 loses the whole group");
         cx.report(problem);

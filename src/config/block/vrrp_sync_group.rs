@@ -89,7 +89,7 @@ fn group(d: &mut GroupDraft, node: &Node, cx: &mut Context<'_>) {
         let problem =
             Diagnostic::error("duplicate-value", node.keyword.span, format!("`{name}` has its `group` already"))
                 .classic(format!("Group list already specified for sync group {name}"))
-                .label("this list is ignored")
+                .label("this list is ignored, and the block ends with it")
                 .help("one `group` takes any number of names")
                 .keepalived("ends the whole block at the end of this list: what follows in it is read at the top level; 2.4 loses the whole group");
         return cx.report(problem);

@@ -74,7 +74,7 @@ explanations! {
     "block-arguments" "Words stand between the keyword of a block of entries and its brace. They mean nothing.";
     "block-name" "A block that is told from others by its name has exactly one word before the brace; a name with blanks needs quotes. The whole block is skipped.";
     "checker-dropped" "A health check lacks something that it cannot be made without, so it is not made.";
-    "comment-in-word" "A `#` or `!` in the middle of a word starts a comment. Quote the word, or put a backslash before the character, if it belongs to the value.";
+    "comment-in-word" "A `#` or `!` in the middle of a word starts a comment. Quote the word if it belongs to the value.";
     "commented-backslash" "A line of a definition ends in a comment that ends in a backslash. keepalived 2.2 goes on with the definition, 2.4 ends it.";
     "conflicting-values" "Two lines contradict each other, and the first one stays.";
     "default-forwarding" "A virtual server says nothing about forwarding, nor does one of its real servers: it is `NAT`.";
@@ -84,6 +84,7 @@ explanations! {
     "definition-parameters" "A name that keepalived defines itself has parameters that it does not take.";
     "delays-shortened" "The delays of an interface are longer than its instances wait for their master. They are shortened.";
     "deprecated" "A keyword or a form that has been replaced by another. It still works.";
+    "duplicate-address" "An instance has the same virtual address twice. keepalived 2.2 keeps both, 2.4 the first one.";
     "duplicate-fifo" "The same FIFO is given for all events and for some of them. It gets each once.";
     "duplicate-key" "A key of `auth_hmac` has the number of another.";
     "duplicate-name" "Two blocks of a kind have the same name. The second one is skipped as a whole.";
@@ -96,6 +97,7 @@ explanations! {
     "empty-prefix" "An address ends in a slash. keepalived makes a /0 of it, which routes everything to the interface.";
     "endless-definition" "A definition uses itself, or definitions and repetitions are nested without end.";
     "entry-ignored" "An entry of a block cannot be read, and has no effect.";
+    "escaped-comment" "A backslash before a `#` or `!` outside quotes. It keeps the character in keepalived's first process, and is gone when the others read the line: to them a comment starts there. Quote the word.";
     "expansion-too-large" "Definitions and repetitions make more lines than any daemon could use. What comes after is left out, and the daemon does not start.", no example;
     "exposed-key-file" "The file of a key can be read by others than its owner.";
     "extra-close-brace" "A `}` without its `{`. What follows is read as if the block around it had ended.";
@@ -118,6 +120,7 @@ explanations! {
     "init-file" "A word of `init_file` means nothing.";
     "instance-in-two-groups" "An instance is named by two sync groups, or twice by one. The first one has it.";
     "interface-exists" "The name for a VMAC or an ipvlan is that of an interface which is something else.";
+    "interrupted-definition" "A line of a comment, or of nothing but blanks, stands within a definition of several lines. keepalived's processes do not agree on where it ends.";
     "iptables" "Rules are made with nftables: keywords of iptables and its sets stand for those, or mean nothing.";
     "ipvlan-without-address" "An ipvlan sends IPv4 adverts from an address of its own, which has to be given.";
     "large-value" "A value is allowed, and so large that it is probably a mistake.";

@@ -35,6 +35,8 @@ pub(in crate::config) struct Stripped {
     pub(in crate::config) open_quote: bool,
     /// A comment starts in the middle of a word: `77#x`.
     pub(in crate::config) glued_comment: Option<Span>,
+    /// A backslash kept a `#` or `!` from starting a comment, here.
+    pub(in crate::config) escaped: Option<Span>,
     /// The comment ends in a backslash, here.
     pub(in crate::config) comment_backslash: Option<Span>,
 }
@@ -169,7 +171,10 @@ impl Text {
             at += found;
             match (self.text.as_bytes()[at], self.text.as_bytes().get(at + 1)) {
                 (b'"', _) => stripped.open_quote = !stripped.open_quote,
-                (b'\\', Some(b'#' | b'!')) if !stripped.open_quote => self.remove(at..at + 1),
+                (b'\\', Some(b'#' | b'!')) if !stripped.open_quote => {
+                    stripped.escaped.get_or_insert(self.span(at..at + 2));
+                    self.remove(at..at + 1);
+                }
                 (b'\\', Some(_)) => at += 1,
                 (b'\\', None) => {
                     let blanks = self.text[..at].trim_end_matches(is_blank).len();

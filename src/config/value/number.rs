@@ -46,7 +46,8 @@ pub(super) fn leading_integer(text: &str) -> (Option<i64>, bool) {
         .bytes()
         .try_fold(0i64, |sum, digit| sum.checked_mul(10)?.checked_add(i64::from(digit - b'0')));
     let value = if trimmed.starts_with('-') { magnitude.map(|n| -n) } else { magnitude };
-    (value, count < digits.len())
+    // A sign alone is no number to C, so nothing of it is used up.
+    (value, count < digits.len() || count == 0 && digits.len() < trimmed.len())
 }
 
 /// The number that a word begins with, as keepalived shows it when the word is none.
@@ -278,7 +279,8 @@ fn decimal_meant(problem: Diagnostic, word: &Word, places: u32, range: &RangeInc
 pub(super) fn digits_meant(problem: Diagnostic, word: &Word, fit: bool) -> Diagnostic {
     let digits: String = word.as_str().chars().take_while(char::is_ascii_digit).collect();
     // `1,5` is one and a half, and not one.
-    let separated = word.as_str()[digits.len()..].starts_with(['.', ',']);
+    let rest = &word.as_str()[digits.len()..];
+    let separated = rest.starts_with(['.', ',']) && rest.len() > 1;
     match fit && !digits.is_empty() && !separated && word.secret.is_none() {
         true => problem.help(format!("did you mean `{digits}`?")).write_instead(word, digits),
         false => problem,
@@ -346,5 +348,7 @@ mod tests {
         assert_eq!(leading_integer(""), (Some(0), false));
         assert_eq!(leading_integer("99999999999999999999").0, None);
         assert_eq!(leading_integer("0x50"), (Some(0), true));
+        assert_eq!(leading_integer("-"), (Some(0), true));
+        assert_eq!(leading_integer(" +"), (Some(0), true));
     }
 }

@@ -165,28 +165,33 @@ fn escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<char> 
     match c {
         'a' => Some('\x07'),
         'b' => Some('\x08'),
-        'e' | 'E' => Some('\x1b'),
+        'E' => Some('\x1b'),
         'f' => Some('\x0c'),
         'n' => Some('\n'),
         'r' => Some('\r'),
         't' => Some('\t'),
         'v' => Some('\x0b'),
-        'x' => digits(chars, 16, 0),
-        '0'..='7' => digits(chars, 8, c.to_digit(8).unwrap_or(0)),
-        'c' => chars.next().and_then(|c| char::from_u32(u32::from(c.to_ascii_uppercase()) & 0x1f)),
+        'x' if chars.peek().is_some_and(char::is_ascii_hexdigit) => digits(chars, 16, 0, usize::MAX),
+        '0'..='7' => digits(chars, 8, c.to_digit(8).unwrap_or(0), 2),
+        'c' if chars.peek().is_some() => chars.next().and_then(|c| char::from_u32(u32::from(c) & 0x1f)),
         other => Some(other),
     }
 }
 
-/// Up to two more digits of a character's number.
-fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, radix: u32, first: u32) -> Option<char> {
+/// Further digits of a character's number, of which the last eight bits count.
+fn digits(
+    chars: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    radix: u32,
+    first: u32,
+    most: usize,
+) -> Option<char> {
     let mut value = first;
-    for _ in 0..2 {
+    for _ in 0..most {
         let Some(digit) = chars.peek().and_then(|c| c.to_digit(radix)) else { break };
-        value = value * radix + digit;
+        value = (value * radix + digit) & 0xff;
         chars.next();
     }
-    char::from_u32(value & 0xff)
+    char::from_u32(value)
 }
 
 /// A user or a group that does not exist.
@@ -404,6 +409,12 @@ mod tests {
     fn escapes_are_those_of_c_and_control_characters() {
         assert_eq!(argv(r"/x a\ b \x41\102\n\cA \\ \'q"), ["/x", "a b", "AB\n\u{1}", "\\", "'q"]);
         assert_eq!(argv(r"\777"), ["\u{ff}"]);
+    }
+
+    /// oracle: `Command` in the dump of keepalived 2.2.7.
+    #[test]
+    fn a_backslash_before_a_letter_that_means_nothing_goes() {
+        assert_eq!(argv(r"/x \e\E \xyz \x0041 \c"), ["/x", "e\u{1b}", "xyz", "A", "c"]);
     }
 
     /// oracle: keepalived 2.2.7: the first is a script without quotes in the dump, the others are not found.

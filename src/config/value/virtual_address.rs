@@ -1,9 +1,10 @@
 //! A line of `virtual_ipaddress`.
 
 use super::address::bad_address;
-use super::number::{Junk, Otherwise};
+use super::number::{Junk, Otherwise, leading_number};
 use crate::config::diagnostic::{Class, Consequence, Diagnostic};
 use crate::config::entry::{Dropped, TrackGroups};
+use crate::config::environment::NameFile;
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
 use crate::config::source::Span;
@@ -100,8 +101,8 @@ const OPTIONS: [&str; 15] = [
 ];
 
 /// Names that the kernel's tables give to scopes.
-const SCOPES: [(&str, u8); 5] = [("global", 0), ("universe", 0), ("site", 200), ("link", 253), ("host", 254)];
-const SCOPE_NOWHERE: u8 = 255;
+const SCOPES: [(&str, u8); 5] =
+    [("global", 0), ("site", 200), ("link", 253), ("host", 254), ("nowhere", 255)];
 const LONGEST_LABEL: usize = 15;
 
 /// An address line before the interface of its instance is known.
@@ -235,12 +236,40 @@ impl Context<'_> {
             self.report(problem);
             return bits;
         }
-        let number = Word { text: prefix.to_owned(), ..word.clone() };
+        let number = behind_slash(word, prefix);
         let text = format!("Invalid address prefix len {prefix} for address {word} - using {bits}");
+        if let Some(length) = prefix.parse().ok().and_then(mask_length) {
+            let message = format!("`{prefix}` is a mask, and not the length of a prefix");
+            let problem = Diagnostic::error("bad-number", number.span, message)
+                .classic(format!("invalid number '{prefix}'"))
+                .classic(text)
+                .label(format!("/{bits} is used"))
+                .help(format!("write `/{length}`"))
+                .write_instead(&number, length.to_string());
+            self.report(problem);
+            return bits;
+        }
         let otherwise = Otherwise::replaced(text, "the length of the whole address is used");
-        let length = self.integer(&number, 0..=i64::from(bits), Junk::Refused, otherwise);
+        // keepalived takes what has no digits at all for /0, which nobody means.
+        let junk = if leading_number(&number) == Some(0) { Junk::Refused } else { Junk::Tolerated };
+        let length = self.integer(&number, 0..=i64::from(bits), junk, otherwise);
         length.and_then(|n| u8::try_from(n).ok()).unwrap_or(bits)
     }
+}
+
+/// The prefix of an address, at its own place where the whole stands as it is written.
+fn behind_slash(word: &Word, prefix: &str) -> Word {
+    let mut span = word.span;
+    if span.range().len() == word.text.len() && span.frame.is_none() {
+        span.start = span.end - u32::try_from(prefix.len()).unwrap_or(0);
+    }
+    Word { text: prefix.to_owned(), span, ..word.clone() }
+}
+
+/// The length of the prefix that a mask covers; `None`: it is no mask.
+fn mask_length(mask: Ipv4Addr) -> Option<u32> {
+    let bits = mask.to_bits();
+    (bits.leading_ones() + bits.trailing_zeros() >= u32::BITS && bits != 0).then(|| bits.leading_ones())
 }
 
 impl<'l> LineReader<'l, '_, '_> {
@@ -330,9 +359,7 @@ impl<'l> LineReader<'l, '_, '_> {
 
     fn scope(&mut self, option: &Word) -> Result<(), Dropped> {
         let value = self.value(option)?;
-        let named = SCOPES.iter().find(|(name, _)| *name == value.as_str()).map(|(_, number)| *number);
-        let nowhere = (value.as_str() == "nowhere").then_some(SCOPE_NOWHERE);
-        match named.or(nowhere).or_else(|| value.as_str().parse().ok()) {
+        match self.cx.named_octet(NameFile::Scopes, value.as_str()) {
             Some(0) if self.draft.address.net.family() == Family::V6 => {}
             Some(_) if self.draft.address.net.family() == Family::V6 => {
                 let problem =
@@ -346,11 +373,14 @@ impl<'l> LineReader<'l, '_, '_> {
             }
             Some(scope) => self.draft.address.scope = scope,
             None => {
-                let problem =
-                    Diagnostic::error("address-option", value.span, format!("`{value}` is not a scope"))
-                        .classic(format!("Invalid scope '{value}' specified for {} - ignoring", self.line))
-                        .label("the scope is global")
-                        .help("scopes are global, site, link, host, nowhere and 0 to 255");
+                let problem = Diagnostic::error(
+                    "address-option",
+                    value.span,
+                    format!("`{value}` is not a scope"),
+                )
+                .classic(format!("Invalid scope '{value}' specified for {} - ignoring", self.line))
+                .label("the scope is global")
+                .help("scopes are global, site, link, host, nowhere, 0 to 255, and names in `rt_scopes`");
                 self.report(problem);
             }
         }
@@ -468,7 +498,9 @@ impl<'l> LineReader<'l, '_, '_> {
     /// Rules that need the whole line.
     fn finish(&mut self) {
         let address = &mut self.draft.address;
-        let deprecated = address.net.family() == Family::V6 && address.net.is_host();
+        // With a peer the address is a single host, whatever its prefix says.
+        let single = address.net.is_host() || address.peer.is_some();
+        let deprecated = address.net.family() == Family::V6 && single;
         address.preferred_lft = self.preferred_lft.unwrap_or(deprecated.then_some(0));
         if address.peer.is_none() {
             return;
@@ -511,14 +543,8 @@ impl<'l> LineReader<'l, '_, '_> {
 }
 /// The word for a scope in dumps.
 fn scope_name(scope: u8) -> String {
-    match scope {
-        0 => "global".to_owned(),
-        SCOPE_NOWHERE => "nowhere".to_owned(),
-        other => {
-            let named = SCOPES.iter().find(|(_, number)| *number == other);
-            named.map_or_else(|| other.to_string(), |(name, _)| (*name).to_owned())
-        }
-    }
+    let named = SCOPES.iter().find(|(_, number)| *number == scope);
+    named.map_or_else(|| scope.to_string(), |(name, _)| (*name).to_owned())
 }
 
 impl fmt::Display for VirtualAddress {

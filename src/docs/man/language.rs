@@ -49,10 +49,12 @@ description says otherwise.
 and
 .Ql \\&!
 begin a comment wherever they stand, in the middle of a word too, except within double quotes.
-A backslash before them takes that meaning away:
+A word with one of them in it stands in quotes.
+A backslash before them does not help: of
 .Ql a\\e#b
-is the word
-.Ql a#b .
+the word
+.Ql a
+is left, as in keepalived, whose first process takes the backslash away before the others read the line.
 .Ss Quotes
 Double quotes make one word of all that they enclose, with its blanks, braces and comment characters.
 They close on the line where they open, and nothing in them is an escape.

@@ -59,6 +59,53 @@ fn the_mistakes_that_people_make() {
     check(&instance("garp_master_delay 10x"), &["7:bad-number"], 5, false);
 }
 
+/// Exit codes, oracle: keepalived 2.2.7 under `-t`.
+#[test]
+fn what_keepalived_passes_over_in_silence_is_noted_and_costs_nothing() {
+    check(&instance("nopreempt no"), &["7:flag-turned-on"], 0, false);
+    check(&instance("dont_track_primary off"), &["7:flag-turned-on"], 0, false);
+    check(&instance("nopreempt 1\ndont_track_primary on"), &[], 0, false);
+    check(
+        "global_defs {\nenable_script_security 0\nvrrp_check_unicast_src False\n}\n",
+        &["2:flag-turned-on", "3:flag-turned-on"],
+        0,
+        false,
+    );
+    check(&instance("virtual_ipaddress {\n10.0.0.1/32\n}"), &["8:duplicate-address"], 0, false);
+    check(&instance("virtual_ipaddress {\n10.0.0.1 dev eth1\n}"), &["8:duplicate-address"], 0, false);
+    check(
+        &instance("virtual_ipaddress_excluded {\n10.0.0.1 dev eth1\n10.0.0.2\n10.0.0.2\n}"),
+        &["10:duplicate-address"],
+        0,
+        false,
+    );
+    check("global_defs {\nvrrp_skip_check_adv_addr off\n}\n", &["2:version-dependent"], 0, false);
+    check("global_defs {\nvrrp_strict no\n}\n", &["2:version-dependent"], 0, false);
+    check("global_defs {\nvrrp_strict\nvrrp_skip_check_adv_addr yes\n}\n", &[], 0, false);
+}
+
+#[test]
+fn a_flag_with_an_opposite_is_told_it() {
+    let help = |line: &str| loaded(instance(line)).diagnostics[0].help.clone().unwrap_or_default();
+    assert_eq!(help("preempt no"), "write `nopreempt`");
+    assert_eq!(help("accept off"), "write `no_accept`");
+    assert_eq!(help("nopreempt no"), "leave the line out");
+}
+
+/// oracle: keepalived 2.2.7: it exits 2 with the line below, and with `dynamic_interfaces` it runs.
+#[test]
+fn an_alias_is_no_interface() {
+    let alias = instance("").replace("interface eth0", "interface eth0:0");
+    check(&alias, &["2:no-such-interface", "2:missing-interfaces"], 5, true);
+    let file = loaded(&alias);
+    let said = file.diagnostics[0].classic_lines(&file.sources);
+    assert_eq!(said, ["(k.conf: Line 2) WARNING - interface eth0:0 for vrrp_instance V doesn't exist"]);
+    assert_eq!(file.diagnostics[0].suggestion.as_ref().map(|edit| edit.replacement.as_str()), Some("eth0"));
+    let waits = format!("global_defs {{\ndynamic_interfaces\n}}\n{alias}");
+    check(&waits, &["5:no-such-interface"], 0, false);
+    assert_eq!(loaded(&waits).config.instances.len(), 1);
+}
+
 #[test]
 fn what_keepalived_does_not_start_with_is_fatal_and_nothing_else_is() {
     let bare = "vrrp_instance V {\n virtual_ipaddress {\n 10.0.0.1\n }\n";

@@ -147,3 +147,80 @@ fn a_block_may_start_in_one_file_and_end_in_another() {
     assert_eq!(only(&file).vrid.get(), 51);
     assert_eq!(file.diagnostics, []);
 }
+
+/// oracle: the dump of a running keepalived 2.2.7; `/x`, of which it makes /0, is ours.
+#[test]
+fn the_digits_of_a_prefix_count_whatever_is_behind_them() {
+    let file = loaded(instance(
+        "virtual_ipaddress {\n10.0.0.2/24,\n10.0.0.3/16;\n10.0.0.4/x\n10.0.0.5/255.255.255.0\n10.0.0.6/0x\n}",
+    ));
+    let prefixes: Vec<u8> = only(&file).vips.iter().map(|vip| vip.net.prefix).collect();
+    assert_eq!(prefixes, [24, 24, 16, 32, 32, 32]);
+    assert_eq!(file.test_exit_code(), 5);
+    let helps: Vec<_> = file.diagnostics.iter().filter_map(|d| d.help.as_deref()).collect();
+    assert_eq!(helps, ["did you mean `24`?", "did you mean `16`?", "write `/24`"]);
+    let edit = file.diagnostics[0].edit(&file.sources).expect("an edit");
+    assert_eq!((file.sources.text(edit.span), edit.replacement.as_str()), ("24,", "24"));
+}
+
+/// oracle: the dump of a running keepalived 2.2.7.
+#[test]
+fn an_ipv6_address_with_a_peer_is_a_single_host_and_deprecated() {
+    let text = instance("").replace("10.0.0.1/24", "fe80::1\nfd00::10/64 peer fd00::11\nfd00::12/64");
+    let file = loaded(text);
+    let lifetimes: Vec<_> = only(&file).vips.iter().map(|vip| vip.preferred_lft).collect();
+    assert_eq!(lifetimes, [Some(0), Some(0), None]);
+}
+
+/// oracle: the dump of keepalived 2.2.7.
+#[test]
+fn all_counts_wherever_it_stands_in_garp_extra_if() {
+    let of = |line: &str| loaded(format!("global_defs {{\n{line}\n}}\n")).config.global.vrrp_garp_extra_if;
+    for line in ["vrrp_garp_extra_if 60 all", "vrrp_garp_extra_if all 60", "vrrp_garp_extra_if 30 all 60"] {
+        assert_eq!((of(line).interval.as_secs(), of(line).all), (60, true), "{line}");
+    }
+    let bad = of("vrrp_garp_extra_if 60 x all");
+    assert_eq!((bad.interval.as_secs(), bad.all), (0, false));
+}
+
+/// oracle: keepalived 2.2.7, whose entries hold for interfaces that come later.
+#[test]
+fn delays_wait_for_an_interface_that_may_come() {
+    let blocks = "interface_up_down_delays {\nbond7 1.5 2\n}\nlinkbeat_interfaces {\nbond7 MII\n}\n";
+    let now = loaded(blocks);
+    assert_eq!((now.config.up_down_delays.len(), now.config.linkbeat.len()), (0, 0));
+    let later = loaded(format!("global_defs {{\ndynamic_interfaces\n}}\n{blocks}"));
+    assert_eq!((later.config.up_down_delays.len(), later.config.linkbeat.len()), (1, 1));
+    assert_eq!(super::said(&later), [""; 0]);
+}
+
+/// oracle: keepalived 2.2.7.
+#[test]
+fn adverts_do_not_leave_the_link_over_ipv6() {
+    let of = |group: &str| {
+        let text = instance(&format!("mcast_dst_ip {group}")).replace("10.0.0.1/24", "fe80::1");
+        let file = loaded(text);
+        let said = file.diagnostics.iter().flat_map(|d| d.classic_lines(&file.sources)).collect::<Vec<_>>();
+        (only(&file).delivery.clone(), said)
+    };
+    let group = |text: &str| Delivery::Multicast { group: ip(text) };
+    assert_eq!(of("ff02::99"), (group("ff02::99"), vec![]));
+    for word in ["ff05::12", "fe80::12"] {
+        let line = format!("(k.conf: Line 7) (V) mcast_dst_ip {word} not link-local multicast. Skipping...");
+        assert_eq!(of(word), (group("ff02::12"), vec![line]));
+    }
+}
+
+/// oracle: keepalived 2.2.7; numbers as C reads them, and names of iproute2's files.
+#[test]
+fn a_scope_has_a_number_or_a_name() {
+    let scopes = |scope: &str| {
+        let file = loaded(instance(&format!("virtual_ipaddress {{\n10.0.0.2/24 scope {scope}\n}}")));
+        (only(&file).vips[1].scope, file.test_exit_code())
+    };
+    assert_eq!(scopes("0xfd"), (253, 0));
+    assert_eq!(scopes("nowhere"), (255, 0));
+    assert_eq!(scopes("host"), (254, 0));
+    assert_eq!(scopes("256"), (0, 5));
+    assert_eq!(scopes("universe"), (0, 5));
+}

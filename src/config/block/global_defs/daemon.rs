@@ -90,7 +90,7 @@ pub(in crate::config) fn net_namespace_ipvs(d: &mut GlobalDraft, node: &Node, cx
 
 pub(in crate::config) fn child_wait_time(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     let otherwise = Otherwise::ignored(format!("Invalid child_wait_time {}", node.arg()));
-    if let Some(secs) = cx.unsigned(node.arg(), 0..=u32::MAX, Junk::Tolerated, otherwise) {
+    if let Some(secs) = cx.unsigned(node.arg(), 0..=u32::MAX, Junk::Refused, otherwise) {
         d.defs.daemon.child_wait_time = Duration::from_secs(secs.into());
     }
 }

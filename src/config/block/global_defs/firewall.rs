@@ -79,7 +79,7 @@ pub(super) fn nftables_ipvs(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'
 fn chain_priority(slot: &mut Option<i32>, family: &str, node: &Node, cx: &mut Context<'_>) {
     let otherwise = Otherwise::ignored(format!("invalid {family} chain priority '{}'", node.arg()));
     let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
-    let value = cx.integer(node.arg(), range, Junk::Tolerated, otherwise);
+    let value = cx.integer(node.arg(), range, Junk::Refused, otherwise);
     *slot = value.and_then(|value| i32::try_from(value).ok()).or(*slot);
 }
 
@@ -93,7 +93,7 @@ pub(super) fn nftables_ipvs_priority(d: &mut GlobalDraft, node: &Node, cx: &mut 
 
 pub(super) fn nftables_start_fwmark(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     let text = format!("invalid ipvs nftables start_fwmark priority '{}'", node.arg());
-    let value = cx.unsigned(node.arg(), 1..=u32::MAX, Junk::Tolerated, Otherwise::ignored(text));
+    let value = cx.unsigned(node.arg(), 1..=u32::MAX, Junk::Refused, Otherwise::ignored(text));
     d.defs.firewall.ipvs_start_fwmark = value.or(d.defs.firewall.ipvs_start_fwmark);
 }
 

@@ -66,6 +66,19 @@ impl GarpExtraIf {
 pub(super) fn strict(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     let value = cx.boolean(&node.args, |_| "Invalid value for vrrp_strict specified".to_owned());
     d.defs.vrrp_strict = value.unwrap_or(d.defs.vrrp_strict);
+    told_if_off(value, node, cx);
+}
+
+/// keepalived 2.2 has no arguments there.
+fn told_if_off(value: Option<bool>, node: &Node, cx: &mut Context<'_>) {
+    if value == Some(false) {
+        let message = format!("`{}` is turned off", node.keyword);
+        let problem = Diagnostic::note("version-dependent", node.span(), message)
+            .label("as in keepalived 2.4")
+            .help("leave the line out, which means the same to every version")
+            .keepalived("turns it on in 2.2, whatever the argument says, and off in 2.4");
+        cx.report(problem);
+    }
 }
 
 pub(super) fn owner_ignore_adverts(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
@@ -83,15 +96,20 @@ pub(super) fn garp_extra_if(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'
         let text = "Keyword \"vrrp_vmac_garp_intvl\" is deprecated - please use \"vrrp_garp_extra_if\"";
         cx.report(Diagnostic::warning("deprecated", keyword.span, message).classic(text));
     }
-    let mut words = node.args.iter().peekable();
-    // Once it has been said it stays said, whatever becomes of the number.
-    d.defs.vrrp_garp_extra_if.all |= words.next_if(|word| word.text == "all").is_some();
-    let Some(word) = words.next() else {
-        return cx.missing_value(node, &format!("{keyword} specified without time - ignoring"));
-    };
-    let otherwise = Otherwise::ignored(format!("{keyword} '{word}' invalid - ignoring"));
-    if let Some(secs) = cx.unsigned(word, 1..=86_400, Junk::Tolerated, otherwise) {
-        d.defs.vrrp_garp_extra_if.interval = Duration::from_secs(secs.into());
+    let mut interval = None;
+    for word in &node.args {
+        if word.text == "all" {
+            // Once it has been said it stays said, whatever becomes of the number.
+            d.defs.vrrp_garp_extra_if.all = true;
+            continue;
+        }
+        let otherwise = Otherwise::ignored(format!("{keyword} '{word}' invalid - ignoring"));
+        let Some(secs) = cx.unsigned(word, 1..=86_400, Junk::Tolerated, otherwise) else { return };
+        interval = Some(Duration::from_secs(secs.into()));
+    }
+    match interval {
+        Some(interval) => d.defs.vrrp_garp_extra_if.interval = interval,
+        None => cx.missing_value(node, &format!("{keyword} specified without time - ignoring")),
     }
 }
 
@@ -242,6 +260,7 @@ pub(super) fn higher_prio_send_advert(d: &mut GlobalDraft, node: &Node, cx: &mut
 pub(super) fn skip_check_adv_addr(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
     let value = cx.boolean(&node.args, |_| "Invalid value for vrrp_skip_check_adv_addr specified".to_owned());
     d.defs.vrrp_skip_check_adv_addr = value.unwrap_or(d.defs.vrrp_skip_check_adv_addr);
+    told_if_off(value, node, cx);
 }
 
 pub(super) fn on_removal(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {

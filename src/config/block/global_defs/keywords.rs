@@ -64,9 +64,9 @@ keywords! {
     "vrrp_higher_prio_send_advert" Optional "[BOOL]" "" "off" => inherited::higher_prio_send_advert, "send an advert before giving way to a higher one";
     "vrrp_version" Required "N" "2 or 3" "2" => inherited::version, "version of IPv4 instances";
     "vrrp_check_unicast_src" Flag "" "" "off" => |d, _, _| d.defs.vrrp_check_unicast_src = true, "accept unicast adverts of configured peers only";
-    "vrrp_skip_check_adv_addr" Optional "[BOOL]" "" "off" => inherited::skip_check_adv_addr, "do not compare the addresses of further adverts of one master";
+    "vrrp_skip_check_adv_addr" Optional "[BOOL]" "" "off" => inherited::skip_check_adv_addr, "do not compare the addresses of further adverts of one master", Differs("`off` turns it off, as in keepalived 2.4; 2.2 turns it on");
     "vrrp_on_removal" Optional "restore | yield" "" "restore" => inherited::on_removal, "default of `on_removal`: what a master does when somebody removes what is its; unknown to keepalived";
-    "vrrp_strict" Optional "[BOOL]" "" "off" => inherited::strict, "default of `strict_mode`: what the RFC forbids is refused";
+    "vrrp_strict" Optional "[BOOL]" "" "off" => inherited::strict, "default of `strict_mode`: what the RFC forbids is refused", Differs("`off` turns it off, as in keepalived 2.4; 2.2 turns it on");
     "vrrp_owner_ignore_adverts" Optional "[BOOL]" "" "off" => inherited::owner_ignore_adverts, "default of `owner_ignore_adverts`: the owner of the addresses is master whatever it hears";
     "vrrp_notify_priority_changes" Optional "[BOOL]" "" "off" => inherited::notify_priority_changes, "default of `notify_priority_changes`: FIFOs are told of new priorities";
     "v3_checksum_as_v2" Flag "" "" "off" => |d, _, _| d.defs.v3_checksum_as_v2 = true, "default of `v3_checksum_as_v2`: VRRPv3 over IPv4 without the pseudo header in the checksum", Differs("a checksum must be right with or without the pseudo header; keepalived then takes any");

@@ -128,7 +128,7 @@ pub(super) fn timeouts(d: &mut GlobalDraft, node: &Node, cx: &mut Context<'_>) {
             return refused(cx, "missing-value", word, format!("`{word}` needs a number of seconds"), text);
         };
         let otherwise = Otherwise::ignored(format!("Invalid lvs_timeout {word} ({value}) - ignoring"));
-        *slot = cx.unsigned(value, 0..=LONGEST_TIMEOUT, Junk::Tolerated, otherwise).or(*slot);
+        *slot = cx.unsigned(value, 0..=LONGEST_TIMEOUT, Junk::Refused, otherwise).or(*slot);
     }
 }
 
@@ -234,7 +234,7 @@ impl SyncDaemon {
                 (1..=most, format!("Invalid lvs_sync_daemon {option} ({value}) - ignoring"))
             }
         };
-        let number = cx.unsigned(value, range, Junk::Tolerated, Otherwise::ignored(text));
+        let number = cx.unsigned(value, range, Junk::Refused, Otherwise::ignored(text));
         let Some(number) = number.and_then(|number| u16::try_from(number).ok()) else { return };
         match option.as_str() {
             "id" => self.id = u8::try_from(number).ok(),

@@ -57,7 +57,7 @@ impl Buffer {
             return cx.missing_value(node, &format!("{keyword} size missing"));
         };
         let otherwise = Otherwise::ignored(format!("{keyword} size ({word}) invalid"));
-        self.bytes = cx.unsigned(word, 0..=u32::MAX, Junk::Tolerated, otherwise).unwrap_or(self.bytes);
+        self.bytes = cx.unsigned(word, 0..=u32::MAX, Junk::Refused, otherwise).unwrap_or(self.bytes);
     }
 }
 
@@ -122,7 +122,7 @@ impl BufferDefs {
             [] => cx.missing_value(node, CLASSIC),
             [word] => {
                 let otherwise = Otherwise::ignored(format!("{CLASSIC} {word}"));
-                let value = cx.unsigned(word, 1..=u32::MAX, Junk::Tolerated, otherwise);
+                let value = cx.unsigned(word, 1..=u32::MAX, Junk::Refused, otherwise);
                 self.multiplier = value.or(self.multiplier);
             }
             [_, extra, ..] => refused(cx, "extra-words", extra, "it takes one number", CLASSIC.to_owned()),
@@ -133,6 +133,5 @@ impl BufferDefs {
 /// keepalived reads the first word whichever is meant, so a number behind a policy is none to it.
 fn buffer_size(node: &Node, cx: &mut Context<'_>, word: &Word) -> Option<u32> {
     let otherwise = Otherwise::ignored(format!("Invalid vrrp_rx_bufs_policy {word}"));
-    let junk = if std::ptr::eq(word, node.arg()) { Junk::Tolerated } else { Junk::Refused };
-    cx.unsigned(node.arg(), 0..=u32::MAX, junk, otherwise)
+    cx.unsigned(node.arg(), 0..=u32::MAX, Junk::Refused, otherwise)
 }

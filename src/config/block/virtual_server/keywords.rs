@@ -92,7 +92,7 @@ keywords! {
     "smtp_alert" Optional "[BOOL]" "" "`smtp_alert_checker`, else `smtp_alert`" => smtp_alert, "mail when the quorum is gained or lost";
     "virtualhost" Optional "NAME" "" "none" => virtualhost, "Host header of the HTTP checks";
     "snmp_name" Optional "TEXT" "" "none" => |d, n, cx| d.snmp_name = single_word(n, cx, "virtual server snmp_name missing or extra parameters").or(d.snmp_name.take()), "name in SNMP tables";
-    "alpha" Flag "" "" "off" => alpha, "servers are down until their checkers have succeeded";
+    "alpha" Flag "" "" "off" => |d, _, _| d.settings.alpha = Some(true), "servers are down until their checkers have succeeded";
     "omega" Flag "" "" "off" => |d, _, _| d.omega = true, "run the notifications of going down at shutdown too";
     "quorum_up" Required "COMMAND [USER [GROUP]]" "" "none" => |d, n, cx| d.quorum_up = notify(d, n, cx, d.quorum_up.is_some()).or(d.quorum_up.take()), "run when the quorum is gained";
     "quorum_down" Required "COMMAND [USER [GROUP]]" "" "none" => |d, n, cx| d.quorum_down = notify(d, n, cx, d.quorum_down.is_some()).or(d.quorum_down.take()), "run when the quorum is lost";
@@ -385,7 +385,7 @@ fn persistence_timeout(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context
         return;
     };
     let otherwise = Otherwise::ignored("persistence_timeout invalid");
-    let value = cx.unsigned(word, 1..=LONGEST_PERSISTENCE, Junk::Tolerated, otherwise);
+    let value = cx.unsigned(word, 1..=LONGEST_PERSISTENCE, Junk::Refused, otherwise);
     d.persistence_timeout = value.or(d.persistence_timeout);
 }
 
@@ -462,18 +462,6 @@ fn virtualhost(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
     match node.args.first() {
         Some(word) => d.virtualhost = Some(word.text.clone()),
         None => cx.missing_value(node, "virtual server virtualhost missing"),
-    }
-}
-
-fn alpha(d: &mut VirtualServerDraft, node: &Node, cx: &mut Context<'_>) {
-    d.settings.alpha = Some(true);
-    if let Some(word) = node.args.first().filter(|word| matches!(word.as_str(), "off" | "false" | "no")) {
-        let problem = Diagnostic::warning("flag-turned-on", word.span, format!("`alpha {word}` turns it on"))
-            .class(crate::config::diagnostic::Class::Harmless)
-            .label("this word means nothing here")
-            .help("leave the line out: without it `alpha` is off")
-            .keepalived("ignores the word in silence");
-        cx.report(problem);
     }
 }
 

@@ -304,6 +304,23 @@ impl InstanceDraft {
         family == Family::of(address)
     }
 
+    /// An address that is there already: for the same link, or as one that adverts carry twice.
+    fn note_duplicate(&self, new: &AddressDraft, excluded: bool, cx: &mut Context<'_>) {
+        let (ip, dev) = (new.address.net.address, &new.address.dev);
+        let same = |other: &&AddressDraft| other.address.net.address == ip;
+        let on_link = |other: &&AddressDraft| other.address.dev == *dev;
+        let vip = self.vips.iter().filter(same).find(|other| !excluded || on_link(other));
+        let Some(first) = vip.or_else(|| self.excluded_vips.iter().filter(same).find(on_link)) else {
+            return;
+        };
+        let problem = Diagnostic::note("duplicate-address", new.span, format!("`{ip}` is here twice"))
+            .label("this one is kept as well")
+            .related(first.span, "it is given here")
+            .help("leave one of the two out")
+            .keepalived("keeps both in 2.2, and the first alone in 2.4");
+        cx.report(problem);
+    }
+
     fn other_family(&self, span: Span, what: &str) -> Diagnostic {
         let problem = Diagnostic::error(
             "family-mismatch",
@@ -350,7 +367,7 @@ fn state(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
 
 fn interface(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     let (name, word) = (&d.name, node.arg());
-    let link = match IfName::new(word.as_str()) {
+    let link = match IfName::of_alias(word.as_str()).map_or_else(|| IfName::new(word.as_str()), Ok) {
         Ok(link) => link,
         Err(error) => {
             let problem = Diagnostic::error("bad-interface-name", word.span, error.to_string())
@@ -382,7 +399,10 @@ fn interface(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
             cx.report(cx.no_such_interface(word, MUST_BE_THERE, classic));
             d.interface = Some((link, word.span));
         }
-        Some(_) => d.interface = Some((link, word.span)),
+        Some(_) => {
+            cx.report_alias(word);
+            d.interface = Some((link, word.span));
+        }
     }
 }
 
@@ -462,6 +482,7 @@ fn virtual_ipaddress(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
         };
         let ip = address.address.net.address;
         if d.same_family(ip, address.span) {
+            d.note_duplicate(&address, false, cx);
             d.vips.push(address);
             continue;
         }
@@ -479,7 +500,10 @@ fn virtual_ipaddress(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
 
 fn virtual_ipaddress_excluded(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
     for entry in node.entries() {
-        d.excluded_vips.extend(cx.address_line(entry));
+        if let Some(address) = cx.address_line(entry) {
+            d.note_duplicate(&address, true, cx);
+            d.excluded_vips.push(address);
+        }
     }
 }
 
@@ -522,17 +546,26 @@ fn mcast_dst_ip(d: &mut InstanceDraft, node: &Node, cx: &mut Context<'_>) {
         Err(_) => {
             bad_address(word).classic(format!("({name}) malformed mcast dest address {word}. Skipping..."))
         }
-        Ok(address) if !address.is_multicast() => {
-            Diagnostic::error("bad-address", word.span, format!("`{word}` is not a multicast address"))
-                .classic(format!("({name}) mcast_dst_ip {word} not multicast. Skipping..."))
+        Ok(address) if !d.same_family(address, word.span) => {
+            d.other_family(word.span, &format!("`{word}`")).classic(format!(
+                "({name}) mcast dest address {word} MUST match VRRP instance family. Skipping..."
+            ))
         }
-        Ok(address) if d.same_family(address, word.span) => {
+        Ok(address) if !address.is_multicast() => {
+            let kind = if address.is_ipv6() { "not link-local" } else { "not" };
+            Diagnostic::error("bad-address", word.span, format!("`{word}` is not a multicast address"))
+                .classic(format!("({name}) mcast_dst_ip {word} {kind} multicast. Skipping..."))
+        }
+        Ok(IpAddr::V6(group)) if group.octets()[1] & 0x0f != 2 => {
+            let message = format!("`{word}` leaves the link: adverts belong to ff02::/16");
+            Diagnostic::error("bad-address", word.span, message)
+                .help("write a group of ff02::/16; ff02::12 is that of VRRP")
+                .classic(format!("({name}) mcast_dst_ip {word} not link-local multicast. Skipping..."))
+        }
+        Ok(address) => {
             d.group = Some((address, word.span));
             return;
         }
-        Ok(_) => d.other_family(word.span, &format!("`{word}`")).classic(format!(
-            "({name}) mcast dest address {word} MUST match VRRP instance family. Skipping..."
-        )),
     };
     cx.report(problem.label("this line is ignored"));
 }

@@ -3,7 +3,7 @@
 use super::InstanceDraft;
 use crate::config::block::{IpvlanMode, MacOrigin};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::environment::{Fact, Stacked};
+use crate::config::environment::{Fact, NameFile, Stacked};
 use crate::config::lexer::Word;
 use crate::config::schema::{Context, missing_argument};
 use crate::config::source::Span;
@@ -158,14 +158,14 @@ fn group(
     };
     let number = match word.as_str() {
         "default" => Some(0),
-        text => text.parse().ok(),
+        text => cx.named_number(NameFile::Groups, text),
     };
     if number.is_none() {
         let problem =
             Diagnostic::error("bad-value", word.span, format!("`{word}` is not a group of interfaces"))
                 .classic(format!("{kind} group {word} not found"))
                 .label("ignored")
-                .help("groups are numbered 0 to 4294967295; 0 is `default`");
+                .help("a group is a number from 0 to 2147483647, or a name in the `group` file of iproute2");
         cx.report(problem);
     }
     number
