@@ -440,6 +440,10 @@ impl Supervisor {
         tracing::info!("Stopping");
         tell_service_manager("STOPPING=1");
         self.timed = None;
+        if self.respawned && matches!(self.vrrp, Vrrp::Due(_)) {
+            // One that has died has left its addresses, and only a successor can let go of them.
+            self.start_vrrp();
+        }
         if let Vrrp::Running(pid, _) = &self.vrrp {
             send(*pid, SIGTERM);
         }
@@ -537,11 +541,12 @@ impl Supervisor {
     }
 
     fn fork_vrrp(&mut self) -> std::io::Result<(u32, ChildLink)> {
+        if self.runner.is_none() {
+            // Addresses do not wait for scripts. Before there is a connection that it would keep open.
+            self.start_runner()?;
+        }
         let (ours, its_end) = SeqPacket::pair()?;
-        let runner = match &self.runner {
-            Some(runner) => runner.connect()?,
-            None => return Err(std::io::ErrorKind::NotConnected.into()),
-        };
+        let runner = self.runner.as_ref().ok_or(std::io::ErrorKind::NotConnected)?.connect()?;
         let parent = std::process::id();
         self.vrrp_respawn.on_start(Instant::now());
         let mut ours = Some(ours);

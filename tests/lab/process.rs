@@ -182,6 +182,44 @@ fn a_killed_child_is_replaced_later_each_time_and_adopts_what_it_had() {
     assert!(daemon.stop().expect("an orderly end").success());
 }
 
+/// How many descriptors a process may have from now on.
+fn allow_descriptors(pid: u32, most: usize) {
+    let mut prlimit = Command::new("prlimit");
+    let status = prlimit.args([format!("--pid={pid}"), format!("--nofile={most}:")]).status();
+    assert!(status.expect("util-linux is installed").success());
+}
+
+/// A reload that has no room for the configuration, a successor that has none for what it needs: the addresses
+/// stay. With a stop between two lives of the child they go.
+#[test]
+fn a_want_of_descriptors_costs_no_address_and_a_stop_before_the_next_child_leaves_none() {
+    let machine = Machine::new();
+    let mut daemon = machine.start(CONFIG, &["-D"]);
+    machine.logged(&daemon, "Entering MASTER STATE", 1);
+    let (parent, child) = (daemon.tree.pid(), machine.vrrp(&daemon));
+    let has_address = || {
+        let shown = machine.space.call(Command::new("ip").args(["address", "show", "dev", "eth0"]));
+        shown.expect("iproute2 is installed").contains("10.99.0.100")
+    };
+    wait_for(LIMIT, || has_address().then_some(())).expect("a master has its address");
+    fs::write(machine.space.dir.join("keepalived.conf"), CONFIG.replace("150", "140")).expect("a file");
+    allow_descriptors(child, 0);
+    daemon.tree.signal(Signal::SIGHUP).expect("it runs");
+    machine.logged(&daemon, "stays in force: the configuration has not arrived", 1);
+    assert!(has_address() && machine.vrrp(&daemon) == child, "{}", daemon.log());
+
+    // As many as it takes to fork.
+    let used = fs::read_dir(format!("/proc/{parent}/fd")).expect("it runs").count();
+    allow_descriptors(parent, used + 4);
+    kill(child, Signal::SIGKILL);
+    machine.logged(&daemon, "VRRP cannot run: Too many open files", 2);
+    machine.logged(&daemon, "Restart of VRRP process delayed 2 seconds", 1);
+    assert!(has_address(), "{}", daemon.log());
+    allow_descriptors(parent, 1000);
+    assert!(daemon.stop().expect("an orderly end").success(), "{}", daemon.log());
+    assert!(!has_address(), "{}", daemon.log());
+}
+
 #[test]
 fn pid_files_are_readable_for_all_and_gone_at_the_end() {
     let machine = Machine::new();
