@@ -277,8 +277,7 @@ impl Supervisor {
         }
         self.run_startup_script();
         if self.wants_vrrp() {
-            let name = self.config.global.vrrp_process.name.as_deref();
-            self.vrrp_pid_file = Some(claim(&self.identity.pid_files.vrrp, name)?);
+            self.vrrp_pid_file = Some(self.claim_for_vrrp()?);
             self.start_vrrp();
         } else {
             tracing::info!("Warning - keepalived has no configuration to run");
@@ -521,7 +520,15 @@ impl Supervisor {
         parts.vrrp && (parts.even_without_config || !self.config.instances.is_empty())
     }
 
+    fn claim_for_vrrp(&self) -> Result<PidFile, u8> {
+        claim(&self.identity.pid_files.vrrp, self.config.global.vrrp_process.name.as_deref())
+    }
+
     fn start_vrrp(&mut self) {
+        if self.vrrp_pid_file.is_none() {
+            // A reload has brought the first instances. Why there can be no file is logged, and costs only that.
+            self.vrrp_pid_file = self.claim_for_vrrp().ok();
+        }
         match self.fork_vrrp() {
             Ok((pid, link)) => {
                 tracing::info!("Starting VRRP child process, pid={pid}");

@@ -220,18 +220,25 @@ fn a_want_of_descriptors_costs_no_address_and_a_stop_before_the_next_child_leave
     assert!(!has_address(), "{}", daemon.log());
 }
 
+/// Those of a daemon to which only a reload brings something to run, too.
 #[test]
 fn pid_files_are_readable_for_all_and_gone_at_the_end() {
-    let machine = Machine::new();
-    let mut daemon = machine.start(CONFIG, &[]);
-    machine.vrrp(&daemon);
-    assert_eq!(machine.named_by(&daemon, "keepalived.pid"), Some(daemon.tree.pid()));
-    for file in ["keepalived.pid", "vrrp.pid"] {
-        assert_eq!(machine.run(file).metadata().expect("it is there").permissions().mode() & 0o7777, 0o644);
-        assert!(fs::read_to_string(machine.run(file)).expect("it can be read").ends_with('\n'));
+    for first in [CONFIG, ""] {
+        let machine = Machine::new();
+        let mut daemon = machine.start(first, &[]);
+        machine.logged(&daemon, "Startup complete", 1);
+        fs::write(machine.space.dir.join("keepalived.conf"), CONFIG).expect("a file");
+        daemon.tree.signal(Signal::SIGHUP).expect("it runs");
+        machine.vrrp(&daemon);
+        assert_eq!(machine.named_by(&daemon, "keepalived.pid"), Some(daemon.tree.pid()));
+        for file in ["keepalived.pid", "vrrp.pid"] {
+            let mode = machine.run(file).metadata().expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o7777, 0o644);
+            assert!(fs::read_to_string(machine.run(file)).expect("it can be read").ends_with('\n'));
+        }
+        assert!(daemon.stop().expect("an orderly end").success());
+        assert!(!machine.run("keepalived.pid").exists() && !machine.run("vrrp.pid").exists());
     }
-    assert!(daemon.stop().expect("an orderly end").success());
-    assert!(!machine.run("keepalived.pid").exists() && !machine.run("vrrp.pid").exists());
 }
 
 /// A second daemon of either make leaves the first alone and ends with 0.
