@@ -423,7 +423,7 @@ fn escaped_comment(span: Span) -> Diagnostic {
 fn commented_backslash(span: Span) -> Diagnostic {
     Diagnostic::note("commented-backslash", span, "the backslash that continues a definition is in a comment")
         .label("the definition goes on all the same")
-        .help("leave the comment out: a definition has none behind the text of a line")
+        .help("leave the comment out, or put it above the definition")
         .keepalived("goes on in 2.2, and ends the definition here in 2.4")
         .by_parent()
 }

@@ -257,10 +257,12 @@ impl Context<'_> {
     }
 }
 
-/// The prefix of an address, at its own place where the whole stands as it is written.
+/// The prefix of an address, at its own place where the whole stands as it is written. keepalived speaks of it
+/// before it speaks of an address that is none.
 fn behind_slash(word: &Word, prefix: &str) -> Word {
     let mut span = word.span;
-    if span.range().len() == word.text.len() && span.frame.is_none() {
+    let address = word.as_str().split('/').next().and_then(|address| address.parse::<IpAddr>().ok());
+    if address.is_some() && span.range().len() == word.text.len() && span.frame.is_none() {
         span.start = span.end - u32::try_from(prefix.len()).unwrap_or(0);
     }
     Word { text: prefix.to_owned(), span, ..word.clone() }

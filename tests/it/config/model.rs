@@ -159,6 +159,8 @@ fn the_digits_of_a_prefix_count_whatever_is_behind_them() {
     assert_eq!(file.test_exit_code(), 5);
     let helps: Vec<_> = file.diagnostics.iter().filter_map(|d| d.help.as_deref()).collect();
     assert_eq!(helps, ["did you mean `24`?", "did you mean `16`?", "write `/24`"]);
+    let neither = loaded(instance("virtual_ipaddress {\nADDRESS/PREFIX\n}"));
+    assert_eq!(super::said(&neither), ["8:bad-number", "8:bad-address"], "as keepalived says it");
     let edit = file.diagnostics[0].edit(&file.sources).expect("an edit");
     assert_eq!((file.sources.text(edit.span), edit.replacement.as_str()), ("24,", "24"));
 }

@@ -133,7 +133,7 @@ const DECLARED: &[Declared] = &[
     },
     Declared {
         id: "backslash-behind-comment",
-        documented: "| a backslash behind a comment | 2.2.7: an unknown keyword, unless in a definition | ignored, unless in a definition |",
+        documented: "| a backslash behind a comment | 2.2.7: an unknown keyword, unless in a definition; 2.4: ends a definition | ignored, unless in a definition, which goes on; and says so |",
         covers: |f| {
             let there = f.side == Side::Missing && f.text.ends_with("\\'") && f.place.ends_with("\\`");
             // What the line means to us without its backslash.
