@@ -320,14 +320,18 @@ impl Switchboard {
     /// What there is to tell of a link interests nobody who does not use it.
     fn on_link(&mut self, link: IfName, notice: Option<Notice>) {
         let Some(notice) = notice else { return };
-        let carries_an_instance =
-            self.instances.iter().any(|known| known.config.interface.as_ref() == Some(&link));
-        let tracked = Tracked::Interface(link);
-        let is_used = carries_an_instance || self.dependents.contains_key(&tracked);
-        if is_used {
+        if self.uses(&link) {
             self.effects.push_back(SwitchEffect::Notice(notice));
         }
-        self.touch(&tracked);
+        self.touch(&Tracked::Interface(link));
+    }
+
+    /// Whether an instance has this interface, or depends on it.
+    #[must_use]
+    pub fn uses(&self, link: &IfName) -> bool {
+        let carries_an_instance =
+            self.instances.iter().any(|known| known.config.interface.as_ref() == Some(link));
+        carries_an_instance || self.dependents.contains_key(&Tracked::Interface(link.clone()))
     }
 
     fn on_session(&mut self, name: String, up: bool) {

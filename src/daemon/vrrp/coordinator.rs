@@ -18,7 +18,7 @@ use super::task::{Beginning, Control, Legacy, Task};
 use super::virtual_links::Carpenter;
 use super::{Command, Shared, ToService};
 use crate::config::Config;
-use crate::config::block::{DynamicInterfaces, Tracked, VrrpInstance};
+use crate::config::block::{DynamicInterfaces, VrrpInstance};
 use crate::config::diff::origins;
 use crate::config::dump::{SocketState, general};
 use crate::status::Snapshot;

@@ -4,13 +4,16 @@ use crate::config::block::VrrpInstance;
 use crate::sys::netlink::{Event, LinkState, PresentAddress};
 use crate::types::{IfIndex, IfName, IpNet, MacAddr};
 use crate::vrrp::LinkAddress;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 /// The links of this network namespace.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    links: Vec<Link>,
+    /// By their births: in the order in which they came.
+    links: BTreeMap<u64, Link>,
+    by_index: BTreeMap<IfIndex, u64>,
+    by_name: BTreeMap<IfName, u64>,
     births: u64,
 }
 
@@ -25,7 +28,6 @@ pub(super) struct Incarnation {
 #[derive(Debug)]
 struct Link {
     state: LinkState,
-    birth: u64,
     /// In the kernel's order: which address is the first decides where adverts come from.
     addresses: Vec<PresentAddress>,
 }
@@ -35,16 +37,18 @@ impl Links {
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
             Event::LinkAdded(state) => {
-                self.links.retain(|link| link.state.index != state.index);
+                self.remove(state.index);
                 self.births += 1;
-                self.links.push(Link { state: state.clone(), birth: self.births, addresses: Vec::new() });
+                self.links.insert(self.births, Link { state: state.clone(), addresses: Vec::new() });
+                self.by_index.insert(state.index, self.births);
+                self.by_name.insert(state.name.clone(), self.births);
             }
             Event::LinkChanged(state) => {
-                if let Some(link) = self.links.iter_mut().find(|link| link.state.index == state.index) {
+                if let Some(link) = self.on(state.index) {
                     link.state = state.clone();
                 }
             }
-            Event::LinkRemoved(state) => self.links.retain(|link| link.state.index != state.index),
+            Event::LinkRemoved(state) => self.remove(state.index),
             Event::AddressAdded(address) | Event::AddressChanged(address) => {
                 let Some(link) = self.on(address.link) else { return };
                 match link.addresses.iter_mut().find(|known| known.net == address.net) {
@@ -63,11 +67,20 @@ impl Links {
     }
 
     fn on(&mut self, index: IfIndex) -> Option<&mut Link> {
-        self.links.iter_mut().find(|link| link.state.index == index)
+        self.links.get_mut(self.by_index.get(&index)?)
     }
 
     fn named(&self, name: &IfName) -> Option<&Link> {
-        self.links.iter().find(|link| link.state.name == *name)
+        self.links.get(self.by_name.get(name)?)
+    }
+
+    fn remove(&mut self, index: IfIndex) {
+        let Some(birth) = self.by_index.remove(&index) else { return };
+        let Some(link) = self.links.remove(&birth) else { return };
+        // Another may have its name by now.
+        if self.by_name.get(&link.state.name) == Some(&birth) {
+            self.by_name.remove(&link.state.name);
+        }
     }
 
     /// The link of that name, if there is one now.
@@ -77,8 +90,8 @@ impl Links {
 
     /// Which of the links that there have been under that name is there now.
     pub(super) fn incarnation(&self, name: &IfName) -> Option<Incarnation> {
-        let Link { state, birth, .. } = self.named(name)?;
-        Some(Incarnation { index: state.index, birth: *birth })
+        let birth = *self.by_name.get(name)?;
+        Some(Incarnation { index: self.links.get(&birth)?.state.index, birth })
     }
 
     /// What the sockets of an instance are bound to, if anything; `None`: it is not there.
@@ -91,12 +104,12 @@ impl Links {
 
     /// All addresses, each with the name of its link.
     pub(super) fn all_addresses(&self) -> impl Iterator<Item = (&IfName, &PresentAddress)> {
-        self.links.iter().flat_map(|link| link.addresses.iter().map(|address| (&link.state.name, address)))
+        self.links.values().flat_map(|link| link.addresses.iter().map(|address| (&link.state.name, address)))
     }
 
     /// A number that is not that of any interface group here.
     pub(super) fn free_group(&self) -> NonZeroU32 {
-        let taken: BTreeSet<u32> = self.links.iter().map(|link| link.state.group).collect();
+        let taken: BTreeSet<u32> = self.links.values().map(|link| link.state.group).collect();
         let mut free =
             (1..=u32::MAX).rev().filter(|group| !taken.contains(group)).filter_map(NonZeroU32::new);
         free.next().unwrap_or(NonZeroU32::MAX)
@@ -110,7 +123,7 @@ impl Links {
 
     /// The name of a link, by its number.
     pub(super) fn name(&self, index: IfIndex) -> Option<&IfName> {
-        self.links.iter().find(|link| link.state.index == index).map(|link| &link.state.name)
+        self.links.get(self.by_index.get(&index)?).map(|link| &link.state.name)
     }
 
     /// The addresses on a link, in the kernel's order.
@@ -127,11 +140,11 @@ impl Links {
 
     /// Whether a link here has this MAC address.
     pub(super) fn has_mac(&self, mac: MacAddr) -> bool {
-        self.links.iter().any(|link| link.state.mac == Some(mac))
+        self.links.values().any(|link| link.state.mac == Some(mac))
     }
 
     /// Every link, and whether it is up.
     pub(super) fn states(&self) -> impl Iterator<Item = (IfName, bool)> + '_ {
-        self.links.iter().map(|link| (link.state.name.clone(), link.state.up))
+        self.links.values().map(|link| (link.state.name.clone(), link.state.up))
     }
 }

@@ -3,7 +3,8 @@
 use super::{
     Change, Control, Coordinator, Done, Event, IfName, Input, InstanceId, Instant, LinkStatus, PresentAddress,
 };
-use super::{SwitchInput, Tracked, VrrpInstance, clock};
+use super::{SwitchInput, VrrpInstance, clock};
+use crate::config::value::VirtualAddress;
 use crate::daemon::vrrp::back_off::BackOff;
 use crate::daemon::vrrp::ledger::Place;
 use crate::daemon::vrrp::task::RECHECK_DELAY;
@@ -173,6 +174,7 @@ impl Coordinator {
         if bereft.contains(&InstanceId::STATIC) {
             self.statics.on_gone();
         }
+        let renewed: BTreeSet<&IfName> = readdressed.union(&came_up).collect();
         for handle in self.instances.iter().chain(&self.leaving) {
             let VrrpInstance { interface, track_source, .. } = &*handle.config;
             let links = [interface.as_ref(), handle.config.socket_link()];
@@ -184,7 +186,7 @@ impl Coordinator {
             if bereft.contains(&handle.id) {
                 handle.tell(Control::Look);
             }
-            for link in readdressed.union(&came_up) {
+            for link in with_addresses_of(&handle.config, &renewed) {
                 handle.tell(Control::Input(Input::LinkRenewed(link.clone())));
             }
         }
@@ -316,13 +318,8 @@ impl Coordinator {
     fn log_event(&self, event: &Event) {
         let links = self.shared.links.borrow();
         let used = |name: &IfName| {
-            self.config.instances.iter().any(|instance| {
-                let tracked = Tracked::Interface(name.clone());
-                let entries = self.config.tracked_by(instance);
-                instance.interface.as_ref() == Some(name)
-                    || instance.virtual_links().any(|link| link.name == *name)
-                    || entries.iter().any(|entry| entry.tracked == tracked)
-            })
+            let mut made = self.config.instances.iter().flat_map(|instance| instance.virtual_links());
+            self.shared.coupling.ask(|board| board.uses(name)) || made.any(|link| link.name == *name)
         };
         match event {
             Event::LinkAdded(link) if used(&link.name) => tracing::debug!("Interface {} added", link.name),
@@ -339,5 +336,31 @@ impl Coordinator {
             }
             _ => {}
         }
+    }
+}
+
+/// Of these links, those that an instance has addresses on. Nobody else has anything to do when one is renewed, and a
+/// thousand VMACs come up with their base.
+fn with_addresses_of<'a>(config: &'a VrrpInstance, links: &BTreeSet<&IfName>) -> BTreeSet<&'a IfName> {
+    if links.is_empty() {
+        return BTreeSet::new();
+    }
+    config.all_vips().map(VirtualAddress::link).filter(|link| links.contains(link)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vrrp::sample;
+
+    #[test]
+    fn a_link_that_is_renewed_concerns_who_has_addresses_there() {
+        let [eth0, eth1, eth2] = ["eth0", "eth1", "eth2"].map(|name| IfName::new(name).unwrap());
+        let vip = |dev: &IfName| VirtualAddress::new(IpNet::host([10, 99, 0, 100].into()), dev.clone());
+        let (vips, on_a_vmac) = (vec![vip(&eth0), vip(&eth0)], Some(eth1.clone()));
+        let excluded_vips = vec![VirtualAddress { vmac: on_a_vmac, ..vip(&eth2) }];
+        let config = VrrpInstance { interface: Some(eth2.clone()), vips, excluded_vips, ..sample() };
+        let of = |links: &[&IfName]| with_addresses_of(&config, &links.iter().copied().collect()).len();
+        assert_eq!([of(&[]), of(&[&eth0, &eth1, &eth2]), of(&[&eth1]), of(&[&eth2])], [0, 2, 1, 0]);
     }
 }
