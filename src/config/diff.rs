@@ -238,7 +238,10 @@ impl Holdings {
         let addresses = KernelChange::of_addresses(old, new);
         let routes = KernelChange::of_routes(old, new);
         let rules = KernelChange::of_rules(old, new);
-        let address = |vip: &super::value::VirtualAddress| format!("{} dev {}", vip.net, vip.link());
+        let address = |vip: &super::value::VirtualAddress| {
+            let peer = vip.peer.map(|peer| format!(" peer {peer}")).unwrap_or_default();
+            format!("{}{peer} dev {}", vip.net, vip.link())
+        };
         let strings = |gone: bool| {
             let pick = |install: Vec<String>, remove: Vec<String>| if gone { remove } else { install };
             let addresses = pick(

@@ -93,6 +93,34 @@ impl IpNet {
     }
 }
 
+/// What tells an address from the others on its link.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct AddressKey {
+    /// The address; the prefix is that of the far end, where there is one.
+    pub net: IpNet,
+    /// The network of the far end, where it is another than that of the address: the kernel takes an IPv4 address
+    /// once for each.
+    far: Option<Ipv4Addr>,
+}
+
+impl AddressKey {
+    /// The key of an address with or without a far end.
+    #[must_use]
+    pub fn new(net: IpNet, peer: Option<IpNet>) -> Self {
+        let Some(peer) = peer else { return Self { net, far: None } };
+        let net = IpNet { prefix: peer.prefix, ..net };
+        let network = |address: Ipv4Addr| {
+            let mask = u32::MAX.checked_shl(32u32.saturating_sub(peer.prefix.into())).unwrap_or(0);
+            Ipv4Addr::from(u32::from(address) & mask)
+        };
+        let far = match (net.address, peer.address) {
+            (IpAddr::V4(near), IpAddr::V4(far)) => Some(network(far)).filter(|far| *far != network(near)),
+            _ => None,
+        };
+        Self { net, far }
+    }
+}
+
 impl fmt::Display for IpNet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
@@ -129,5 +157,28 @@ impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
         write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// oracle: `ip address add`, seen with Linux 6.18: `File exists` for those that have the same key.
+    #[test]
+    fn an_ipv4_address_is_another_with_a_far_end_in_another_network() {
+        let net = |text: &str, prefix| IpNet::new(text.parse().unwrap(), prefix).unwrap();
+        let key = |prefix, far: Option<(&str, u8)>| {
+            AddressKey::new(net("10.97.1.1", prefix), far.map(|(far, prefix)| net(far, prefix)))
+        };
+        let (one, another) = (key(32, Some(("10.97.1.2", 32))), key(32, Some(("10.97.1.3", 32))));
+        assert_ne!(one, another);
+        assert_ne!(one, key(32, None));
+        assert_eq!(one, key(24, Some(("10.97.1.2", 32))), "the kernel has no room for a prefix of its own");
+        assert_eq!(key(24, None), key(32, Some(("10.97.1.9", 24))), "they are in one network");
+        assert_ne!(key(0, None), key(32, Some(("10.97.1.9", 32))));
+        assert_eq!(key(32, Some(("10.98.0.1", 0))), key(0, None));
+        let v6 = |far: &str| AddressKey::new(net("2001:db8::1", 128), Some(net(far, 128)));
+        assert_eq!(v6("2001:db8::2"), v6("2001:db8::3"), "of IPv6 there is one of each on a link");
     }
 }

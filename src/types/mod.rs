@@ -12,7 +12,7 @@ mod secret;
 mod time;
 mod vrid;
 
-pub use address::{Family, IpNet, MacAddr};
+pub use address::{AddressKey, Family, IpNet, MacAddr};
 pub use interval::{AdvertInt, AdvertIntError, master_down_interval, skew_time};
 pub use link::{IfIndex, IfName, IfNameError, Stacked};
 pub use priority::Priority;

@@ -21,7 +21,7 @@ impl AddressChange {
     pub fn of_addresses(old: &VrrpInstance, new: &VrrpInstance) -> Self {
         let had = old.all_vips();
         let has = new.all_vips();
-        Self::between(had, has, |vip| (vip.net, vip.link()))
+        Self::between(had, has, |vip| (vip.key(), vip.link()))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::config::environment::NameFile;
 use crate::config::lexer::Word;
 use crate::config::schema::Context;
 use crate::config::source::Span;
-use crate::types::{Family, IfName, IpNet};
+use crate::types::{AddressKey, Family, IfName, IpNet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -78,6 +78,12 @@ impl VirtualAddress {
     #[must_use]
     pub fn link(&self) -> &IfName {
         self.vmac.as_ref().unwrap_or(&self.dev)
+    }
+
+    /// What tells it from the others there.
+    #[must_use]
+    pub fn key(&self) -> AddressKey {
+        AddressKey::new(self.net, self.peer)
     }
 }
 

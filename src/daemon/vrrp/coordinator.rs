@@ -448,7 +448,7 @@ impl Coordinator {
         let names: BTreeSet<&IfName> =
             self.config.instances.iter().filter_map(|instance| instance.interface.as_ref()).collect();
         for name in names {
-            if let Some(first) = self.shared.links.borrow().addresses(name).first() {
+            if let Some(first) = self.shared.links.borrow().addresses(name).next() {
                 tracing::debug!("Assigned address {} for interface {name}", first.net.address);
             }
         }

@@ -4,7 +4,7 @@
 //! anybody wants it, in whatever order the two instances hear of the change.
 
 use crate::config::value::{Route, RoutePlace, Rule, VirtualAddress};
-use crate::types::{IfName, IpNet};
+use crate::types::{AddressKey, IfName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tells instances apart for as long as the process lives; names may change in a reload.
@@ -17,12 +17,11 @@ impl InstanceId {
 }
 
 /// Names an address in the kernel.
-pub(super) type Place = (IfName, IpNet);
+pub(super) type Place = (IfName, AddressKey);
 
-/// Where the kernel has a virtual address: with a peer, under the peer's prefix.
+/// Where the kernel has a virtual address.
 pub(super) fn place(vip: &VirtualAddress) -> Place {
-    let prefix = vip.peer.map_or(vip.net.prefix, |peer| peer.prefix);
-    (vip.link().clone(), IpNet { address: vip.net.address, prefix })
+    (vip.link().clone(), vip.key())
 }
 
 /// Something that the kernel has one of at each place.
@@ -158,6 +157,7 @@ impl<T: Placed> Ledger<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::IpNet;
 
     const A: InstanceId = InstanceId(1);
     const B: InstanceId = InstanceId(2);

@@ -2,8 +2,7 @@
 
 use crate::config::block::VrrpInstance;
 use crate::sys::netlink::{Event, LinkState, PresentAddress};
-use crate::types::{IfIndex, IfName, IpNet, MacAddr};
-use crate::vrrp::LinkAddress;
+use crate::types::{AddressKey, IfIndex, IfName, MacAddr};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
@@ -51,14 +50,14 @@ impl Links {
             Event::LinkRemoved(state) => self.remove(state.index),
             Event::AddressAdded(address) | Event::AddressChanged(address) => {
                 let Some(link) = self.on(address.link) else { return };
-                match link.addresses.iter_mut().find(|known| known.net == address.net) {
+                match link.addresses.iter_mut().find(|known| known.key() == address.key()) {
                     Some(known) => *known = *address,
                     None => link.addresses.push(*address),
                 }
             }
             Event::AddressRemoved(address) => {
                 if let Some(link) = self.on(address.link) {
-                    link.addresses.retain(|known| known.net != address.net);
+                    link.addresses.retain(|known| known.key() != address.key());
                 }
             }
             // Routes and rules are others' business.
@@ -127,15 +126,13 @@ impl Links {
     }
 
     /// The addresses on a link, in the kernel's order.
-    pub(super) fn addresses(&self, name: &IfName) -> Vec<LinkAddress> {
-        let usable =
-            |address: &PresentAddress| LinkAddress { net: address.net, tentative: address.tentative };
-        self.named(name).map(|link| link.addresses.iter().map(usable).collect()).unwrap_or_default()
+    pub(super) fn addresses(&self, name: &IfName) -> impl Iterator<Item = &PresentAddress> {
+        self.named(name).into_iter().flat_map(|link| &link.addresses)
     }
 
     /// The address as it is on the link; `None` when it is not there.
-    pub(super) fn address(&self, name: &IfName, net: IpNet) -> Option<&PresentAddress> {
-        self.named(name)?.addresses.iter().find(|address| address.net == net)
+    pub(super) fn address(&self, name: &IfName, key: AddressKey) -> Option<&PresentAddress> {
+        self.named(name)?.addresses.iter().find(|address| address.key() == key)
     }
 
     /// Whether a link here has this MAC address.

@@ -162,8 +162,8 @@ impl Statics {
         let mut changes = Vec::new();
         let links = self.shared.links.borrow();
         for address in self.objects.addresses.iter().filter(|address| !address.no_track) {
-            let (name, net) = place(address);
-            if let Some(there) = links.address(&name, net).filter(|there| is_altered(address, there)) {
+            let (name, key) = place(address);
+            if let Some(there) = links.address(&name, key).filter(|there| is_altered(address, there)) {
                 tracing::info!("static address {address} was altered by somebody else, mending it");
                 changes.extend(mending(address, there));
             }
@@ -174,9 +174,9 @@ impl Statics {
     fn lost(&self) -> (Vec<VirtualAddress>, Vec<Route>, Vec<Rule>) {
         let links = self.shared.links.borrow();
         let is_lost = |address: &&VirtualAddress| {
-            let (name, net) = place(address);
+            let (name, key) = place(address);
             let up = links.get(&name).is_some_and(|link| link.up);
-            up && !address.no_track && links.address(&name, net).is_none()
+            up && !address.no_track && links.address(&name, key).is_none()
         };
         let addresses = self.objects.addresses.iter().filter(is_lost).cloned().collect();
         let (mut routes, mut rules) = self.shared.routing.borrow().lost_by(OWNER, &links);

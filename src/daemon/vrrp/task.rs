@@ -20,7 +20,8 @@ use crate::sys::netlink::{Change, Failure};
 use crate::types::{IfName, Instant, State};
 use crate::vrrp::{
     AddressChange, Blocked, Effect, Event, GroupReport, Input, Instance, InstanceStatus, KernelChange,
-    Leftovers, Lost, Notice, NoticeKind, Notification, Source, Start, SwitchInput, Timer, Tracking, Transmit,
+    Leftovers, LinkAddress, Lost, Notice, NoticeKind, Notification, Source, Start, SwitchInput, Timer,
+    Tracking, Transmit,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -464,8 +465,8 @@ impl Task {
             let mut ledger = self.shared.ledger.borrow_mut();
             for vip in &install {
                 ledger.want(self.id, vip);
-                let (name, net) = place(vip);
-                if links.address(&name, net).is_some() {
+                let (name, key) = place(vip);
+                if links.address(&name, key).is_some() {
                     // Somebody may have put it there as we would not.
                     self.upkeep.look_soon();
                 }
@@ -540,18 +541,18 @@ impl Task {
 impl Shared {
     /// The address that adverts of this instance come from now.
     pub(super) fn source_of(&self, config: &VrrpInstance) -> Option<IpAddr> {
-        // What another instance has put there will go away again.
-        let (links, ledger) = (self.links.borrow(), self.ledger.borrow());
-        let usable = |link: &IfName| {
-            let mut addresses = links.addresses(link);
-            addresses.retain(|address| !ledger.is_wanted(&(link.clone(), address.net)));
-            addresses
-        };
         let addresses = match config.source_link() {
-            Some(link) => usable(link),
-            None => links.states().flat_map(|(link, _)| usable(&link)).collect(),
+            Some(link) => self.own_addresses(link),
+            None => self.links.borrow().states().flat_map(|(link, _)| self.own_addresses(&link)).collect(),
         };
         crate::vrrp::primary_source(config, &addresses)
+    }
+
+    /// The addresses of a link. What an instance has put there will go away again.
+    pub(super) fn own_addresses(&self, link: &IfName) -> Vec<LinkAddress> {
+        let (links, ledger) = (self.links.borrow(), self.ledger.borrow());
+        let lasting = links.addresses(link).filter(|there| !ledger.is_wanted(&(link.clone(), there.key())));
+        lasting.map(|there| LinkAddress { net: there.net, tentative: there.tentative }).collect()
     }
 
     /// Whether an earlier life of the instance left addresses that nobody here has taken over.
@@ -568,8 +569,8 @@ impl Shared {
     fn adopt(&self, id: InstanceId, config: &VrrpInstance, left: &BTreeSet<String>) -> bool {
         let (links, mut ledger) = (self.links.borrow(), self.ledger.borrow_mut());
         for vip in config.all_vips() {
-            let (name, net) = place(vip);
-            if links.address(&name, net).is_some_and(|there| is_left(vip, there, left)) {
+            let (name, key) = place(vip);
+            if links.address(&name, key).is_some_and(|there| is_left(vip, there, left)) {
                 ledger.want(id, vip);
             }
         }

@@ -27,9 +27,6 @@ impl LinkTable for Shared {
     fn link(&self, name: &IfName) -> Option<LinkView> {
         let links = self.links.borrow();
         let state = links.get(name)?;
-        let mut addresses = links.addresses(name);
-        let ledger = self.ledger.borrow();
-        addresses.retain(|address| !ledger.is_wanted(&(name.clone(), address.net)));
         Some(LinkView {
             index: state.index,
             up: state.up,
@@ -39,7 +36,7 @@ impl LinkTable for Shared {
             base: state.base,
             vrf: state.vrf,
             group: state.group,
-            addresses,
+            addresses: self.own_addresses(name),
         })
     }
 }

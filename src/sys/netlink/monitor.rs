@@ -7,7 +7,7 @@ use super::dump::{Dump, Dumper};
 use super::link::{stacking, vrf_of};
 use super::routing::{RouteKey, RuleKey, is_our_route, is_our_rule};
 use super::{KEEPALIVED_PROTOCOL, messages};
-use crate::types::{IfIndex, IfName, IpNet, MacAddr, Stacked};
+use crate::types::{AddressKey, IfIndex, IfName, IpNet, MacAddr, Stacked};
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
@@ -19,6 +19,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{SockFilter, SockRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -107,6 +108,8 @@ pub struct PresentAddress {
     pub link: IfIndex,
     /// Address and prefix (that of the peer where there is one).
     pub net: IpNet,
+    /// The far end of a point-to-point address.
+    pub peer: Option<IpAddr>,
     /// 0 global, 253 link, 254 host.
     pub scope: u8,
     /// Not usable yet or never: duplicate address detection runs or has failed.
@@ -150,8 +153,6 @@ pub enum Event {
     Synced,
 }
 
-type AddressKey = (IfIndex, IpNet);
-
 /// The running view of links and addresses of one network namespace.
 pub struct Monitor {
     /// Hears of changes, and asks nothing.
@@ -159,7 +160,7 @@ pub struct Monitor {
     dumper: Dumper,
     buffer: u32,
     links: BTreeMap<IfIndex, LinkState>,
-    addresses: BTreeMap<AddressKey, PresentAddress>,
+    addresses: BTreeMap<(IfIndex, AddressKey), PresentAddress>,
     routes: BTreeSet<RouteKey>,
     rules: BTreeSet<RuleKey>,
     events: VecDeque<Event>,
@@ -276,10 +277,10 @@ impl Monitor {
         let addresses: Vec<PresentAddress> = answer.messages.iter().filter_map(address_of).collect();
         let addresses_whole = answer.whole;
         if addresses_whole {
-            let there: BTreeSet<AddressKey> = addresses.iter().map(PresentAddress::key).collect();
-            let gone: Vec<AddressKey> =
-                self.addresses.keys().copied().filter(|key| !there.contains(key)).collect();
-            gone.into_iter().for_each(|key| self.address_gone(key));
+            let there: BTreeSet<(IfIndex, AddressKey)> = addresses.iter().map(place).collect();
+            let gone: Vec<(IfIndex, AddressKey)> =
+                self.addresses.keys().copied().filter(|place| !there.contains(place)).collect();
+            gone.into_iter().for_each(|place| self.address_gone(place));
         }
         if links_whole {
             let there: BTreeSet<IfIndex> = links.iter().map(|link| link.index).collect();
@@ -355,7 +356,7 @@ impl Monitor {
                 address_of(&notice).into_iter().for_each(|address| self.address_seen(address));
             }
             RouteNetlinkMessage::DelAddress(message) => {
-                present_address(&message).into_iter().for_each(|address| self.address_gone(address.key()));
+                present_address(&message).into_iter().for_each(|address| self.address_gone(place(&address)));
             }
             RouteNetlinkMessage::NewRoute(_) => {
                 // Also when it was known: somebody may have missed that it was gone.
@@ -404,23 +405,23 @@ impl Monitor {
 
     fn link_gone(&mut self, index: IfIndex) {
         let Some(link) = self.links.remove(&index) else { return };
-        let on_it: Vec<AddressKey> = self.addresses.keys().copied().filter(|key| key.0 == index).collect();
-        for key in on_it {
-            self.address_gone(key);
+        let on_it: Vec<_> = self.addresses.keys().copied().filter(|place| place.0 == index).collect();
+        for place in on_it {
+            self.address_gone(place);
         }
         self.events.push_back(Event::LinkRemoved(link));
     }
 
     fn address_seen(&mut self, address: PresentAddress) {
-        match self.addresses.insert(address.key(), address) {
+        match self.addresses.insert(place(&address), address) {
             None => self.events.push_back(Event::AddressAdded(address)),
             Some(known) if known == address => {}
             Some(_) => self.events.push_back(Event::AddressChanged(address)),
         }
     }
 
-    fn address_gone(&mut self, key: AddressKey) {
-        if let Some(address) = self.addresses.remove(&key) {
+    fn address_gone(&mut self, place: (IfIndex, AddressKey)) {
+        if let Some(address) = self.addresses.remove(&place) {
             self.events.push_back(Event::AddressRemoved(address));
         }
     }
@@ -490,9 +491,16 @@ impl PresentAddress {
         self.protocol == Some(KEEPALIVED_PROTOCOL)
     }
 
-    fn key(&self) -> AddressKey {
-        (self.link, self.net)
+    /// What tells it from the others on its link.
+    #[must_use]
+    pub fn key(&self) -> AddressKey {
+        let peer = self.peer.map(|address| IpNet { address, ..self.net });
+        AddressKey::new(self.net, peer)
     }
+}
+
+fn place(address: &PresentAddress) -> (IfIndex, AddressKey) {
+    (address.link, address.key())
 }
 
 fn link_of(message: &RouteNetlinkMessage) -> Option<LinkState> {
@@ -569,9 +577,11 @@ fn present_address(message: &AddressMessage) -> Option<PresentAddress> {
             _ => {}
         }
     }
+    let near = local.or(address)?;
     Some(PresentAddress {
         link: IfIndex::new(message.header.index)?,
-        net: IpNet::new(local.or(address)?, message.header.prefix_len)?,
+        net: IpNet::new(near, message.header.prefix_len)?,
+        peer: address.filter(|far| *far != near),
         scope: message.header.scope.into(),
         tentative: flags.intersects(AddressFlags::Tentative | AddressFlags::Dadfailed)
             && !flags.contains(AddressFlags::Optimistic),

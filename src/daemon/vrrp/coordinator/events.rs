@@ -8,7 +8,7 @@ use crate::config::value::VirtualAddress;
 use crate::daemon::vrrp::back_off::BackOff;
 use crate::daemon::vrrp::ledger::Place;
 use crate::daemon::vrrp::task::RECHECK_DELAY;
-use crate::types::IpNet;
+use crate::types::{AddressKey, IpNet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -113,7 +113,7 @@ impl Coordinator {
                 match self.unless_wanted(address) {
                     Some(link) => {
                         if self.is_virtual(address.net.address) {
-                            self.doubts.copies.insert((link.clone(), address.net));
+                            self.doubts.copies.insert((link.clone(), address.key()));
                             self.doubts.look_after(SECOND_LOOK);
                         }
                         happened.changed.insert(link);
@@ -129,7 +129,7 @@ impl Coordinator {
                 happened.changed.extend(self.unless_wanted(address));
                 happened.bereft.extend(self.wanting(address));
                 if let Some(link) = self.shared.links.borrow().name(address.link) {
-                    self.doubts.told.remove(&(link.clone(), address.net));
+                    self.doubts.told.remove(&(link.clone(), address.key()));
                     if address.net.address.is_ipv4() {
                         self.doubts.bare.insert(link.clone());
                         // Behind what puts the addresses back.
@@ -218,8 +218,8 @@ impl Coordinator {
     pub(super) fn doubt_all_addresses(&mut self) {
         let copies: Vec<Place> = {
             let (links, ledger) = (self.shared.links.borrow(), self.shared.ledger.borrow());
-            let all = links.all_addresses().map(|(name, address)| (name.clone(), address.net));
-            all.filter(|place| self.is_virtual(place.1.address) && !ledger.is_wanted(place)).collect()
+            let all = links.all_addresses().map(|(name, address)| (name.clone(), address.key()));
+            all.filter(|place| self.is_virtual(place.1.net.address) && !ledger.is_wanted(place)).collect()
         };
         if !copies.is_empty() {
             self.doubts.copies.extend(copies);
@@ -279,7 +279,7 @@ impl Coordinator {
     /// A virtual address that somebody else has put on a link here: two nodes may answer for it. It is not
     /// ours to remove, as it is not keepalived's.
     fn look_at_copy(&mut self, place: Place) {
-        let (name, IpNet { address: ip, .. }) = &place;
+        let (name, AddressKey { net: IpNet { address: ip, .. }, .. }) = &place;
         let still_there = self.shared.links.borrow().address(name, place.1).is_some();
         if !still_there || self.shared.ledger.borrow().is_wanted(&place) {
             return;
@@ -305,14 +305,14 @@ impl Coordinator {
     /// The link of an address that is none of ours: it may become, or have been, somebody's source.
     fn unless_wanted(&self, address: &PresentAddress) -> Option<IfName> {
         let name = self.shared.links.borrow().name(address.link)?.clone();
-        let wanted = self.shared.ledger.borrow().is_wanted(&(name.clone(), address.net));
+        let wanted = self.shared.ledger.borrow().is_wanted(&(name.clone(), address.key()));
         (!wanted).then_some(name)
     }
 
     fn wanting(&self, address: &PresentAddress) -> Vec<InstanceId> {
         let links = self.shared.links.borrow();
         let Some(name) = links.name(address.link) else { return Vec::new() };
-        self.shared.ledger.borrow().wanting(&(name.clone(), address.net)).collect()
+        self.shared.ledger.borrow().wanting(&(name.clone(), address.key())).collect()
     }
 
     fn log_event(&self, event: &Event) {
@@ -328,7 +328,7 @@ impl Coordinator {
             }
             Event::AddressRemoved(address) => {
                 if let Some(name) = links.name(address.link)
-                    && self.shared.ledger.borrow().is_wanted(&(name.clone(), address.net))
+                    && self.shared.ledger.borrow().is_wanted(&(name.clone(), address.key()))
                 {
                     let ip = address.net.address;
                     tracing::debug!("Netlink reflector reports IP {ip} removed from {name}");

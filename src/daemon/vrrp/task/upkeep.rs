@@ -9,7 +9,7 @@ use crate::daemon::vrrp::back_off::BackOff;
 use crate::daemon::vrrp::kernel::{is_altered, mending};
 use crate::sys::clock;
 use crate::sys::netlink::{Address, Change, Failure, PresentAddress};
-use crate::types::{Instant, IpNet};
+use crate::types::{AddressKey, Instant};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -101,12 +101,12 @@ impl Task {
     fn lost(&self) -> Lost {
         let (links, ledger) = (self.shared.links.borrow(), self.shared.ledger.borrow());
         let is_lost = |place: &&Place| {
-            let (name, net) = place;
+            let (name, key) = place;
             let up = links.get(name).is_some_and(|link| link.up);
-            up && links.address(name, *net).is_none() && !self.upkeep.refused.contains_key(*place)
+            up && links.address(name, *key).is_none() && !self.upkeep.refused.contains_key(*place)
         };
         let lost = ledger.wanted_by(self.id).map(|(place, _)| place).filter(is_lost);
-        let addresses = lost.map(|(name, net)| (net.address, name.clone())).collect();
+        let addresses = lost.map(|(name, key)| (key.net.address, name.clone())).collect();
         let (routes, rules) = self.shared.routing.borrow().lost_by(self.id, &links);
         Lost { addresses, routes, rules }
     }
@@ -133,8 +133,8 @@ impl Task {
         self.upkeep.mended = Some(now);
         let name = &self.machine.config().name;
         let mut changes = Vec::new();
-        for ((link, net), vip, there) in altered {
-            tracing::info!("({name}) {} on {link} was altered by somebody else, mending it", net.address);
+        for ((link, key), vip, there) in altered {
+            tracing::info!("({name}) {} on {link} was altered by somebody else, mending it", key.net.address);
             changes.extend(mending(&vip, &there));
         }
         self.request(changes);
@@ -145,15 +145,15 @@ impl Task {
         let present = self.present();
         let duplicate = |place: &Place| present.iter().any(|(p, _, there)| p == place && there.duplicate);
         self.upkeep.duplicates.retain(|place, _| duplicate(place));
-        for ((link, net), ..) in present.iter().filter(|(.., there)| there.duplicate) {
-            let place = (link.clone(), *net);
+        for ((link, key), ..) in present.iter().filter(|(.., there)| there.duplicate) {
+            let place = (link.clone(), *key);
             if self.upkeep.duplicates.contains_key(&place) {
                 continue;
             }
             tracing::error!(
                 "({}) {} on {link} is of no use: another host has it (duplicate address detection); it is tried again",
                 self.machine.config().name,
-                net.address
+                key.net.address
             );
             self.upkeep.duplicates.insert(place, now + DUPLICATE_RETRY);
         }
@@ -199,13 +199,12 @@ impl Task {
     }
 
     fn on_refused_address(&mut self, name: &str, address: &Address, failure: &Failure) {
-        let prefix = address.peer.map_or(address.net.prefix, |peer| peer.prefix);
-        let net = IpNet { address: address.net.address, prefix };
-        let place = self.shared.links.borrow().name(address.link).map(|link| (link.clone(), net));
+        let key = AddressKey::new(address.net, address.peer);
+        let place = self.shared.links.borrow().name(address.link).map(|link| (link.clone(), key));
         // Without its link it is asked for when that is back.
         let Some(place) = place else { return };
         if self.upkeep.refused.insert(place.clone(), failure.code) != Some(failure.code) {
-            tracing::error!("({name}) cannot add {net} to {}: {failure}; it is tried again", place.0);
+            tracing::error!("({name}) cannot add {} to {}: {failure}; it is tried again", key.net, place.0);
         }
         self.upkeep.retry_later();
     }

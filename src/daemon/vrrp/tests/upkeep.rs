@@ -188,3 +188,26 @@ fn an_address_of_a_killed_daemon_is_removed_by_its_mark() {
         node.stop();
     });
 }
+
+/// The kernel has an IPv4 address once for each far end.
+#[test]
+fn an_address_with_another_far_end_comes_before_the_one_with_the_old_goes() {
+    in_namespace(|| {
+        let with_peer = |peer: &str| {
+            let mut instance = instance("va", 150, &["10.99.0.100"]);
+            instance.vips[0].peer = Some(IpNet::host(peer.parse().unwrap()));
+            config(vec![instance])
+        };
+        let (old, new) = ("10.99.0.100 peer 10.98.0.1/32", "10.99.0.100 peer 10.98.0.2/32");
+        let node = master(&with_peer("10.98.0.1"));
+        assert!(shown("va").contains(old), "{}", shown("va"));
+        let monitor = watch_addresses();
+        node.tell(Command::Reload(with_peer("10.98.0.2")));
+        assert!(soon(|| shown("va").contains(new) && !shown("va").contains(old)), "{}", shown("va"));
+        let events = told(monitor);
+        let (added, removed) = (events.find(new).unwrap(), events.find("Deleted").unwrap());
+        assert!(added < removed && !events.get(removed + 1..).unwrap().contains("Deleted"), "{events}");
+        node.stop();
+        assert!(!shown("va").contains("10.99.0.100"), "{}", shown("va"));
+    });
+}
