@@ -5,6 +5,7 @@
 //! Sends never block and never queue in user space. Receives are filtered in the kernel by the
 //! number in the second octet of the payload, so that a stranger's traffic never wakes the process.
 
+use super::closer::ClosedElsewhere;
 use crate::sys::clock;
 use crate::types::{Family, IfIndex, IfName, Instant, Vrid};
 use nix::sys::socket::sockopt::{Ipv6RecvPacketInfo, ReceiveTimestampns};
@@ -96,7 +97,8 @@ pub struct Device<'a> {
 #[derive(Debug)]
 pub struct VrrpSocket {
     send: Socket,
-    receive: AsyncFd<Socket>,
+    /// It may be in a group, and to leave that waits for whoever changes links.
+    receive: AsyncFd<ClosedElsewhere>,
     link: Option<IfIndex>,
     family: Family,
     protocol: Protocol,
@@ -129,7 +131,7 @@ impl VrrpSocket {
         vrids: &BTreeSet<Vrid>,
     ) -> io::Result<Self> {
         let send = open_sender(device, protocol, endpoint)?;
-        let receive = open_receiver(device, protocol, endpoint, vrids)?;
+        let receive = ClosedElsewhere::new(open_receiver(device, protocol, endpoint, vrids)?);
         // SAFETY: the socket owns its descriptor and nothing replaces or closes it inside the AsyncFd.
         let receive = unsafe { AsyncFd::register(receive)? };
         let link = device.map(|device| device.index);
@@ -419,6 +421,7 @@ fn receive_ipv6<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Result<Datagra
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::closer::testing::lingering;
     use crate::sys::testing::{block_on, in_namespace, ip, link};
     use std::str::FromStr;
 
@@ -617,6 +620,27 @@ mod tests {
                 let endpoint = Endpoint::Multicast { group: GROUP };
                 let error = VrrpSocket::open(None, Protocol::Vrrp, &endpoint, &vrids(&[51])).unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            });
+        });
+    }
+
+    #[test]
+    fn who_drops_a_socket_does_not_wait_until_it_has_left_its_group() {
+        in_namespace(|| {
+            block_on(async {
+                let open_here = || {
+                    let raw = std::fs::read_to_string("/proc/thread-self/net/raw").unwrap();
+                    raw.lines().count() - 1
+                };
+                // Whoever closes it is busy for so long.
+                drop(ClosedElsewhere::new(lingering(Duration::from_secs(2))));
+                drop(open("va", &Endpoint::Multicast { group: GROUP }, &[51]));
+                assert_eq!(open_here(), 1, "the one that receives");
+                let begin = std::time::Instant::now();
+                while open_here() > 0 {
+                    assert!(begin.elapsed() < Duration::from_secs(10));
+                    std::thread::sleep(Duration::from_millis(10));
+                }
             });
         });
     }
