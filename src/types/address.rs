@@ -96,7 +96,7 @@ impl IpNet {
 /// What tells an address from the others on its link.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct AddressKey {
-    /// The address; the prefix is that of the far end, where there is one.
+    /// The address. The prefix is that of the far end, where there is one; of IPv6 it tells nothing, and is 128.
     pub net: IpNet,
     /// The network of the far end, where it is another than that of the address: the kernel takes an IPv4 address
     /// once for each.
@@ -107,15 +107,18 @@ impl AddressKey {
     /// The key of an address with or without a far end.
     #[must_use]
     pub fn new(net: IpNet, peer: Option<IpNet>) -> Self {
-        let Some(peer) = peer else { return Self { net, far: None } };
+        let (IpAddr::V4(near), Some(peer)) = (net.address, peer) else {
+            let net = if net.address.is_ipv6() { IpNet::host(net.address) } else { net };
+            return Self { net, far: None };
+        };
         let net = IpNet { prefix: peer.prefix, ..net };
         let network = |address: Ipv4Addr| {
             let mask = u32::MAX.checked_shl(32u32.saturating_sub(peer.prefix.into())).unwrap_or(0);
             Ipv4Addr::from(u32::from(address) & mask)
         };
-        let far = match (net.address, peer.address) {
-            (IpAddr::V4(near), IpAddr::V4(far)) => Some(network(far)).filter(|far| *far != network(near)),
-            _ => None,
+        let far = match peer.address {
+            IpAddr::V4(far) => Some(network(far)).filter(|far| *far != network(near)),
+            IpAddr::V6(_) => None,
         };
         Self { net, far }
     }
@@ -178,7 +181,11 @@ mod tests {
         assert_eq!(key(24, None), key(32, Some(("10.97.1.9", 24))), "they are in one network");
         assert_ne!(key(0, None), key(32, Some(("10.97.1.9", 32))));
         assert_eq!(key(32, Some(("10.98.0.1", 0))), key(0, None));
-        let v6 = |far: &str| AddressKey::new(net("2001:db8::1", 128), Some(net(far, 128)));
-        assert_eq!(v6("2001:db8::2"), v6("2001:db8::3"), "of IPv6 there is one of each on a link");
+        let v6 = |prefix, far: Option<&str>| {
+            AddressKey::new(net("2001:db8::1", prefix), far.map(|far| net(far, 128)))
+        };
+        for key in [v6(128, None), v6(128, Some("2001:db8::2")), v6(64, Some("2001:db8::3"))] {
+            assert_eq!(key, v6(64, None), "of IPv6 there is one of each on a link");
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::daemon::panics;
 use crate::sys::netlink::{Address, Change, Event, Failure, Monitor, PresentAddress, Writer};
 use crate::sys::nftables::Watch;
 use crate::sys::sched;
-use crate::types::{Family, IfIndex};
+use crate::types::{Family, IfIndex, IpNet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::mpsc::RecvTimeoutError;
@@ -213,21 +213,39 @@ pub(super) fn is_altered(vip: &VirtualAddress, there: &PresentAddress) -> bool {
         Some(_) => true,
     };
     let detects = vip.net.family() == Family::V4 || vip.dad != there.nodad;
-    let as_wanted = preferred && detects && has_scope(vip, there) && there.lasting;
+    let as_wanted = preferred && detects && has_what_stays(vip, there) && there.lasting;
     !(there.duplicate || as_wanted)
 }
 
 /// What makes it again what it is to be.
 pub(super) fn mending(vip: &VirtualAddress, there: &PresentAddress) -> Vec<Change> {
     let wanted = kernel_address(there.link, vip);
-    match has_scope(vip, there) {
-        true => vec![Change::Mend(wanted)],
-        // The kernel changes no scope.
-        false => vec![Change::Remove(wanted.clone()), Change::Add(wanted)],
+    if has_what_stays(vip, there) {
+        return vec![Change::Mend(wanted)];
     }
+    let peer = there.peer.map(|address| IpNet { address, ..there.net });
+    vec![Change::Remove(Address { net: there.net, peer, ..wanted.clone() }), Change::Add(wanted)]
 }
 
-/// Of IPv6 the address itself says it.
-fn has_scope(vip: &VirtualAddress, there: &PresentAddress) -> bool {
-    vip.net.family() == Family::V6 || there.scope == vip.scope
+/// Whether an address must go before another can take its place.
+pub(super) fn is_in_the_way(before: &VirtualAddress, vip: &VirtualAddress) -> bool {
+    wanted_for_good(before) != wanted_for_good(vip)
+}
+
+fn has_what_stays(vip: &VirtualAddress, there: &PresentAddress) -> bool {
+    wanted_for_good(vip) == for_good(there.net, there.peer, there.scope)
+}
+
+fn wanted_for_good(vip: &VirtualAddress) -> (u8, Option<IpAddr>) {
+    let prefix = vip.peer.unwrap_or(vip.net).prefix;
+    for_good(IpNet { prefix, ..vip.net }, vip.peer.map(|peer| peer.address), vip.scope)
+}
+
+/// What the kernel does not change: of IPv4 the scope; of IPv6, where the address itself says that, prefix and far
+/// end.
+fn for_good(net: IpNet, peer: Option<IpAddr>, scope: u8) -> (u8, Option<IpAddr>) {
+    match net.family() {
+        Family::V4 => (scope, None),
+        Family::V6 => (net.prefix, peer.filter(|far| *far != net.address)),
+    }
 }

@@ -1,7 +1,7 @@
 //! Static addresses, routes and rules: there from the start to the end, whatever the instances do.
 
 use super::back_off::BackOff;
-use super::kernel::{Done, is_altered, kernel_address, mending};
+use super::kernel::{Done, is_altered, is_in_the_way, kernel_address, mending};
 use super::ledger::{InstanceId, place};
 use super::routing::Work;
 use super::{Shared, task};
@@ -71,9 +71,13 @@ impl Statics {
         {
             let (links, mut ledger) = (self.shared.links.borrow(), self.shared.ledger.borrow_mut());
             for address in &change.install {
-                ledger.want(OWNER, address);
+                let before = ledger.want(OWNER, address).filter(|before| is_in_the_way(before, address));
                 match links.get(&address.dev) {
-                    Some(link) => changes.push(Change::Add(kernel_address(link.index, address))),
+                    Some(link) => {
+                        let before = before.map(|before| kernel_address(link.index, &before));
+                        changes.extend(before.map(Change::Remove));
+                        changes.push(Change::Add(kernel_address(link.index, address)));
+                    }
                     None => {
                         tracing::warn!("cannot add {}: there is no interface {}", address.net, address.dev)
                     }

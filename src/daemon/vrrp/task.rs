@@ -6,7 +6,7 @@
 mod upkeep;
 
 use super::inbox::Inbox;
-use super::kernel::{Done, kernel_address};
+use super::kernel::{Done, is_in_the_way, kernel_address};
 use super::ledger::{InstanceId, Place, place};
 use super::memo::is_left;
 use super::routing::Work;
@@ -464,14 +464,18 @@ impl Task {
             let links = self.shared.links.borrow();
             let mut ledger = self.shared.ledger.borrow_mut();
             for vip in &install {
-                ledger.want(self.id, vip);
+                let before = ledger.want(self.id, vip).filter(|before| is_in_the_way(before, vip));
                 let (name, key) = place(vip);
-                if links.address(&name, key).is_some() {
+                if before.is_none() && links.address(&name, key).is_some() {
                     // Somebody may have put it there as we would not.
                     self.upkeep.look_soon();
                 }
                 match links.get(vip.link()) {
-                    Some(link) => changes.push(Change::Add(kernel_address(link.index, vip))),
+                    Some(link) => {
+                        let before = before.map(|before| kernel_address(link.index, &before));
+                        changes.extend(before.map(Change::Remove));
+                        changes.push(Change::Add(kernel_address(link.index, vip)));
+                    }
                     None => tracing::warn!(
                         "({}) cannot add {}: there is no interface {}",
                         self.machine.config().name,

@@ -204,7 +204,11 @@ impl Task {
         // Without its link it is asked for when that is back.
         let Some(place) = place else { return };
         if self.upkeep.refused.insert(place.clone(), failure.code) != Some(failure.code) {
-            tracing::error!("({name}) cannot add {} to {}: {failure}; it is tried again", key.net, place.0);
+            tracing::error!(
+                "({name}) cannot add {} to {}: {failure}; it is tried again",
+                address.net,
+                place.0
+            );
         }
         self.upkeep.retry_later();
     }

@@ -211,3 +211,33 @@ fn an_address_with_another_far_end_comes_before_the_one_with_the_old_goes() {
         assert!(!shown("va").contains("10.99.0.100"), "{}", shown("va"));
     });
 }
+
+/// The kernel has an IPv6 address once, and neither prefix nor far end of it can be changed.
+#[test]
+fn an_ipv6_address_stays_when_a_reload_changes_its_prefix_or_far_end() {
+    in_namespace(|| {
+        let with = |prefix: u8, peer: Option<&str>| {
+            let mut instance = instance("va", 150, &["fe80::100", "2001:db8:99::100"]);
+            instance.vips[1].net.prefix = prefix;
+            instance.vips[1].peer = peer.map(|peer| IpNet::host(peer.parse().unwrap()));
+            config(vec![instance])
+        };
+        let node = master(&with(64, None));
+        for (prefix, peer, there) in [
+            (128, None, "2001:db8:99::100/128"),
+            (128, Some("2001:db8:98::1"), "2001:db8:99::100 peer 2001:db8:98::1/128"),
+            (128, Some("2001:db8:98::2"), "2001:db8:99::100 peer 2001:db8:98::2/128"),
+            (64, None, "2001:db8:99::100/64"),
+        ] {
+            node.tell(Command::Reload(with(prefix, peer)));
+            node.snapshot();
+            assert!(soon(|| shown("va").contains(there)), "{there}: {}", shown("va"));
+            // Nobody takes it for lost, or for what it is not to be.
+            std::thread::sleep(Duration::from_millis(100));
+            assert!(shown("va").contains(there), "{there}: {}", shown("va"));
+        }
+        assert_eq!(node.snapshot().instances[0].stats.become_master, 1);
+        node.stop();
+        assert!(!shown("va").contains("2001:db8:99::100"), "{}", shown("va"));
+    });
+}
