@@ -167,7 +167,7 @@ impl fmt::Display for MacAddr {
 mod tests {
     use super::*;
 
-    /// oracle: `ip address add`, seen with Linux 6.18: `File exists` for those that have the same key.
+    /// oracle: `ip address add`, seen with Linux 6.18: what has the same key is refused as already assigned.
     #[test]
     fn an_ipv4_address_is_another_with_a_far_end_in_another_network() {
         let net = |text: &str, prefix| IpNet::new(text.parse().unwrap(), prefix).unwrap();
@@ -180,7 +180,6 @@ mod tests {
         assert_eq!(one, key(24, Some(("10.97.1.2", 32))), "the kernel has no room for a prefix of its own");
         assert_eq!(key(24, None), key(32, Some(("10.97.1.9", 24))), "they are in one network");
         assert_ne!(key(0, None), key(32, Some(("10.97.1.9", 32))));
-        assert_eq!(key(32, Some(("10.98.0.1", 0))), key(0, None));
         let v6 = |prefix, far: Option<&str>| {
             AddressKey::new(net("2001:db8::1", prefix), far.map(|far| net(far, 128)))
         };
