@@ -1,6 +1,7 @@
 //! What tests of this ring share: a network namespace of their own with two links in it.
 
 use crate::types::{IfIndex, IfName};
+use std::path::Path;
 use std::process::Command;
 
 /// Runs `test` on a thread with a network namespace of its own, in which `va` (192.0.2.1/24) and
@@ -52,6 +53,14 @@ fn await_carrier(name: &str) {
 pub(crate) fn ip(words: &str) {
     let status = Command::new("ip").args(words.split_whitespace()).status().expect("iproute2 is installed");
     assert!(status.success(), "ip {words}");
+}
+
+/// Writes a script that can be run at once. Another process writes it: none that another test forks meanwhile has it
+/// open for writing.
+pub(crate) fn write_script(path: &Path, text: &str) {
+    let write = "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\"";
+    let status = Command::new("/bin/sh").args(["-c", write]).arg(path).arg(text).status();
+    assert!(status.expect("a shell").success(), "{}", path.display());
 }
 
 /// Number and name of a link that exists.

@@ -139,7 +139,7 @@ fn compare_in(
 /// Waits until it has ended, or has been through its start for half a second.
 fn outcome(daemon: &mut Daemon) -> Outcome {
     let started = |log: &str| log.contains("Startup complete") || log.contains("no configuration to run");
-    for limit in [Duration::from_secs(20), Duration::from_millis(500)] {
+    for limit in [Duration::from_secs(90), Duration::from_millis(500)] {
         let ended = || match daemon.tree.wait(Duration::ZERO).expect("a child of ours") {
             Some(status) => Some(Some(status)),
             None => (limit > Duration::from_secs(1) && started(&daemon.log())).then_some(None),

@@ -192,7 +192,8 @@ fn alone_it_waits_for_a_successor_unless_it_is_hurried() {
         let told = Instant::now();
         world.a.term();
         thread::sleep(Duration::from_millis(90));
-        assert!(world.a.has(VIP), "{speed}: it has let go at once");
+        let (has, looked) = (world.a.has(VIP), told.elapsed());
+        assert!(has || looked > Duration::from_millis(least), "{speed}: it has let go after {looked:?}");
         if hurried {
             thread::sleep(Duration::from_millis(10));
             world.a.term();

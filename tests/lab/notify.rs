@@ -223,7 +223,7 @@ fn nothing_waits_for_ever_and_a_reload_can_repeat_the_states() {
     write_script(
         &dir.join("reader"),
         &text(
-            "#!/bin/sh\ncd DIR\nmkdir reading || echo OVERLAP >> read\ntrap 'sleep 0.5; rmdir reading; exit' TERM\n\
+            "#!/bin/sh\ncd DIR\nmkdir reading || echo OVERLAP >> read\ntrap 'sleep 1.2; rmdir reading; exit' TERM\n\
              echo begin $1 >> read\nwhile read line; do echo \"$line\" >> read; done < $2\n",
         ),
     );

@@ -82,7 +82,7 @@ vrrp_instance F {
 ";
 
 /// Longer than the looks at all processes are apart, and than any delay here.
-const SETTLED: Duration = Duration::from_millis(2500);
+const SETTLED: Duration = Duration::from_millis(3000);
 
 /// A machine with a daemon, and processes beside it.
 struct Fixture {

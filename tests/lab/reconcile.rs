@@ -99,7 +99,11 @@ fn outages(kind: Kind) -> (Vec<Duration>, Option<Duration>) {
     assert!(wait_for(PATIENCE, || listed().then_some(())).is_some(), "nothing is blocked");
     shell(&world.a, "nft flush ruleset");
     let begin = Instant::now();
-    let leak = wait_for(Duration::from_secs(2), || listed().then(|| begin.elapsed()));
+    let blocked_by = || {
+        let asked = begin.elapsed();
+        listed().then_some(asked)
+    };
+    let leak = wait_for(Duration::from_secs(2), blocked_by);
     (outages, leak)
 }
 

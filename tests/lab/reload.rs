@@ -14,6 +14,7 @@ use nix::sys::signal::Signal;
 
 use crate::net::lan::Lan;
 use crate::net::process::{Tree, descendants};
+use crate::net::stall::Stall;
 use crate::net::wait_for;
 use crate::world::{Kind, Node, lab_dir, need, tool, write_script};
 
@@ -120,7 +121,7 @@ fn reloads_of_all_kinds_leave_fifty_masters_alone() {
     // All have spoken, and the script has had its first run.
     std::thread::sleep(2 * INTERVAL);
     let root = node.daemon().tree.pid();
-    let (begin, since) = (Instant::now(), SystemTime::now());
+    let (begin, since, stall) = (Instant::now(), SystemTime::now(), Stall::watch());
     let (mut before, mut runs, mut late) = (processes(root), 0, 0);
     for turn in 0..reloads {
         let (text, is_good) = file(&place, turn);
@@ -156,7 +157,8 @@ fn reloads_of_all_kinds_leave_fifty_masters_alone() {
         "{reloads} reloads in {took:?} ({late} late): {done} done of {runs} good ones, {refused} refused; \
          longest gap of adverts {longest:?}; KiB {before:?} -> {after:?}"
     );
-    assert!(longest.0 <= INTERVAL.mul_f64(1.2), "a gap of {longest:?}");
+    let stall = stall.longest();
+    assert!(longest.0 <= INTERVAL.mul_f64(1.2) + stall, "a gap of {longest:?}, the machine's of {stall:?}");
     assert!(adverts.iter().all(|advert| advert.priority >= 200), "a priority that nobody has asked for");
     let watched = node.watch.all(since);
     let gone: Vec<_> = watched.iter().filter(|c| !c.added && c.address != IpAddr::V4(PASSING)).collect();

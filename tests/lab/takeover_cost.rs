@@ -77,6 +77,11 @@ impl Bench {
     pub(crate) fn round(&mut self) -> io::Result<()> {
         // The backup listens, and the bursts of the last takeover are over.
         std::thread::sleep(Duration::from_millis(500));
+        // A machine that stood still may have let the backup take over meanwhile.
+        let recent = self.lan.capture.adverts(SystemTime::now() - Duration::from_secs(1));
+        if let Some(last) = recent.last() {
+            self.master = usize::from(last.mac[5]) - 1;
+        }
         let (old, new) = (self.master, 1 - self.master);
         let mac = |n: usize| n as u8 + 1;
         let begin = SystemTime::now();
@@ -97,7 +102,7 @@ impl Bench {
         let announces: Vec<SystemTime> = burst(self);
         let adverts = self.lan.capture.adverts(begin - Duration::from_secs(1));
         let last = adverts.iter().rfind(|a| a.mac[5] == mac(old)).map(|a| a.at);
-        let first = adverts.iter().find(|a| a.mac[5] == mac(new)).map(|a| a.at);
+        let first = adverts.iter().find(|a| a.mac[5] == mac(new) && Some(a.at) > last).map(|a| a.at);
         let (Some(last), Some(first)) = (last, first) else {
             return Err(io::Error::other("a takeover without adverts"));
         };

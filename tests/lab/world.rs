@@ -23,7 +23,7 @@ use crate::net::watch::Watch;
 pub(crate) const SLACK: Duration = Duration::from_millis(700);
 
 /// What it may add to a time that is only waited for, the start of a daemon in it.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long an advert may be on its way through two processes of such a machine.
 const CROSSING: Duration = Duration::from_millis(60);
@@ -116,6 +116,22 @@ impl Node {
         let log = || self.daemon.as_ref().map(Daemon::log).unwrap_or_default();
         let found = wait_for(Duration::from_secs(3), || log().contains(words).then_some(()));
         assert!(found.is_some(), "no line `{words}` in:\n{}", log());
+    }
+
+    /// The states that an instance has entered, by its log.
+    pub(crate) fn states(&self, instance: &str) -> Vec<String> {
+        let log = self.daemon.as_ref().map(Daemon::log).unwrap_or_default();
+        let words = format!("({instance}) Entering ");
+        let entered = log.lines().filter_map(|line| line.split(&words).nth(1));
+        entered.map(|state| state.trim_end_matches(" (init)").trim_end_matches(" STATE").to_owned()).collect()
+    }
+
+    /// `assert!` that an instance has entered these states, in this order. The log may be behind the wire.
+    #[track_caller]
+    pub(crate) fn entered(&self, instance: &str, states: &[&str]) {
+        let entered = || self.states(instance);
+        wait_for(Duration::from_secs(3), || (entered().len() >= states.len()).then_some(()));
+        assert_eq!(entered(), states, "{instance} on {}", self.space.name);
     }
 
     pub(crate) fn daemon(&mut self) -> &mut Daemon {

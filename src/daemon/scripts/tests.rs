@@ -2,10 +2,10 @@ use super::*;
 use crate::config::block::NotifyScripts;
 use crate::config::value::Weight;
 use crate::daemon::runner;
+use crate::sys::testing::write_script;
 use crate::types::Priority;
 use crate::vrrp::Event;
 use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -34,8 +34,7 @@ impl Fixture {
 
     fn command(&self, name: &str, text: &str) -> ScriptCommand {
         let path = self.dir.path().join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        write_script(&path, &format!("#!/bin/sh\n{text}\n"));
         let account = crate::sys::account::Account::current();
         let argv = vec![path.to_str().unwrap().to_owned(), self.out().to_str().unwrap().to_owned()];
         ScriptCommand { argv, uid: Some(account.uid), gid: Some(account.gid) }

@@ -246,7 +246,10 @@ fn ipv6_unicast_fails_over() {
 #[test]
 fn what_a_reload_drops_stays_until_its_successor_is_there() {
     with_peer(|peer| {
-        let dropped = instance("va", 150, &["10.99.0.100"]);
+        // A backup of it waits for the skew of 0.6 s, in which there is time to look.
+        let slow =
+            |one: VrrpInstance| VrrpInstance { advert_int: AdvertInt::from_centis(100).unwrap(), ..one };
+        let dropped = slow(instance("va", 150, &["10.99.0.100"]));
         let kept = VrrpInstance {
             name: "VI_2".into(),
             vrid: Vrid::new(52).unwrap(),
@@ -255,9 +258,11 @@ fn what_a_reload_drops_stays_until_its_successor_is_there() {
         let mut a = start(&config(vec![dropped.clone(), kept.clone()]), false);
         a.await_event(Event::Master);
         a.await_event(Event::Master);
-        let mut b = peer.run(|| start(&config(vec![instance("vb", 100, &["10.99.0.100"])]), false));
+        let mut b =
+            peer.run(move || start(&config(vec![slow(instance("vb", 100, &["10.99.0.100"]))]), false));
         b.await_event(Event::Backup);
-        std::thread::sleep(Duration::from_millis(400));
+        // It has heard an advert.
+        std::thread::sleep(Duration::from_millis(1100));
         a.tell(Command::Reload(config(vec![kept.clone()])));
         std::thread::sleep(Duration::from_millis(60));
         assert!(has("va", "10.99.0.100"), "it has let go at once");

@@ -17,6 +17,7 @@ pub(crate) mod netlink;
 pub(crate) mod process;
 pub(crate) mod pulse;
 pub(crate) mod space;
+pub(crate) mod stall;
 pub(crate) mod watch;
 
 use std::time::{Duration, Instant};

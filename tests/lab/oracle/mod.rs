@@ -37,6 +37,7 @@ use timeline::Timeline;
 fn same(timeline: &Timeline, end: u64) -> Outcome {
     let mut table = String::new();
     let mut undisturbed = 0;
+    let mut agreed = None;
     for _ in 0..LIVES {
         let (oracle, ours) = thread::scope(|s| {
             let oracle = s.spawn(|| timeline.play(Kind::Keepalived, end));
@@ -55,14 +56,19 @@ fn same(timeline: &Timeline, end: u64) -> Outcome {
             println!("{table}");
         }
         if same && ours.end <= oracle.end + timeline.tolerance {
-            return oracle;
+            // Both may have been late by the same time, and the test still asks when it was.
+            if stall < timeline.tolerance {
+                return oracle;
+            }
+            agreed = Some(oracle);
+            continue;
         }
         undisturbed += u32::from(stall < timeline.tolerance / 2);
         if undisturbed == ENOUGH {
             break;
         }
     }
-    panic!("the daemons differ:\n{table}");
+    agreed.unwrap_or_else(|| panic!("the daemons differ:\n{table}"))
 }
 
 /// How many lives they get on a machine that keeps standing still.

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
@@ -19,6 +19,7 @@ use super::packet::Packet;
 use crate::net::daemon::{Daemon, Program};
 use crate::net::lan::Lan;
 use crate::net::space::Space;
+use crate::net::stall::Stall;
 use crate::net::wait_for;
 use crate::net::watch::Watch;
 use crate::world::{Kind, lab_dir, need, write_script};
@@ -161,7 +162,7 @@ impl Timeline {
             addresses: watch.all(begin),
             lines: log.lines(),
             is_ours: kind == Kind::Vrrpd,
-            stall: Duration::from_micros(log.stall.load(Ordering::Relaxed)),
+            stall: log.stall.longest(),
             dir: machine.dir.to_str().expect("the lab's paths are text"),
         })
     }
@@ -259,8 +260,7 @@ fn sleep_until(at: SystemTime) {
 /// The lines of a growing file, each with the time at which it was seen.
 struct Tail {
     lines: Arc<Mutex<Vec<(SystemTime, String)>>>,
-    /// The longest time in microseconds that a sleep of two milliseconds took.
-    stall: Arc<AtomicU64>,
+    stall: Stall,
     stop: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
 }
@@ -270,8 +270,7 @@ impl Tail {
         let mut file = fs::OpenOptions::new().create(true).append(true).read(true).open(path).expect("a log");
         let lines = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
-        let stall = Arc::new(AtomicU64::new(0));
-        let (sink, flag, longest) = (lines.clone(), stop.clone(), stall.clone());
+        let (sink, flag) = (lines.clone(), stop.clone());
         let reader = thread::spawn(move || {
             be_on_time();
             let mut rest = String::new();
@@ -280,8 +279,6 @@ impl Tail {
                 let at = SystemTime::now();
                 if matches!(got, Ok(0) | Err(_)) {
                     thread::sleep(Duration::from_millis(2));
-                    let slept = at.elapsed().unwrap_or_default().as_micros() as u64;
-                    longest.fetch_max(slept, Ordering::Relaxed);
                 }
                 while let Some((line, after)) = rest.split_once('\n') {
                     sink.lock().expect("no holder of the lock panics").push((at, line.to_owned()));
@@ -289,7 +286,7 @@ impl Tail {
                 }
             }
         });
-        Self { lines, stall, stop, reader: Some(reader) }
+        Self { lines, stall: Stall::watch(), stop, reader: Some(reader) }
     }
 
     fn lines(&self) -> Vec<(SystemTime, String)> {

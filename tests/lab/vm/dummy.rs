@@ -1,6 +1,6 @@
 //! Dummy links: one that has the virtual address, and one that an instance tracks.
 
-use crate::vm::{pairings_in_vm, run, start, states, until, until_master, until_said};
+use crate::vm::{pairings_in_vm, run, start, until, until_master, until_said};
 use crate::world::{World, fill};
 
 const VIP: &str = "10.99.0.100";
@@ -56,8 +56,8 @@ fn tracked(world: &mut World) {
     run(&world.a.space, "ip link set dummy0 up");
     until_master(world, &world.a, VIP);
     let expected = ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"];
-    assert_eq!(states(&world.a, "VI_1"), expected, "states of a");
-    until(world, "b is backup again", || states(&world.b, "VI_1").last().is_some_and(|s| s == "BACKUP"));
+    world.a.entered("VI_1", &expected);
+    until(world, "b is backup again", || world.b.states("VI_1").last().is_some_and(|s| s == "BACKUP"));
 }
 
 pairings_in_vm! {

@@ -111,14 +111,6 @@ fn start(node: &mut Node, config: &str) {
     node.start_with(&format!("{settled}{config}"), &["-D", "-G"]);
 }
 
-/// The states that an instance has entered, by its log.
-fn states(node: &Node, instance: &str) -> Vec<String> {
-    let log = node.daemon.as_ref().map(Daemon::log).unwrap_or_default();
-    let words = format!("({instance}) Entering ");
-    let entered = log.lines().filter_map(|line| line.split(&words).nth(1));
-    entered.map(|state| state.trim_end_matches(" (init)").trim_end_matches(" STATE").to_owned()).collect()
-}
-
 /// Runs `ip` or `tc` in a machine.
 #[track_caller]
 fn run(space: &Space, command: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::vm::{SLACK, pairings_in_vm, run, start, states, until, until_master, until_said};
+use crate::vm::{SLACK, pairings_in_vm, run, start, until, until_master, until_said};
 use crate::world::{Node, World, fill, within};
 
 const VIP: &str = "10.99.10.100";
@@ -42,7 +42,7 @@ fn takeover(world: &mut World) {
     until_master(world, &world.b, VIP);
     start(&mut world.a, &fill(CONFIG, &[("PRIORITY", "200")]));
     until_master(world, &world.a, VIP);
-    assert_eq!(states(&world.b, "VI_1"), ["BACKUP", "MASTER", "BACKUP"], "states of b");
+    world.b.entered("VI_1", &["BACKUP", "MASTER", "BACKUP"]);
 }
 
 /// The master's VLAN goes, and comes back as a new link with the same name.
@@ -55,8 +55,8 @@ fn deleted_and_made_again(world: &mut World) {
     until_master(world, &world.a, VIP);
     within("from the new link to the address on it", back.elapsed(), Duration::ZERO, DOWN_A + SLACK);
     let expected = ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"];
-    assert_eq!(states(&world.a, "VI_1"), expected, "states of a");
-    assert_eq!(states(&world.b, "VI_1"), ["BACKUP", "MASTER", "BACKUP"], "states of b");
+    world.a.entered("VI_1", &expected);
+    world.b.entered("VI_1", &["BACKUP", "MASTER", "BACKUP"]);
     world.a.stop();
     until_master(world, &world.b, VIP);
 }
@@ -67,10 +67,10 @@ fn deleted_under_the_backup(world: &mut World) {
     run(&world.b.space, "ip link delete eth0.10");
     until_said(world, &world.b, "Entering FAULT STATE");
     add(&world.b);
-    until(world, "b is backup again", || states(&world.b, "VI_1").last().is_some_and(|s| s == "BACKUP"));
+    until(world, "b is backup again", || world.b.states("VI_1").last().is_some_and(|s| s == "BACKUP"));
     world.a.stop();
     until_master(world, &world.b, VIP);
-    assert_eq!(states(&world.b, "VI_1"), ["BACKUP", "FAULT", "BACKUP", "MASTER"], "states of b");
+    world.b.entered("VI_1", &["BACKUP", "FAULT", "BACKUP", "MASTER"]);
 }
 
 /// The VLAN is not there when the daemon starts.
@@ -82,7 +82,7 @@ fn made_after_the_start(world: &mut World) {
     until_master(world, &world.b, VIP);
     add(&world.a);
     until_master(world, &world.a, VIP);
-    assert_eq!(states(&world.a, "VI_1").last().map(String::as_str), Some("MASTER"), "states of a");
+    until(world, "a is master", || world.a.states("VI_1").last().is_some_and(|s| s == "MASTER"));
 }
 
 pairings_in_vm! {

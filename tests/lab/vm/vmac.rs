@@ -1,7 +1,7 @@
 //! `use_vmac` on a VLAN and in a VRF: a macvlan on top of what itself is on top of, or belongs to, another link;
 //! and `use_ipvlan`.
 
-use crate::vm::{pairings_in_vm, run, start, states, until, until_master, until_said, vlan, vrf};
+use crate::vm::{pairings_in_vm, run, start, until, until_master, until_said, vlan, vrf};
 use crate::world::{World, fill};
 
 const VLAN_VIP: &str = "10.99.10.100";
@@ -59,7 +59,7 @@ fn vlan_made_again(world: &mut World) {
     until_master(world, &world.a, VLAN_VIP);
     let shown = run(&world.a.space, "ip -d address show dev vrrp.51");
     assert!(shown.contains("vrrp.51@eth0.10") && shown.contains(VLAN_VIP), "{shown}");
-    assert_eq!(states(&world.a, "VI_1"), ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"], "states of a");
+    world.a.entered("VI_1", &["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"]);
 }
 
 /// The macvlan is in the VRF of its link.
@@ -114,7 +114,7 @@ fn ipvlan(world: &mut World) {
     assert!(!run(&world.a.space, "ip link show").contains("vrrp.51"), "the ipvlan outlives the daemon");
     start(&mut world.a, &config("200", "10.99.0.11"));
     until_master(world, &world.a, VRF_VIP);
-    assert_eq!(states(&world.b, "VI_1"), ["BACKUP", "MASTER", "BACKUP"], "states of b");
+    world.b.entered("VI_1", &["BACKUP", "MASTER", "BACKUP"]);
 }
 
 pairings_in_vm! {

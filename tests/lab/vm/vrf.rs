@@ -1,7 +1,7 @@
 //! An instance whose interface belongs to a VRF, and routes into the table of that VRF; and one without an
 //! interface, whose adverts take the routes of a VRF.
 
-use crate::vm::{pairings_in_vm, run, start, states, until, until_master, until_said};
+use crate::vm::{pairings_in_vm, run, start, until, until_master, until_said};
 use crate::world::{Node, UNICAST, World, fill};
 
 const VIP: &str = "10.99.0.100";
@@ -95,9 +95,9 @@ fn unicast_without_an_interface(world: &mut World) {
     until_master(world, &world.b, VIP);
     start(&mut world.a, &config_a);
     until_master(world, &world.a, VIP);
-    until(world, "b has given way", || states(&world.b, "VI_1") == ["BACKUP", "MASTER", "BACKUP"]);
+    until(world, "b has given way", || world.b.states("VI_1") == ["BACKUP", "MASTER", "BACKUP"]);
     // The log has both of its lives.
-    assert_eq!(states(&world.a, "VI_1"), ["BACKUP", "MASTER", "BACKUP", "MASTER"]);
+    world.a.entered("VI_1", &["BACKUP", "MASTER", "BACKUP", "MASTER"]);
 }
 
 pairings_in_vm! {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::sys::account::Account;
 use crate::sys::process::Exit;
+use crate::sys::testing::write_script;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -26,8 +27,7 @@ impl Fixture {
 
     fn script(&self, text: &str) -> PathBuf {
         let path = self.dir.path().join("script");
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        write_script(&path, text);
         path
     }
 
