@@ -232,6 +232,8 @@ pub enum Discard {
     WeOwn {
         /// Sender.
         from: IpAddr,
+        /// What it bids.
+        priority: Priority,
     },
     /// `check_unicast_src`: from nobody we know.
     NotAPeer {
@@ -393,7 +395,9 @@ impl fmt::Display for Discard {
             Self::PeerTtl { from, ttl, range: (min, max) } => {
                 write!(f, "TTL/HL {ttl} from {from} not in range [{min}, {max}]")
             }
-            Self::WeOwn { from } => write!(f, "Dropping packet(s) from {from} since we are address owner"),
+            Self::WeOwn { from, .. } => {
+                write!(f, "Dropping packet(s) from {from} since we are address owner")
+            }
             Self::NotAPeer { from } => write!(f, "unicast source address {from} not a unicast peer"),
         }
     }
@@ -461,7 +465,7 @@ pub(super) fn accept(
     };
     check_delivery(config, from, multicast)?;
     if config.owner_ignore_adverts {
-        return Err(Discard::WeOwn { from });
+        return Err(Discard::WeOwn { from, priority: packet.priority() });
     }
     if let Delivery::Unicast { peers, check_source: true, .. } = &config.delivery {
         let Some(peer) = peers.iter().find(|peer| peer.address == from) else {

@@ -33,7 +33,15 @@ struct AhCounter {
 impl AhCounter {
     /// The last number that can be counted up from.
     const LAST: u32 = 0xffff_fffd;
+    /// 2020-01-01, in seconds since 1970-01-01 UTC.
+    const EPOCH: u64 = 1_577_836_800;
+    /// No master sends more in the mean, so that the clock stays ahead of the counter; it has room until 2054.
+    const ADVERTS_PER_SECOND: u64 = 4;
 }
+
+/// To return to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AhNumber(AhCounter);
 
 impl Sequences {
     // `auth_type AH`.
@@ -47,6 +55,17 @@ impl Sequences {
             *number += 1;
         }
         *number
+    }
+
+    /// The number that was sent or heard last.
+    pub(super) fn ah_number(&self) -> AhNumber {
+        AhNumber(self.ah)
+    }
+
+    /// Takes back what has been counted since, for an advert that the master may never hear: it would take its own
+    /// next number for a new one, and everybody else for a replay.
+    pub(super) fn return_ah(&mut self, number: AhNumber) {
+        self.ah = number.0;
     }
 
     /// Takes the number of an authentic advert.
@@ -67,10 +86,15 @@ impl Sequences {
         self.ah = AhCounter { number: theirs.saturating_add(1), exhausted: false };
     }
 
-    /// We are becoming master.
-    pub(super) fn lead_ah(&mut self) {
+    /// We are becoming master; `heir` is the time of day if we go on in the place of a predecessor that was killed, and
+    /// with it what it knew. The others are at its last number, and one that is surely higher is taken from the clock.
+    pub(super) fn lead_ah(&mut self, heir: Option<Duration>) {
         if self.ah.exhausted {
             self.ah = AhCounter::default();
+        }
+        if let Some(wall) = heir.filter(|_| self.ah.number == 0) {
+            let number = wall.as_secs().saturating_sub(AhCounter::EPOCH) * AhCounter::ADVERTS_PER_SECOND;
+            self.ah.number = u32::try_from(number).unwrap_or(0);
         }
     }
 
@@ -171,12 +195,12 @@ mod tests {
         let mut counter = Sequences::default();
         assert_eq!(counter.hear_ah(0xffff_fffc), Ok(()));
         assert_eq!([(); 4].map(|()| counter.next_ah()), [0xffff_fffd, 0xffff_fffe, 0xffff_fffe, 0xffff_fffe]);
-        counter.lead_ah();
+        counter.lead_ah(None);
         assert_eq!(counter.next_ah(), 1);
         let mut followed = Sequences::default();
         assert_eq!(followed.hear_ah(u32::MAX), Ok(()));
         assert_eq!(followed.next_ah(), u32::MAX);
-        followed.lead_ah();
+        followed.lead_ah(None);
         assert_eq!(followed.next_ah(), 1);
     }
 

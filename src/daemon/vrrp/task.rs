@@ -288,12 +288,9 @@ impl Task {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= clock::now());
         // The whole process may have been asleep: a master that has spoken meanwhile is heard first.
         let asleep = |deadline: Instant| clock::now().since(deadline) >= ASLEEP;
-        let listen_first = match self.machine.poll_timeout() {
-            Some((_, Timer::MasterDown)) => true,
-            Some((deadline, Timer::Advert)) => asleep(deadline),
-            _ => false,
-        };
-        if listen_first {
+        if due(self.machine.deadline(Timer::MasterDown))
+            || self.machine.deadline(Timer::Advert).is_some_and(asleep)
+        {
             self.membership.iter().for_each(Membership::pump);
             self.take_packets();
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cause, Checker, Scene, Step};
+use super::{Checker, Scene, Step};
 use crate::config::block::Preempt;
 use crate::sim::border::Machine;
 use crate::types::{AdvertInt, Instant, Priority, State, Version};
@@ -10,8 +10,8 @@ use crate::types::{AdvertInt, Instant, Priority, State, Version};
 /// A backup with `nopreempt` does not become master while adverts of a live master reach it.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
-    /// When, by the node's clock, the last advert was heard, and the interval to count in.
-    heard: BTreeMap<Machine, (Instant, AdvertInt)>,
+    /// When, by the node's clock, the last advert was heeded, and the interval to count in if it names one.
+    heard: BTreeMap<Machine, (Instant, Option<AdvertInt>)>,
 }
 
 impl Checker for Patience {
@@ -27,22 +27,23 @@ impl Checker for Patience {
         if (step.before, step.after) == (State::Backup, State::Master)
             && config.preempt == Preempt::Never
             && let Some((heard, interval)) = self.heard.get(&machine)
-            && now.since(*heard) < interval.duration() * u32::from(config.down_timer_adverts)
+            && now.since(*heard)
+                < interval.unwrap_or(config.advert_int).duration() * u32::from(config.down_timer_adverts)
         {
             return Err(format!("{machine:?} became master {:?} after an advert", now.since(*heard)));
         }
-        // Without `nopreempt` adverts were heard and not heeded, and the timer runs on.
-        if step.after != State::Backup || matches!(step.cause, Cause::Reconfigured) {
+        if step.after != State::Backup {
             self.heard.remove(&machine);
         } else if let Some((_, packet)) = step.advert() {
             let theirs = match config.version {
                 Version::V2 => None,
                 Version::V3 => AdvertInt::from_centis(packet.max_adver_int_centis()),
             };
-            if packet.priority() == Priority::STOP {
+            // Without `nopreempt` it may not be heeded, and the timer runs on.
+            if packet.priority() == Priority::STOP || config.preempt != Preempt::Never {
                 self.heard.remove(&machine);
             } else {
-                self.heard.insert(machine, (now, theirs.unwrap_or(config.advert_int)));
+                self.heard.insert(machine, (now, theirs));
             }
         }
         Ok(())

@@ -201,6 +201,62 @@ fn a_master_that_was_cut_off_outbids_the_number_of_the_lower_one() {
     assert_eq!((a.state(), b.state()), (State::Master, State::Backup));
 }
 
+/// All count in common: a number that the master does not hear would be its next one.
+#[test]
+fn last_words_that_the_master_does_not_hear_use_up_no_number() {
+    let (mut a, mut b) = (start(&ah(200), A, secs(0)), start(&ah(100), B, secs(0)));
+    let (first, now) = take_over(&mut b);
+    hear(&mut a, now, &first);
+    let (second, now) = take_over(&mut a);
+    hear(&mut b, now, &second);
+    let (nudge, _) = next_advert(&mut b);
+    assert_eq!((b.state(), sequence(&second), sequence(&nudge)), (State::Backup, 2, 3));
+    let (third, now) = next_advert(&mut a);
+    hear(&mut b, now, &third);
+    assert_eq!((sequence(&third), b.status().stats.advert_rcvd), (3, 2));
+    // The next one is a number above what the master may have taken.
+    let (nudge, now) = next_advert(&mut b);
+    hear(&mut a, now, &nudge);
+    assert_eq!((sequence(&nudge), a.status().stats.advert_rcvd), (4, 2));
+}
+
+#[test]
+fn the_heir_of_a_killed_master_sends_numbers_that_the_others_believe() {
+    let (mut a, mut b) = (start(&ah(200), A, secs(0)), start(&ah(100), B, secs(0)));
+    let (advert, mut now) = take_over(&mut a);
+    hear(&mut b, now, &advert);
+    for life in 1..=2 {
+        let begin = Start {
+            tracking: Tracking::default(),
+            source: Some(A.into()),
+            word: None,
+            leftovers: Leftovers::Adopt,
+            wall: NOON,
+        };
+        a = Instance::new(now, Arc::new(ah(200)), begin);
+        a.tell_time_of_day(NOON + Duration::from_secs(60) * life);
+        let (advert, at) = take_over(&mut a);
+        hear(&mut b, at, &advert);
+        let (advert, at) = next_advert(&mut a);
+        hear(&mut b, at, &advert);
+        assert_eq!(b.status().stats.advert_rcvd, 1 + 2 * u64::from(life));
+        now = at;
+    }
+    // Who has heard another master goes on from there.
+    let begin = Start {
+        tracking: Tracking::default(),
+        source: Some(B.into()),
+        word: None,
+        leftovers: Leftovers::Adopt,
+        wall: NOON,
+    };
+    let mut heir = Instance::new(now, Arc::new(ah(100)), begin);
+    drain(&mut heir);
+    let (advert, now) = next_advert(&mut a);
+    hear(&mut heir, now, &advert);
+    assert_eq!((heir.status().stats.advert_rcvd, heir.state()), (1, State::Backup));
+}
+
 #[test]
 fn what_is_wrong_with_ah_is_counted_told_once_and_changes_nothing() {
     let mut b = start(&ah(100), B, secs(0));

@@ -21,7 +21,9 @@ impl Instance {
         let before = self.faults();
         let old_down = self.master_down();
         let old = std::mem::replace(&mut self.config, Arc::clone(&config));
-        if self.master_interval == old.advert_int || config.version == Version::V2 {
+        // A backup waits in the interval of its master, which may be the old one of ours (RFC 9568 §6.1).
+        let is_learnt = self.state == State::Backup && self.master.is_some();
+        if !is_learnt || config.version == Version::V2 {
             self.master_interval = config.advert_int;
         }
         let added = self.change_addresses(&old);
@@ -59,7 +61,9 @@ impl Instance {
             return false;
         }
         let config = Arc::clone(&self.config);
-        let change = KernelChange::of_addresses(old, &config);
+        let mut change = KernelChange::of_addresses(old, &config);
+        // Those of an heir that is not master yet stay, and that is all.
+        change.install.retain(|_| self.state == State::Master);
         let KernelChange { install: blocked, remove: unblocked } = KernelChange::of_blocked(old, &config);
         self.change_firewall(KernelChange::installing(blocked));
         for address in &change.remove {
@@ -79,11 +83,13 @@ impl Instance {
             return;
         }
         let config = Arc::clone(&self.config);
-        let routes = KernelChange::of_routes(old, &config);
+        let mut routes = KernelChange::of_routes(old, &config);
+        routes.install.retain(|_| self.state == State::Master);
         if !routes.is_empty() {
             self.push(Effect::Routes(routes));
         }
-        let rules = KernelChange::of_rules(old, &config);
+        let mut rules = KernelChange::of_rules(old, &config);
+        rules.install.retain(|_| self.state == State::Master);
         if !rules.is_empty() {
             self.push(Effect::Rules(rules));
         }

@@ -8,7 +8,7 @@ use super::{Claim, Input, Instance, Phase};
 use crate::config::Config;
 use crate::config::block::{Delivery, VrrpInstance};
 use crate::types::{Instant, Priority, State, Version};
-use crate::vrrp::accept::{Datagram, accept};
+use crate::vrrp::accept::{Datagram, Discard, accept};
 use crate::vrrp::effect::{Effect, Event};
 use crate::vrrp::notice::NoticeKind;
 use crate::vrrp::timers::Timer;
@@ -137,9 +137,14 @@ impl Instance {
         if now < since {
             return None;
         }
-        let advert = accept(&self.config, self.checksum, &mut self.sequences, self.wall, datagram).ok()?;
-        let is_another = advert.priority != Priority::STOP && Some(advert.source) != self.source;
-        is_another.then_some(advert.source)
+        let advert = accept(&self.config, self.checksum, &mut self.sequences, self.wall, datagram);
+        let (from, priority) = match advert {
+            Ok(advert) => (advert.source, advert.priority),
+            // What it has ignored as the owner is what it waits for now.
+            Err(Discard::WeOwn { from, priority }) => (from, priority),
+            Err(_) => return None,
+        };
+        (priority != Priority::STOP && Some(from) != self.source).then_some(from)
     }
 
     fn leave_if_faulty(&mut self) {

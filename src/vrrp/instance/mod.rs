@@ -229,6 +229,7 @@ pub struct Instance {
     claim_answers: ClaimAnswers,
     /// Adverts that may still tell the master to which we gave way of us.
     nudges: u8,
+    last_nudge: Option<Instant>,
     /// Addresses that nobody held were here until the start.
     found_leftovers: bool,
     /// When the last advert left.
@@ -292,6 +293,7 @@ impl Instance {
             conflict: None,
             claim_answers: ClaimAnswers::default(),
             nudges: 0,
+            last_nudge: None,
             found_leftovers: false,
             last_advert: None,
             last_news: None,
@@ -392,6 +394,12 @@ impl Instance {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
         self.timers.next()
+    }
+
+    /// When a timer fires, if it is armed.
+    #[must_use]
+    pub fn deadline(&self, timer: Timer) -> Option<Instant> {
+        self.timers.get(timer)
     }
 
     /// The state.

@@ -15,8 +15,10 @@ use std::time::Duration;
 
 impl Instance {
     pub(super) fn on_packet(&mut self, now: Instant, datagram: &Datagram) {
-        if matches!(self.state, State::Init | State::Fault) {
-            return;
+        match self.state {
+            State::Init => return self.on_packet_in_init(datagram),
+            State::Fault => return,
+            State::Backup | State::Master => {}
         }
         let advert = match accept(&self.config, self.checksum, &mut self.sequences, self.wall, datagram) {
             Ok(advert) => advert,
@@ -47,6 +49,20 @@ impl Instance {
         }
     }
 
+    /// Scripts may hold an instance for long. Addresses that it has adopted do not stay beside another master.
+    fn on_packet_in_init(&mut self, datagram: &Datagram) {
+        if !self.addresses_set {
+            return;
+        }
+        let advert = accept(&self.config, self.checksum, &mut self.sequences, self.wall, datagram);
+        let is_another =
+            |advert: &Accepted| advert.priority != Priority::STOP && Some(advert.source) != self.source;
+        if advert.is_ok_and(|advert| is_another(&advert)) {
+            self.release_addresses();
+            self.found_leftovers = true;
+        }
+    }
+
     /// RFC 9568 §6.4.2.
     pub(super) fn on_advert_as_backup(&mut self, now: Instant, advert: &Accepted) {
         if self.addresses_set {
@@ -55,6 +71,10 @@ impl Instance {
             self.prepare_nudges(now);
         }
         let same_master = self.master.is_some_and(|master| master.address == advert.source);
+        if same_master && (advert.priority, Some(advert.source)) <= (self.priority, self.source) {
+            // It is better no longer, or leaves: what was to be told would be misunderstood.
+            self.forget_nudges();
+        }
         if !same_master || !advert.priority.is_owner() {
             self.return_from_standing_back(NoticeKind::OwnerAgainLowerHeard);
         }

@@ -33,6 +33,7 @@ const REPORT_MAX: Duration = Duration::from_secs(3);
 const REPORT_SOON: Duration = Duration::from_millis(20);
 /// In this time a router that has just taken over announces the addresses.
 const NUDGE_DELAY: Duration = Duration::from_millis(30);
+/// The answer to one is no reason for the next.
 const NUDGE_GAP: Duration = Duration::from_millis(300);
 /// Adverts may be lost.
 const NUDGES: u8 = 3;
@@ -300,6 +301,7 @@ impl Instance {
         let owners = self.config.priority.is_owner();
         if !self.config.higher_prio_send_advert && !self.config.vips.is_empty() && !owners {
             self.nudges = NUDGES;
+            self.last_nudge = None;
             self.arm_nudge(now);
         }
     }
@@ -321,29 +323,32 @@ impl Instance {
         }
     }
 
+    /// Right after an advert of the master: what was said long ago of its priority may no longer be true.
     pub(super) fn arm_nudge(&mut self, now: Instant) {
-        if self.nudges == NUDGES && self.master.is_some() && self.timers.get(Timer::Nudge).is_none() {
+        let is_time = self.last_nudge.is_none_or(|last| now.since(last) >= NUDGE_GAP);
+        if self.nudges > 0 && is_time && self.master.is_some() && self.timers.get(Timer::Nudge).is_none() {
             let delay = NUDGE_DELAY.min(self.config.advert_int.duration() / 4);
             self.timers.arm(Timer::Nudge, now + delay);
         }
     }
 
     /// A last advert: the better master hears that there was another one, and announces the addresses. To any other
-    /// it would be a reason to give way.
+    /// it would be a reason to give way; and who counts in our interval afterwards must not find the master late.
     pub(super) fn nudge(&mut self, now: Instant) {
         let rank = (self.priority, self.source);
         let better = self.master.is_some_and(|master| (master.priority, Some(master.address)) > rank);
-        if self.state != State::Backup || !better {
+        let is_patient = self.config.advert_int >= self.master_interval;
+        if self.state != State::Backup || !better || !is_patient {
             self.nudges = 0;
         }
         if self.nudges == 0 {
             return;
         }
         self.nudges -= 1;
+        self.last_nudge = Some(now);
+        let number = self.sequences.ah_number();
         self.send(self.priority);
-        if self.nudges > 0 {
-            self.timers.arm(Timer::Nudge, now + NUDGE_GAP);
-        }
+        self.sequences.return_ah(number);
     }
 
     pub(super) fn forget_nudges(&mut self) {

@@ -10,7 +10,7 @@ mod vmac;
 
 use super::*;
 use crate::config::block::{Delivery, Preempt, UnicastPeer};
-use crate::types::{Family, IpNet, Version, skew_time};
+use crate::types::{AdvertInt, Family, IpNet, Version, skew_time};
 use crate::vrrp::accept::Carrier;
 use crate::vrrp::effect::{Event, Transmit};
 use crate::wire::vrrp::{Advert, AdvertAuth, Coverage, Packet};
@@ -177,6 +177,61 @@ fn adverts_keep_their_rhythm_even_when_the_timer_is_late() {
     assert_eq!(priorities(&drain(&mut instance)), [150, 150]);
     assert_eq!(instance.poll_timeout(), Some((begin + Duration::from_secs(5), Timer::Burst)));
     assert_eq!(instance.status().next_timeout, Some(begin + Duration::from_millis(5_300)));
+}
+
+/// RFC 9568 §6.1: a backup counts in the interval of its master, whose advert names the old one.
+#[test]
+fn a_backup_with_a_new_interval_counts_in_that_of_its_master_until_it_hears_another() {
+    let centis = |centis| AdvertInt::from_centis(centis).unwrap();
+    let slow = VrrpInstance { version: Version::V3, advert_int: centis(100), ..config() };
+    let quick = VrrpInstance { advert_int: centis(10), ..slow.clone() };
+    let mut instance = start(&slow);
+    hear(&mut instance, ms(1_000), HIGHER, 200);
+    instance.handle(ms(1_500), Input::Reconfigure(Arc::new(quick.clone())));
+    assert_eq!(instance.poll_timeout(), Some((us(4_414_062), Timer::MasterDown)));
+    hear(&mut instance, ms(2_000), HIGHER, 200);
+    assert_eq!(instance.poll_timeout(), Some((us(2_341_406), Timer::MasterDown)));
+    // One that has heard nobody counts in its own.
+    let mut instance = start(&slow);
+    instance.handle(ms(100), Input::Reconfigure(Arc::new(quick)));
+    assert_eq!(instance.poll_timeout(), Some((us(341_406), Timer::MasterDown)));
+}
+
+/// Its script may take long, and meanwhile somebody else takes over.
+#[test]
+fn one_that_is_held_by_a_script_lets_go_of_adopted_addresses_when_there_is_a_master() {
+    let heir = |heard: &[u8]| {
+        let begin = Start {
+            tracking: Tracking { pending: 1, ..Tracking::default() },
+            source: Some(OWN),
+            word: None,
+            leftovers: Leftovers::Adopt,
+            wall: Duration::ZERO,
+        };
+        let mut instance = Instance::new(ms(0), Arc::new(config()), begin);
+        drain(&mut instance);
+        let mut effects = Vec::new();
+        for priority in heard {
+            effects.extend(hear(&mut instance, ms(3_700), LOWER, *priority));
+        }
+        assert_eq!(instance.state(), State::Init);
+        (instance, effects)
+    };
+    let removes = |effects: &[Effect]| {
+        effects.iter().filter(|it| matches!(it, Effect::Addresses(it) if it.remove == [vip(100)])).count()
+    };
+    let (mut instance, effects) = heir(&[100, 100]);
+    assert_eq!(removes(&effects), 1);
+    instance.handle(ms(4_000), Input::Tracking(Tracking::default()));
+    assert_eq!(instance.poll_timeout(), Some((us(7_414_062), Timer::MasterDown)));
+    // Who leaves takes nothing.
+    let (mut instance, effects) = heir(&[0]);
+    assert_eq!(removes(&effects), 0);
+    // A reload adds nothing to what an heir has.
+    let more = VrrpInstance { vips: vec![vip(100), vip(101)], ..config() };
+    instance.handle(ms(3_800), Input::Reconfigure(Arc::new(more)));
+    let added = |effect: &Effect| matches!(effect, Effect::Addresses(change) if !change.install.is_empty());
+    assert!(!drain(&mut instance).iter().any(added));
 }
 
 fn weight(weight: i64) -> Input {

@@ -239,7 +239,7 @@ impl Instance {
         let (learnt, own) = (self.master_interval, self.config.advert_int);
         self.master_interval = own;
         self.stats.become_master += 1;
-        self.sequences.lead_ah();
+        self.sequences.lead_ah(self.addresses_set.then_some(self.wall));
         self.send_advert(now);
         if let Some(why) = why {
             self.notice(why);

@@ -58,6 +58,19 @@ fn whoever_takes_over_gets_the_addresses_when_it_has_announced_them_whatever_its
     }
 }
 
+/// As long as it owned the addresses it heard nobody, and now it waits for somebody.
+#[test]
+fn an_owner_that_ignores_adverts_hears_its_successor() {
+    let owner = VrrpInstance { priority: Priority::OWNER, owner_ignore_adverts: true, ..config() };
+    let mut instance = start(&owner);
+    assert_eq!(instance.state(), State::Master);
+    instance.handle(ms(1_000), Input::Stop(PATIENCE));
+    drain(&mut instance);
+    instance.handle(ms(1_600), claim(true));
+    assert!(!has_let_go(&hear(&mut instance, ms(1_600), LOWER, 0)));
+    assert!(has_let_go(&hear(&mut instance, ms(1_600), LOWER, 100)));
+}
+
 #[test]
 fn an_announcement_that_is_not_heard_is_not_waited_for_and_one_may_overtake_the_advert() {
     let (mut instance, now, _) = leaving();

@@ -1,6 +1,7 @@
 //! Another master beside us.
 
 use super::*;
+use crate::types::AdvertInt;
 use crate::vrrp::{Claim, ConflictCause};
 
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
@@ -125,11 +126,14 @@ fn the_one_that_gives_way_speaks_again_unless_the_other_announces() {
     assert!(instance.heeds_claims());
     assert_eq!(instance.poll_timeout(), Some((at(30), Timer::Nudge)));
     let mut sent = Vec::new();
-    while let Some((now, Timer::Nudge)) = instance.poll_timeout() {
-        instance.handle_timeout(now);
-        sent.push((now.since(begin).as_millis(), priorities(&drain(&mut instance))));
+    for millis in [0, 20, 1_000, 1_100, 2_000, 3_000, 4_000] {
+        hear(&mut instance, at(millis), HIGHER, 200);
+        while let Some((now, Timer::Nudge)) = instance.poll_timeout() {
+            instance.handle_timeout(now);
+            sent.push((now.since(begin).as_millis(), priorities(&drain(&mut instance))));
+        }
     }
-    assert_eq!(sent, [(30, vec![150]), (330, vec![150]), (630, vec![150])]);
+    assert_eq!(sent, [(30, vec![150]), (1_030, vec![150]), (2_030, vec![150])], "each after an advert");
     assert_eq!(instance.state(), State::Backup);
 
     let (mut instance, begin) = old_master();
@@ -137,6 +141,32 @@ fn the_one_that_gives_way_speaks_again_unless_the_other_announces() {
     instance.handle(begin + Duration::from_millis(1), claim(true));
     assert_ne!(instance.poll_timeout().map(|(_, timer)| timer), Some(Timer::Nudge));
     assert!(!instance.heeds_claims());
+}
+
+/// To a worse master it would be a reason to give way, and to one that leaves a successor.
+#[test]
+fn nothing_is_said_to_a_master_that_is_better_no_longer() {
+    for priority in [90, 0] {
+        let (mut instance, begin) = old_master();
+        hear(&mut instance, begin, HIGHER, 200);
+        hear(&mut instance, begin + Duration::from_millis(20), HIGHER, priority);
+        assert_eq!(instance.deadline(Timer::Nudge), None, "{priority}");
+        assert!(!instance.heeds_claims());
+    }
+}
+
+/// A third router would count in our interval afterwards, and find the master late.
+#[test]
+fn a_quicker_one_gives_way_in_silence() {
+    let quick =
+        VrrpInstance { version: Version::V3, advert_int: AdvertInt::from_centis(10).unwrap(), ..config() };
+    let (mut instance, begin) = master(&quick);
+    let slow = VrrpInstance { advert_int: AdvertInt::from_centis(100).unwrap(), ..quick };
+    instance.handle(begin, Input::Packet(advert(&slow, HIGHER, 200)));
+    assert_eq!(instance.state(), State::Backup);
+    drain(&mut instance);
+    instance.handle_timeout(begin + Duration::from_millis(900));
+    assert_eq!(priorities(&drain(&mut instance)), [0; 0]);
 }
 
 /// A node that was killed while nobody heard it, or whose VRRP process was: its addresses were still answered for.
