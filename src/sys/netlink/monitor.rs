@@ -227,7 +227,7 @@ impl Monitor {
             }
             tokio::select! {
                 biased;
-                () = until(self.asks) => self.ask()?,
+                () = until(self.asks) => self.ask().await?,
                 received = received(&self.notices) => match received? {
                     Some(datagram) => self.take_all(&datagram),
                     None => (self.asks, self.missed) = (Some(Instant::now()), true),
@@ -237,11 +237,11 @@ impl Monitor {
     }
 
     /// Asks for everything, now and, unless the answer is whole, once more later.
-    fn ask(&mut self) -> io::Result<()> {
+    async fn ask(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.missed) {
             self.skip_what_is_old()?;
         }
-        let whole = self.dump()?;
+        let whole = self.dump().await?;
         self.partial = if whole { 0 } else { self.partial.saturating_add(1) };
         self.asks = match self.partial {
             0 => None,
@@ -269,11 +269,11 @@ impl Monitor {
 
     /// Asks for everything and turns the difference into events; whether that is all of it. What is missing in
     /// an answer that is not whole may be there all the same.
-    fn dump(&mut self) -> io::Result<bool> {
-        let answer = self.dumper.ask(RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+    async fn dump(&mut self) -> io::Result<bool> {
+        let answer = self.dumper.ask(RouteNetlinkMessage::GetLink(LinkMessage::default())).await?;
         let links: Vec<LinkState> = answer.messages.iter().filter_map(link_of).collect();
         let links_whole = answer.whole;
-        let answer = self.dumper.ask(RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
+        let answer = self.dumper.ask(RouteNetlinkMessage::GetAddress(AddressMessage::default())).await?;
         let addresses: Vec<PresentAddress> = answer.messages.iter().filter_map(address_of).collect();
         let addresses_whole = answer.whole;
         if addresses_whole {
@@ -290,11 +290,11 @@ impl Monitor {
         }
         links.into_iter().for_each(|link| self.link_seen(link));
         addresses.into_iter().for_each(|address| self.address_seen(address));
-        let routing_whole = self.dump_routing()?;
+        let routing_whole = self.dump_routing().await?;
         Ok(links_whole && addresses_whole && routing_whole)
     }
 
-    fn dump_routing(&mut self) -> io::Result<bool> {
+    async fn dump_routing(&mut self) -> io::Result<bool> {
         let (mut routes, mut rules) = (BTreeSet::new(), BTreeSet::new());
         let (mut routes_whole, mut rules_whole) = (true, true);
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
@@ -302,12 +302,12 @@ impl Monitor {
             let mut wanted = RouteMessage::default();
             wanted.header.address_family = family;
             wanted.header.protocol = KEEPALIVED_PROTOCOL.into();
-            let Dump { messages, whole } = self.dumper.ask(RouteNetlinkMessage::GetRoute(wanted))?;
+            let Dump { messages, whole } = self.dumper.ask(RouteNetlinkMessage::GetRoute(wanted)).await?;
             routes.extend(messages.iter().filter_map(route_of));
             routes_whole &= whole;
             let mut wanted = RuleMessage::default();
             wanted.header.family = family;
-            let Dump { messages, whole } = self.dumper.ask(RouteNetlinkMessage::GetRule(wanted))?;
+            let Dump { messages, whole } = self.dumper.ask(RouteNetlinkMessage::GetRule(wanted)).await?;
             rules.extend(messages.iter().filter_map(rule_of));
             rules_whole &= whole;
         }

@@ -19,8 +19,9 @@ const RELOAD: Duration = Duration::from_millis(80);
 
 /// How near an advert with a new priority is to the line that says so: lines are stamped by whoever reads them.
 const NEWS: Duration = Duration::from_millis(30);
-/// How long after having given way a backup may speak, and after another master's advert a master announces.
-const NUDGES: Range<Duration> = Duration::from_millis(10)..Duration::from_millis(750);
+/// How long after having given way a backup may speak here, where the better one has an interval of 0.2 s, and after
+/// another master's advert a master announces.
+const NUDGES: Range<Duration> = Duration::from_millis(10)..Duration::from_millis(900);
 const REPAIR: Range<Duration> = Duration::from_millis(250)..Duration::from_millis(400);
 
 /// Everything that was seen of one daemon.
