@@ -134,7 +134,7 @@ impl Flapping {
         OBJECTS.into_iter().filter(right).map(|(who, ..)| who).collect()
     }
 
-    /// Until all last calls name this state and no script runs; nothing comes after it.
+    /// Until all last calls name this state and no script runs, for longer than one does.
     #[track_caller]
     fn settle_on(&self, state: &str) {
         // All that can wait: two scripts for each of four events, and the one that runs; after a takeover.
@@ -143,14 +143,17 @@ impl Flapping {
         let is_lock = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("lock.");
         let idle = || !fs::read_dir(dir).expect("it is there").flatten().any(is_lock);
         let all = || self.name(state).len() == OBJECTS.len();
+        let at_rest = || all() && idle();
+        let stays = || {
+            thread::sleep(SLOW + SLOW / 2);
+            at_rest()
+        };
         assert!(
-            wait_for(limit, || (all() && idle()).then_some(())).is_some(),
+            wait_for(limit, || (at_rest() && stays()).then_some(())).is_some(),
             "the last calls are not {state}: {}\n{}",
             fs::read_to_string(dir.join("told")).unwrap_or_default(),
             self.daemon.log()
         );
-        thread::sleep(SLOW + SLOW / 2);
-        assert!(all());
     }
 }
 
