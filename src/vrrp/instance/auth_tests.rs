@@ -58,9 +58,12 @@ fn unicast(peers: &[[u8; 4]], ttl: Option<u8>) -> Delivery {
 }
 
 fn start(config: &VrrpInstance, source: [u8; 4], now: Instant) -> Instance {
+    begin(config, source, now, Leftovers::Remove)
+}
+
+fn begin(config: &VrrpInstance, source: [u8; 4], now: Instant, leftovers: Leftovers) -> Instance {
     let tracking = Tracking::default();
-    let start =
-        Start { tracking, source: Some(source.into()), word: None, leftovers: Leftovers::Remove, wall: NOON };
+    let start = Start { tracking, source: Some(source.into()), word: None, leftovers, wall: NOON };
     Instance::new(now, Arc::new(config.clone()), start)
 }
 
@@ -226,14 +229,7 @@ fn the_heir_of_a_killed_master_sends_numbers_that_the_others_believe() {
     let (advert, mut now) = take_over(&mut a);
     hear(&mut b, now, &advert);
     for life in 1..=2 {
-        let begin = Start {
-            tracking: Tracking::default(),
-            source: Some(A.into()),
-            word: None,
-            leftovers: Leftovers::Adopt,
-            wall: NOON,
-        };
-        a = Instance::new(now, Arc::new(ah(200)), begin);
+        a = begin(&ah(200), A, now, Leftovers::Adopt);
         a.tell_time_of_day(NOON + Duration::from_secs(60) * life);
         let (advert, at) = take_over(&mut a);
         hear(&mut b, at, &advert);
@@ -243,14 +239,7 @@ fn the_heir_of_a_killed_master_sends_numbers_that_the_others_believe() {
         now = at;
     }
     // Who has heard another master goes on from there.
-    let begin = Start {
-        tracking: Tracking::default(),
-        source: Some(B.into()),
-        word: None,
-        leftovers: Leftovers::Adopt,
-        wall: NOON,
-    };
-    let mut heir = Instance::new(now, Arc::new(ah(100)), begin);
+    let mut heir = begin(&ah(100), B, now, Leftovers::Adopt);
     drain(&mut heir);
     let (advert, now) = next_advert(&mut a);
     hear(&mut heir, now, &advert);
